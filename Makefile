@@ -1,0 +1,59 @@
+# make demo | test | lint | typecheck | bench | clean
+# Every target sets up what it needs in .venv; nothing else has to be installed first.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+IS_NEW := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python $(IS_NEW) 2>/dev/null && { echo $$python; break; }; done)
+DEMO   ?= demo
+
+.PHONY: help demo test lint typecheck bench clean
+
+help:
+	@echo "make demo       draw the attention figure of a photograph into $(DEMO)/"
+	@echo "make test       run the tests"
+	@echo "make lint       ruff: rules and format"
+	@echo "make typecheck  mypy, strict"
+	@echo "make bench      time what has a bound"
+	@echo "make clean      remove environment, caches and what was made"
+
+demo: $(VENV)/.ready
+	@mkdir -p $(DEMO)
+	@$(BIN)/skviz attention "$$($(BIN)/python -c 'import matplotlib.cbook as cbook; \
+		print(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))')" \
+		--stage 3_4 --scales 1,1.5,2 --format png --out $(DEMO) --overwrite
+
+test: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+typecheck: $(VENV)/.ready-dev
+	$(BIN)/mypy
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest tests/benchmarks -s -o 'python_files=bench_*.py'
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The environment, and its stamps: one with what skviz needs, one with what its developers need.
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "skviz needs Python 3.11 or newer, and found none:" >&2; \
+		echo "install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; \
+	elif ! $(PYTHON) $(IS_NEW); then \
+		echo "skviz needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)" >&2; exit 1; \
+	fi
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.ready: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.ready

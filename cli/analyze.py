@@ -1,0 +1,314 @@
+"""`skviz analyze`: a data set into a folder of records, for figures 3 (c) and 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .echo import Echo
+from .edge import FAILED, IN_PART, INTERRUPTED, Failure
+
+if TYPE_CHECKING:
+    from skviz.analysis.records import Run
+    from skviz.analysis.run import Analysis
+
+# More unreadable images than this are left to the run's own list.
+_SHOWN = 5
+
+
+class AutoNumber(click.ParamType):  # type: ignore[type-arg]
+    """A whole number of at least `least`, or "auto", which is None."""
+
+    name = "number"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Return the number, or None for "auto"."""
+        if value == "auto":
+            return None
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"expected a whole number or auto, got '{value}'.", param, ctx)
+        if number < self.least:
+            self.fail(f"expected at least {self.least}, got {number}.", param, ctx)
+        return number
+
+
+class Part(click.ParamType):  # type: ignore[type-arg]
+    """A share such as 2/10: the second of ten parts."""
+
+    name = "part"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Return both numbers."""
+        first, _, second = str(value).partition("/")
+        if not (first.isdecimal() and second.isdecimal()):
+            self.fail(f"expected a part such as 2/10, got '{value}'.", param, ctx)
+        return int(first), int(second)
+
+
+run_folder = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="Folder for the records; the same command on it resumes an unfinished run.",
+)
+units = click.option(
+    "--units",
+    type=options.CommaList(),
+    default="all",
+    show_default=True,
+    metavar="LIST",
+    help="Units to record: 3_4, patterns such as 3_*, paper or all, with commas between them.",
+)
+data_set = options.together(
+    click.option(
+        "--labels",
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        help="ImageNet's ground truth: the development kit, its text file, or Kaggle's CSV.  "
+        "[default: found beside the images]",
+    ),
+    click.option(
+        "--boxes",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Folder of ImageNet's XML boxes: centre the crop on the object.",
+    ),
+    click.option(
+        "--root",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Folder that a manifest's paths, or a torchvision data set, lie in.",
+    ),
+    click.option("--split", metavar="NAME", help="Part of a torchvision data set: train, test."),
+    click.option(
+        "--classes",
+        type=options.CommaList(),
+        metavar="LIST",
+        default=None,
+        help="Only these classes, by name or number, with commas between them.",
+    ),
+    click.option(
+        "--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Order images at random."
+    ),
+    click.option(
+        "--per-class", type=click.IntRange(min=1), metavar="N", help="First N images per class."
+    ),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="First N images."),
+    click.option(
+        "--part",
+        type=Part(),
+        metavar="I/N",
+        help="Only the I-th of N parts, for runs made apart and joined by `skviz merge`.",
+    ),
+)
+views = options.together(
+    click.option(
+        "--resample",
+        metavar="NAME",
+        default="bicubic",
+        show_default=True,
+        help="Filter: nearest, box, bilinear, hamming, bicubic or lanczos.",
+    ),
+    click.option(
+        "--fill",
+        metavar="NAME",
+        default="mean",
+        show_default=True,
+        help="What is beyond the picture: mean, black, white, edge or reflect.",
+    ),
+)
+kept = options.together(
+    click.option(
+        "--channels",
+        type=options.CommaList(),
+        metavar="LIST",
+        default=None,
+        help="Units whose whole attention vectors are kept (float16).",
+    ),
+    click.option(
+        "--class-channels", is_flag=True, help="Keep moments of every channel for every class."
+    ),
+)
+running = options.together(
+    click.option(
+        "--batch-size",
+        type=AutoNumber(1),
+        metavar="N",
+        default="auto",
+        show_default=True,
+        help="Views per batch, over images and scales.",
+    ),
+    click.option(
+        "--precision",
+        metavar="NAME",
+        default="fp32",
+        show_default=True,
+        help="Arithmetic of the network: fp32, bf16 or fp16.",
+    ),
+    click.option(
+        "--workers",
+        type=AutoNumber(0),
+        metavar="N",
+        default="auto",
+        show_default=True,
+        help="Processes that read images; 0 reads in the main one.",
+    ),
+    click.option(
+        "--shard-size",
+        type=AutoNumber(1),
+        metavar="N",
+        default="auto",
+        show_default=True,
+        help="Images per shard: what a killed run may lose.",
+    ),
+)
+
+
+@click.command()
+@click.argument("dataset")
+@run_folder
+@options.scales
+@units
+@options.network
+@data_set
+@views
+@kept
+@running
+@options.as_json
+@options.quiet
+def analyze(
+    dataset: str,
+    out: Path,
+    scales: str,
+    units: tuple[str, ...],
+    model: str | None,
+    weights: Path | None,
+    allow_mismatch: bool,
+    device: str,
+    labels: Path | None,
+    boxes: Path | None,
+    root: Path | None,
+    split: str | None,
+    classes: tuple[str, ...] | None,
+    shuffle: int | None,
+    per_class: int | None,
+    limit: int | None,
+    part: tuple[int, int] | None,
+    as_json: bool,
+    quiet: bool,
+    **how: Any,
+) -> None:
+    """Record the attention of every image of a data set at several scales.
+
+    DATASET is a folder of images (sub-folders are classes), ImageNet's validation set as it is
+    distributed, a manifest (.csv or .parquet with the columns path, label and left, top, right,
+    bottom for boxes), or torchvision:NAME. RUN opens with pandas, Polars or DuckDB; its format is
+    in the documentation.
+
+    Ctrl-C ends at the next batch. The same command goes on with an unfinished RUN, also with
+    another number of processes: start it under torchrun for several, on any number of machines
+    that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
+    a warning only).
+    """
+    from skviz.analysis.datasets import DataSource, Subset, open_dataset
+    from skviz.analysis.ranks import Ranks
+    from skviz.analysis.run import Options, prepare
+    from skviz.analysis.store import check_run_folder
+    from skviz.devices import choose_device
+    from skviz.models import DEFAULT_MODEL, load_model
+    from skviz.scaling import parse_scales
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    check_run_folder(out)
+    wanted = parse_scales(scales)
+    subset = Subset(classes or (), shuffle, per_class, limit, part)
+    images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
+    place = Ranks.from_environment().device(choose_device(device))
+    network = load_model(model or DEFAULT_MODEL, weights, allow_mismatch=allow_mismatch).to(place)
+    how["channels"] = how["channels"] or ()
+    analysis = prepare(images, network, out=out, scales=wanted, units=units, options=Options(**how))
+    if analysis.ranks.first:
+        _announce(analysis, echo)
+    try:
+        analysis(progress=not quiet)
+    except KeyboardInterrupt:
+        raise Failure(_interrupted(analysis.run), INTERRUPTED) from None
+    _leave(analysis, echo)
+
+
+def _announce(analysis: Analysis, echo: Echo) -> None:
+    run, images = analysis.run, analysis.images
+    for note in images.notes:
+        echo.warn(note)
+    if not run.settings["model"]["trained"]:
+        echo.warn("untrained network: the attention is that of random weights")
+    if run.classes and run.settings["dataset"]["labels"] is None:
+        echo.warn("the classes of data set and network differ: `correct` stays empty")
+    done, total = len(run.done), run.settings["shards"]
+    if done == total:
+        echo.note(f"'{run.path}' is finished already: nothing to do")
+    elif analysis.resumed:
+        echo.note(f"resuming '{run.path}': {done} of {total} shards are done")
+
+
+def _interrupted(run: Run) -> str:
+    done, total = len(run.done), run.settings["shards"]
+    return (
+        f"interrupted: {done} of {total} shards are done in '{run.path}', the one under way is "
+        "lost; run the same command again to go on"
+    )
+
+
+def _leave(analysis: Analysis, echo: Echo) -> None:
+    run = analysis.run
+    errors = run.errors
+    images, complete = run.images, run.complete
+    if analysis.ranks.first:
+        echo.document(_document(run, images, complete, errors, analysis.resumed))
+    if not complete:
+        left = len(run.missing)
+        echo.note(f"this process is done; {left} shards of '{run.path}' are still with others")
+        return
+    echo.result(
+        f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
+        f"{len(run.classes)} classes"
+    )
+    if not errors or not analysis.missing:
+        return
+    for error in errors[:_SHOWN]:
+        echo.error(f"{error['image']}: {error['reason']}")
+    text = f"{len(errors)} of {len(analysis.images)} images could not be read; the run lists them"
+    # torchrun takes any exit code but 0 for a crash, and would end the other processes.
+    if analysis.ranks.world > 1:
+        echo.warn(text)
+    else:
+        raise Failure(text, IN_PART if images else FAILED)
+
+
+def _document(
+    run: Run, images: int, complete: bool, errors: list[dict[str, str]], resumed: bool
+) -> object:
+    return {
+        "run": str(run.path),
+        "complete": complete,
+        "resumed": resumed,
+        "images": images,
+        "scales": list(run.scales),
+        "units": [unit.name for unit in run.units],
+        "classes": len(run.classes),
+        "shards": {"done": len(run.done), "total": run.settings["shards"]},
+        "unreadable": errors,
+    }

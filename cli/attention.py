@@ -1,0 +1,147 @@
+"""`skviz attention`: the paper's figure 3 (a) for photographs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .echo import Echo, table
+from .edge import FAILED, IN_PART, Failure, exit_code
+
+if TYPE_CHECKING:
+    from skviz.analysis.single import ImageResult
+    from skviz.reports.single import ImageReport
+
+
+@click.command()
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    metavar="IMAGE...",
+    type=click.Path(path_type=Path),
+)
+@options.stages
+@options.scales
+@options.network
+@options.group
+@options.branch
+@options.formats
+@options.data
+@options.style
+@options.output
+def attention(
+    images: tuple[Path, ...],
+    stages: tuple[tuple[str, ...], ...],
+    scales: str,
+    model: str | None,
+    weights: Path | None,
+    allow_mismatch: bool,
+    device: str,
+    group: int | None,
+    branch: int | None,
+    formats: tuple[str, ...],
+    data: tuple[str, ...] | None,
+    style: str,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw the attention of photographs at several scales: figure 3 (a) of the paper.
+
+    Each IMAGE gets a figure `<stem>_attention_<units>.<format>`, and a table of the attention
+    difference: the mean over channels of the attention of the largest kernel minus that of the
+    smallest, and its change from 1.0x.
+
+    With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
+    """
+    from skviz.devices import choose_device
+    from skviz.models import DEFAULT_MODEL, load_model
+    from skviz.reports.single import ReportOptions, report_images
+    from skviz.scaling import parse_scales
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    wanted = parse_scales(scales)
+    place = choose_device(device)
+    network = load_model(model or DEFAULT_MODEL, weights, allow_mismatch=allow_mismatch).to(place)
+    reports = []
+    for report in report_images(
+        images,
+        network,
+        stages=[name for names in stages for name in names],
+        scales=wanted,
+        options=ReportOptions(formats, data or (), out, overwrite, style, group, branch),
+    ):
+        _show(report, echo, alone=len(images) == 1)
+        reports.append(report)
+    for note in {report.result.note for report in reports if report.result}:
+        if note:
+            echo.warn(note)
+    echo.document(_document(reports))
+    _leave(reports)
+
+
+def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
+    if report.result is None:
+        if not alone:  # An image by itself fails as the command does.
+            echo.error(str(report.error))
+        return
+    echo.result(_table(report.result))
+    for file in report.files:
+        echo.result(f"written: {file}")
+    echo.result("")
+
+
+def _table(result: ImageResult) -> str:
+    """One row per unit: the difference at each scale, and in brackets its change."""
+    labels = result.views.labels
+    numbers = result.table()
+    digits = _digits(numbers["change"].abs().max())
+    # Heads stand over the differences, not over the changes behind them.
+    blank = " " * len(f" ({0:+.{digits}f})")
+    heads = [label + blank * (i != result.reference) for i, label in enumerate(labels)]
+    rows = [["unit", "kernels", *heads]]
+    for unit, part in numbers.groupby("unit", sort=False):
+        cells = []
+        for index, (value, change) in enumerate(zip(part.difference, part.change, strict=True)):
+            bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
+            cells.append(f"{value:+.{digits}f}{bracket}")
+        rows.append([str(unit), part.kernels.iloc[0], *cells])
+    name = Path(result.image).name if result.image else "image"
+    head = [
+        f"{name}: {result.model.name}, weights: {result.model.weights}",
+        "attention difference: largest minus smallest kernel "
+        f"(in brackets: change from {labels[result.reference]})",
+    ]
+    return "\n".join([*head, table(rows)])
+
+
+def _digits(largest_change: float) -> int:
+    """Decimals that show two digits of the largest change, four at least, seven at most."""
+    if largest_change <= 0:
+        return 4
+    return min(7, max(4, 1 - math.floor(math.log10(largest_change))))
+
+
+def _document(reports: list[ImageReport]) -> object:
+    if len(reports) == 1:
+        return reports[0].to_dict()
+    return {
+        "images": [report.to_dict() for report in reports if report.error is None],
+        "errors": [report.to_dict() for report in reports if report.error is not None],
+    }
+
+
+def _leave(reports: list[ImageReport]) -> None:
+    broken = [report.error for report in reports if report.error is not None]
+    if not broken:
+        return
+    if len(reports) == 1:
+        raise Failure(str(broken[0]), exit_code(broken[0]))
+    text = f"{len(broken)} of {len(reports)} images failed"
+    raise Failure(text, FAILED if len(broken) == len(reports) else IN_PART)

@@ -1,0 +1,56 @@
+"""What goes where: results to stdout; notes, warnings and errors to stderr."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True)
+class Echo:
+    """Speak to the user as the options ask for.
+
+    With `quiet` neither results nor notes are printed; with `as_json` the only thing on
+    stdout is one JSON document. Warnings and errors always show.
+    """
+
+    quiet: bool = False
+    as_json: bool = False
+
+    def result(self, text: str) -> None:
+        """Print a result for a reader, unless JSON takes its place."""
+        if not self.quiet and not self.as_json:
+            click.echo(text)
+
+    def document(self, value: object) -> None:
+        """Print the JSON document, if asked for."""
+        if self.as_json:
+            click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+    def note(self, text: str) -> None:
+        """Say what is going on."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def warn(self, text: str) -> None:
+        """Say what a reader of the results must know."""
+        click.echo(f"Warning: {text}", err=True)
+
+    def error(self, text: str) -> None:
+        """Say what failed while the rest goes on."""
+        click.echo(f"Error: {text}", err=True)
+
+
+def table(rows: list[list[str]]) -> str:
+    """Align rows of cells, the first row being the head; the first column to the left."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        first, *others = (
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join([first, *others]).rstrip())
+    return "\n".join(lines)

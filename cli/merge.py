@@ -1,0 +1,38 @@
+"""`skviz merge`: runs made apart, joined into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+from .analyze import run_folder
+from .echo import Echo
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@run_folder
+@options.as_json
+@options.quiet
+def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None:
+    """Join finished runs of different images, made with the same settings, into one.
+
+    Each RUN is the folder of a `skviz analyze`, for instance of one --part of a data set. Means
+    and deviations merge exactly. An interrupted merge goes on when it is called again.
+    """
+    from skviz.analysis.merge import merge_runs
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    run = merge_runs(runs, out)
+    images, errors = run.images, run.errors
+    echo.document(
+        {
+            "run": str(run.path),
+            "merged": [str(path) for path in runs],
+            "images": images,
+            "unreadable": errors,
+        }
+    )
+    echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")

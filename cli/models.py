@@ -1,0 +1,62 @@
+"""`skviz models`: the networks that skviz can build."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .echo import Echo, table
+
+if TYPE_CHECKING:
+    from skviz.models import ModelCard
+
+
+@click.command()
+@options.as_json
+def models(as_json: bool) -> None:
+    """List the networks that skviz can build.
+
+    Shows learnable parameters, multiply-adds for one image of the input size (in the paper:
+    FLOPs), SK units per stage and the weights that come with a network.
+    """
+    from skviz.models import known_models
+
+    echo = Echo(as_json=as_json)
+    cards = known_models()
+    echo.document([_document(card) for card in cards])
+    head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]
+    echo.result(table([head, *(_row(card) for card in cards)]))
+
+
+def _document(card: ModelCard) -> dict[str, object]:
+    return {
+        "name": card.name,
+        "parameters": card.parameters,
+        "macs": card.macs,
+        "input_size": card.input_size,
+        "units": list(card.units),
+        "weights": card.weights,
+        "description": card.description,
+    }
+
+
+def _row(card: ModelCard) -> list[str]:
+    return [
+        card.name,
+        f"{card.parameters:,}",
+        f"{card.macs / 1e9:.3f} G",
+        f"{card.input_size} px",
+        units_per_stage(card.units),
+        card.weights or "none",
+    ]
+
+
+def units_per_stage(names: list[str]) -> str:
+    """Return how many units each stage has, as "3, 4, 6, 3", from names such as "SK_2_1"."""
+    counts: dict[str, int] = {}
+    for name in names:
+        stage = name.removeprefix("SK_").split("_")[0]
+        counts[stage] = counts.get(stage, 0) + 1
+    return ", ".join(str(count) for count in counts.values())

@@ -1,0 +1,141 @@
+"""Options that several commands share, each defined once.
+
+Nothing is imported here but click: names and numbers are checked by the library, which knows
+them, before any work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from skviz.errors import did_you_mean
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = ("png", "pdf", "svg")
+DATA_FORMATS = ("csv", "json")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class CommaList(click.ParamType):  # type: ignore[type-arg]
+    """Words with commas between them: "png,pdf"; each once, in the given order."""
+
+    name = "list"
+
+    def __init__(self, known: Sequence[str] = ()) -> None:
+        self.known = tuple(known)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the words as a tuple; fails on an empty list or an unknown word."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",")))
+        if "" in words:
+            self.fail(f"expected words with commas between them, got '{value}'.", param, ctx)
+        for word in words:
+            if self.known and word not in self.known:
+                hint = did_you_mean(word, self.known)
+                self.fail(f"expected {' or '.join(self.known)}, got '{word}'.{hint}", param, ctx)
+        return words
+
+
+model = click.option(
+    "--model", metavar="NAME", help="Network; `skviz models` lists them.  [default: sknet50_lite]"
+)
+weights = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Checkpoint for the network: .pth, .pt or .safetensors.",
+)
+allow_mismatch = click.option(
+    "--allow-mismatch", is_flag=True, help="Load what fits of a checkpoint of another network."
+)
+device = click.option(
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to run."
+)
+scales = click.option(
+    "--scales",
+    metavar="LIST",
+    default="1,1.5,2",
+    show_default=True,
+    help="Sizes of the central object, with commas between them; below 1 zooms out.",
+)
+stages = click.option(
+    "--stage",
+    "stages",
+    type=CommaList(),
+    metavar="UNIT",
+    multiple=True,
+    help="Unit to draw: 3_4, SK_3_4, a pattern such as 3_*, paper or all. May be repeated, or a "
+    "list with commas.  [default: 3_4]",
+)
+group = click.option(
+    "--group",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Successive channels that one point of a line averages; 1 shows every channel.  "
+    "[default: a sixteenth of the channels]",
+)
+branch = click.option(
+    "--branch",
+    type=int,
+    metavar="INDEX",
+    help="Branch that the lines show, counted from 0.  [default: the largest kernel]",
+)
+formats = click.option(
+    "--format",
+    "formats",
+    type=CommaList(FORMATS),
+    metavar="LIST",
+    default="png",
+    show_default=True,
+    help="Formats of the figure: png, pdf, svg, with commas between them.",
+)
+data = click.option(
+    "--data",
+    type=CommaList(DATA_FORMATS),
+    metavar="LIST",
+    default=None,
+    help="Also write the numbers: csv, json, with commas between them.",
+)
+style = click.option(
+    "--style",
+    metavar="NAME",
+    default="default",
+    show_default=True,
+    help="Look of the figure: default, paper, talk, dark, any Matplotlib style, or several with "
+    "commas between them.",
+)
+out = click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path(),
+    help="Folder for the results; made if need be.  [default: the current folder]",
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document in place of the table."
+)
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Make one decorator of several options; help lists them in the given order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+network = together(model, weights, allow_mismatch, device)
+output = together(out, overwrite, as_json, quiet)

@@ -1,0 +1,247 @@
+"""`skviz train`: train a network of skviz on an image folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .echo import Echo, table
+from .edge import INTERRUPTED, Failure
+from .training_options import RECIPE_FIELDS, recipe_options
+
+if TYPE_CHECKING:
+    from skviz.training import Step, TrainingResult
+    from skviz.training.data import Unreadable
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
+@options.model
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    required=True,
+    help="Folder for checkpoint, metrics and weights; made if need be.",
+)
+@click.option(
+    "--validation",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Image folder of the same classes, or some of them, to test on after every epoch.",
+)
+@click.option(
+    "--input-size",
+    type=click.IntRange(min=16),
+    metavar="PIXELS",
+    help="Input size that the network is made for and validated at.  [default: --size]",
+)
+@recipe_options
+@options.device
+@click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="Processes that read images. Part of the recipe: each draws its own random numbers.",
+)
+@click.option(
+    "--credit",
+    "credits",
+    multiple=True,
+    metavar="TEXT",
+    help="Source and licence of the photographs, kept with the weights. May be repeated.",
+)
+@click.option("--half", is_flag=True, help="Store the weights as float16: half the file.")
+@click.option("--resume", is_flag=True, help="Go on behind the last whole epoch in --out.")
+@options.overwrite
+@options.as_json
+@options.quiet
+def train(
+    data: Path,
+    model: str | None,
+    out: Path,
+    validation: Path | None,
+    input_size: int | None,
+    device: str,
+    workers: int,
+    credits: tuple[str, ...],
+    half: bool,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **fields: Any,
+) -> None:
+    """Train a network of skviz on DATA, a folder with one sub-folder of images per class.
+
+    DIR gets checkpoint.pt and metrics.json after every epoch, and at the end
+    model.safetensors, which every command takes as --weights. After Ctrl-C, the same command
+    with --resume goes on behind the last whole epoch and ends with the same weights.
+    """
+    from skviz.devices import choose_device
+    from skviz.models import DEFAULT_MODEL
+    from skviz.training import Recipe, train as train_network
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    given = {name: fields[name] for name in RECIPE_FIELDS if fields[name] is not None}
+    display = _display(echo)
+    try:
+        with display:
+            result = train_network(
+                data,
+                out,
+                model=model or DEFAULT_MODEL,
+                validation=validation,
+                recipe=Recipe(**given),
+                input_size=input_size,
+                workers=workers,
+                device=choose_device(device),
+                resume=resume,
+                overwrite=overwrite,
+                half=half,
+                credits=credits,
+                report=display.step,
+                say=display.epoch,
+                found=lambda unreadable: _warn(echo, unreadable),
+            )
+    except KeyboardInterrupt:
+        raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
+    echo.document(_document(result))
+    echo.result(_table(result))
+
+
+class Display:
+    """One line on stderr per epoch: what a log file should hold."""
+
+    def __init__(self, echo: Echo) -> None:
+        self.echo = echo
+        self.epochs_done: int | None = None
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing to take down."""
+
+    def step(self, step: Step) -> None:
+        """Take note of one step."""
+        self.epochs_done = step.epoch
+
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Say how an epoch went."""
+        self.epochs_done = metrics["epoch"]
+        self.line(epoch_line(metrics))
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        self.echo.note(text)
+
+
+class ProgressDisplay(Display):
+    """A progress bar over the whole run, the lines of the epochs above it."""
+
+    def __init__(self, echo: Echo) -> None:
+        super().__init__(echo)
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            speed_estimate_period=600,
+        )
+        self.task: Any = None
+
+    def __enter__(self) -> Display:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    def step(self, step: Step) -> None:
+        super().step(step)
+        shown: dict[str, Any] = {
+            "epoch": f"{step.epoch + 1}/{step.epochs}",
+            "loss": step.loss,
+            "accuracy": step.accuracy,
+        }
+        done = step.epoch * step.steps + step.step
+        if self.task is None:
+            total = step.epochs * step.steps
+            self.task = self.progress.add_task("", total=total, completed=done, **shown)
+        else:
+            self.progress.update(self.task, completed=done, **shown)
+
+    def line(self, text: str) -> None:
+        self.progress.console.print(text, highlight=False, markup=False)
+
+
+def _display(echo: Echo) -> Display:
+    return ProgressDisplay(echo) if sys.stderr.isatty() and not echo.quiet else Display(echo)
+
+
+def epoch_line(metrics: dict[str, Any]) -> str:
+    """Return the metrics of an epoch as a line of text."""
+    parts = [
+        f"epoch {metrics['epoch']}",
+        f"loss {metrics['loss']:.4f}",
+        f"accuracy {metrics['accuracy']:.1%}",
+    ]
+    if "validation_top1" in metrics:
+        parts.append(f"validation top-1 {metrics['validation_top1']:.1%}")
+        parts.append(f"top-5 {metrics['validation_top5']:.1%}")
+    if metrics["skipped_steps"]:
+        parts.append(f"{metrics['skipped_steps']} steps without finite gradients skipped")
+    parts.append(f"{metrics['images_per_second']:g} images/s")
+    return ", ".join(parts)
+
+
+def _warn(echo: Echo, unreadable: Sequence[Unreadable]) -> None:
+    echo.warn(f"{len(unreadable)} images cannot be read and are left out:")
+    for image in unreadable[:_SHOWN]:
+        echo.warn(image.reason)
+    if len(unreadable) > _SHOWN:
+        echo.warn(f"... and {len(unreadable) - _SHOWN} more; --json lists them all at the end")
+
+
+def _how_to_resume(out: Path, epochs_done: int | None) -> str:
+    if epochs_done is None:
+        return "interrupted before the first step; nothing of this run was changed"
+    return (
+        f"interrupted; {out / 'checkpoint.pt'} holds {epochs_done} whole epochs. Run the same "
+        "command with --resume to go on"
+    )
+
+
+def _document(result: TrainingResult) -> dict[str, object]:
+    return {
+        "out": str(result.out),
+        "weights": str(result.weights),
+        "classes": list(result.classes),
+        "unreadable": [vars(image) for image in result.unreadable],
+        "epochs": list(result.history),
+    }
+
+
+def _table(result: TrainingResult) -> str:
+    last = result.history[-1]
+    rows = [["training", ""], ["classes", str(len(result.classes))]]
+    rows += [["epochs", str(last["epoch"])], ["loss", f"{last['loss']:.4f}"]]
+    if "validation_top1" in last:
+        rows.append(["validation top-1", f"{last['validation_top1']:.1%}"])
+        rows.append(["validation top-5", f"{last['validation_top5']:.1%}"])
+    return f"{table(rows)}\nwritten: {result.weights}"

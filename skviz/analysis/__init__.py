@@ -1,0 +1,1 @@
+"""What attention means: one image, data sets, statistics."""

@@ -1,0 +1,173 @@
+"""Batches through the network: views in, attention and predictions out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skviz.errors import SkvizError, UsageError
+from skviz.scaling import InputSpec
+
+if TYPE_CHECKING:
+    from skviz.capture.probe import Probe
+
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+# In views. Larger batches gain nothing on a processor, and its allocator dislikes them.
+CPU_BATCH = 16
+_FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
+# A larger batch must be this much faster to be worth its memory.
+_WORTH = 1.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the network did on n images at S scales.
+
+    `means` is the attention's mean over channels, (n, S, U, M), nan where a unit has fewer
+    branches; `attention` per unit the whole, float64 tensors (n, S, M, C) on the network's
+    device; `predicted` (n, S) with -1 and `probability` (n, S) with nan where the network has
+    no class output.
+    """
+
+    means: NDArray[np.float64]
+    attention: Sequence[Tensor]
+    predicted: NDArray[np.int32]
+    probability: NDArray[np.float64]
+
+
+class Forward:
+    """A network made ready for batches of uint8 views.
+
+    `batch_size` is in views, over images and scales; it halves by itself when memory runs out.
+    """
+
+    def __init__(self, probe: Probe, spec: InputSpec, batch_size: int, precision: str) -> None:
+        self.probe, self.spec, self.batch_size = probe, spec, batch_size
+        self.device = next(probe.network.parameters(), torch.empty(0)).device
+        self.precision = precision
+        self._mean = torch.tensor(spec.mean, device=self.device).reshape(1, 3, 1, 1)
+        self._std = torch.tensor(spec.std, device=self.device).reshape(1, 3, 1, 1)
+
+    def measure(self, pixels: Tensor) -> Measured:
+        """Run images, uint8 of shape (n, S, size, size, 3), n at least 1."""
+        n, scales = pixels.shape[:2]
+        attention, logits = self._run(pixels.flatten(0, 1))
+        units = self.probe.units
+        # float64 from here on: means and deviations of many images must not lose digits.
+        whole = [
+            _precise(attention[unit.name]).reshape(n, scales, unit.branches, unit.channels)
+            for unit in units
+        ]
+        branches = max(unit.branches for unit in units)
+        means = np.full((n, scales, len(units), branches), np.nan)
+        for index, array in enumerate(whole):
+            means[:, :, index, : array.shape[2]] = array.mean(dim=-1).cpu().numpy()
+        predicted = np.full((n, scales), -1, np.int32)
+        probability = np.full((n, scales), np.nan)
+        if logits is not None:
+            best = logits.double().softmax(dim=-1).max(dim=-1)
+            predicted[:] = best.indices.reshape(n, scales).cpu().numpy()
+            probability[:] = best.values.reshape(n, scales).cpu().numpy()
+        return Measured(means, whole, predicted, probability)
+
+    def outputs(self) -> int | None:
+        """Return the number of classes the network puts out, or None; tries it on one view."""
+        blank = torch.zeros((1, self.spec.size, self.spec.size, 3), dtype=torch.uint8)
+        logits = self._part(blank)[1]
+        return None if logits is None else int(logits.shape[1])
+
+    def _run(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+        parts = []
+        start = 0
+        while start < len(views):
+            try:
+                parts.append(self._part(views[start : start + self.batch_size]))
+                start += self.batch_size
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                self._halve()
+        names = list(parts[0][0])
+        joined = {name: torch.cat([found[name] for found, _ in parts]) for name in names}
+        logits = [output for _, output in parts if output is not None]
+        return joined, torch.cat(logits) if logits else None
+
+    def _part(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+        on_device = views.to(self.device, non_blocking=True)
+        images = on_device.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._std)
+        with self._casting():
+            attention, output = self.probe.capture(images, output=True)
+        is_logits = isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1
+        return attention, output if is_logits else None
+
+    def _casting(self) -> AbstractContextManager[object]:
+        dtype = PRECISIONS[self.precision]
+        if dtype is None:
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=dtype)
+
+    def _halve(self) -> None:
+        if self.batch_size <= 1:
+            raise SkvizError(
+                f"the memory of {self.device} does not hold one view of {self.spec.size} x "
+                f"{self.spec.size} pixels; use a smaller network, or --device cpu"
+            )
+        self.batch_size //= 2
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def check_precision(precision: str) -> str:
+    """Return the precision; raises `UsageError` for an unknown one."""
+    if precision not in PRECISIONS:
+        raise UsageError(f"expected precision {', '.join(PRECISIONS)}, got '{precision}'")
+    return precision
+
+
+def find_batch_size(forward: Forward, scales: int) -> int:
+    """Return a batch size in views, a multiple of the scales where it can be.
+
+    On a processor a fixed one. On a graphics card sizes double as long as they fit and are
+    faster, which is measured.
+    """
+    if forward.device.type != "cuda":
+        return scales * -(-CPU_BATCH // scales)
+    best, best_rate = scales, 0.0
+    size = scales * -(-_FIRST_GPU_BATCH // scales)
+    while size <= _LARGEST_GPU_BATCH:
+        forward.batch_size = size
+        rate = _rate(forward, size)
+        if rate < best_rate * _WORTH or forward.batch_size < size:
+            break
+        best, best_rate, size = size, rate, size * 2
+    return best
+
+
+def _rate(forward: Forward, views: int) -> float:
+    size = forward.spec.size
+    noise = torch.randint(0, 256, (views, 1, size, size, 3), dtype=torch.uint8)
+    forward.measure(noise)  # The first pass chooses algorithms and fills the cache of memory.
+    torch.cuda.synchronize(forward.device)
+    start = time.perf_counter()
+    for _ in range(3):
+        forward.measure(noise)
+    torch.cuda.synchronize(forward.device)
+    return 3 * views / (time.perf_counter() - start)
+
+
+def _precise(attention: Tensor) -> Tensor:
+    # Apple's cards know no float64.
+    return (attention.cpu() if attention.device.type == "mps" else attention).double()
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text

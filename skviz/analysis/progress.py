@@ -1,0 +1,89 @@
+"""How far an analysis is, on stderr: a bar on a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar, TaskID
+
+# Seconds between two lines where there is no terminal.
+EVERY = 30.0
+
+
+class Progress:
+    """Counts images; a context manager. Shows nothing unless `show`."""
+
+    def __init__(self, images: int, show: bool = True, every: float = EVERY) -> None:
+        self.images, self.show, self.every = images, show, every
+        self.done = 0
+        self._start = self._said = time.monotonic()
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._start = self._said = time.monotonic()
+        if self.show and sys.stderr.isatty():
+            self._bar = _bar()
+            self._task = self._bar.add_task("analyze", total=self.images, rate="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    @property
+    def rate(self) -> float:
+        """Images per second since the start."""
+        return self.done / max(time.monotonic() - self._start, 1e-9)
+
+    def advance(self, images: int) -> None:
+        """Count images as done."""
+        self.done += images
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=images, rate=f"{self.rate:.1f} images/s")
+        elif self.show and time.monotonic() - self._said >= self.every:
+            self._said = time.monotonic()
+            print(f"skviz: {self.line()}", file=sys.stderr, flush=True)
+
+    def line(self) -> str:
+        """The state in words: "1,024 of 50,000 images, 85.3 images/s, 9:34 left"."""
+        left = round((self.images - self.done) / self.rate) if self.done else None
+        remaining = "" if left is None else f", {clock(left)} left"
+        return f"{self.done:,} of {self.images:,} images, {self.rate:.1f} images/s{remaining}"
+
+
+def clock(seconds: int) -> str:
+    """Seconds as "9:34" or "1:09:34"."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Bar(
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+    )

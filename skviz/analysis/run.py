@@ -1,0 +1,241 @@
+"""A data set through a network at several scales, into a folder of records."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from skviz.analysis.datasets import DataSource, ImageSet, open_dataset
+from skviz.analysis.ranks import Ranks
+from skviz.analysis.records import Run
+from skviz.analysis.settings import FORMAT, VERSION, Settings, state_digest, unit_to_dict, versions
+from skviz.analysis.store import check_run_folder, clean, start_run
+from skviz.errors import UsageError
+from skviz.scaling import DEFAULT_SCALES, FILLS, RESAMPLING, check_scales
+from skviz.units import Unit, select_units
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from skviz.analysis.engine import Keep
+    from skviz.analysis.forward import Forward
+
+_SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a data set is analyzed.
+
+    `resample` and `fill` are those of `skviz.enlarge`; `channels` names units whose whole
+    attention vectors are kept, `class_channels` keeps the moments of every channel per class.
+    `batch_size` is in views, over images and scales; None finds one. `precision` is "fp32",
+    "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
+    None chooses by the size of the data set.
+    """
+
+    resample: str = "bicubic"
+    fill: str = "mean"
+    channels: tuple[str, ...] = ()
+    class_channels: bool = False
+    batch_size: int | None = None
+    precision: str = "fp32"
+    workers: int | None = None
+    shard_size: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "shard_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"expected {name} of at least 1, got {value}")
+        if self.workers is not None and self.workers < 0:
+            raise UsageError(f"expected workers of 0 or more, got {self.workers}")
+        for name, known in (("resample", RESAMPLING), ("fill", FILLS)):
+            if getattr(self, name) not in known:
+                raise UsageError(
+                    f"expected {name} to be one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An analysis that is ready to go on: its folder exists and fits, the network was tried.
+
+    `missing` are the shards that this process has still to do, `resumed` says whether the run
+    was begun before.
+    """
+
+    run: Run
+    images: ImageSet
+    missing: tuple[int, ...]
+    resumed: bool
+    options: Options
+    forward: Forward
+    keep: Keep
+    ranks: Ranks
+
+    def __call__(self, progress: bool = True) -> Run:
+        """Do what is missing; returns the run.
+
+        Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
+        when the records cannot be written, `CaptureError`.
+        """
+        from skviz.analysis.engine import run_shards
+        from skviz.analysis.forward import find_batch_size
+        from skviz.analysis.loading import ChunkReader, Plan, ViewMaker, batches, choose_workers
+        from skviz.analysis.progress import Progress
+
+        if not self.missing:
+            return self.run
+        settings, options, forward = self.run.settings, self.options, self.forward
+        scales = len(self.run.scales)
+        forward.batch_size = options.batch_size or find_batch_size(forward, scales)
+        at_once = max(1, forward.batch_size // scales)
+        plan = Plan(self.missing, len(self.images), settings["shard_size"], at_once)
+        todo = sum(plan.size(shard) for shard in plan.shards)
+        on_cpu = forward.device.type == "cpu"
+        workers = options.workers
+        if workers is None:
+            workers = choose_workers(todo, on_cpu, self.ranks.local_world)
+        views = ViewMaker(self.run.scales, forward.spec, options.resample, options.fill)
+        reader = ChunkReader(self.images, views)
+        with (
+            Progress(todo, show=progress and self.ranks.first) as shown,
+            closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
+        ):
+            run_shards(self.run.path, loaded, forward, self.images, self.keep, shown)
+        clean(self.run)
+        return self.run
+
+
+def prepare(
+    dataset: ImageSet | DataSource | str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    out: str | os.PathLike[str],
+    scales: Iterable[float] = DEFAULT_SCALES,
+    units: str | Iterable[str] = "all",
+    options: Options | None = None,
+    command: str | None = None,
+) -> Analysis:
+    """Check everything that can be checked, and begin or find the run in `out`.
+
+    See `analyze`.
+    """
+    from skviz.analysis.engine import Keep, class_map
+    from skviz.analysis.forward import Forward, check_precision
+    from skviz.capture.probe import Probe
+    from skviz.models import model_info
+
+    path = check_run_folder(Path(out))
+    options = options or Options()
+    checked = check_scales(scales)
+    check_precision(options.precision)
+    ranks = Ranks.from_environment()
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    probe = Probe(model, units)
+    info = model_info(model)
+    vectors = _numbers(options.channels, probe.units)
+    forward = Forward(probe, info.spec, len(checked), options.precision)
+    outputs = forward.outputs()
+    compared, mapping = class_map(images.classes, outputs, info.classes)
+    size = options.shard_size or _shard_size(len(images))
+    settings: Settings = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": {
+            "name": info.name,
+            "weights": info.weights,
+            "sha256": info.sha256,
+            "state": state_digest(probe.network),
+            "trained": info.trained,
+            "classes": None if info.classes is None else list(info.classes),
+            "control": None,
+        },
+        "units": [unit_to_dict(unit) for unit in probe.units],
+        "scales": list(checked),
+        "spec": asdict(info.spec),
+        "resample": options.resample,
+        "fill": options.fill,
+        "dataset": {
+            "kind": images.kind,
+            "root": None if images.root is None else images.root.resolve().name,
+            "digest": images.digest(),
+            "images": len(images),
+            "classes": list(images.classes),
+            "labels": compared,
+            "boxes": images.boxed,
+        },
+        "shard_size": size,
+        "shards": -(-len(images) // size),
+        "precision": options.precision,
+        "channels": [probe.units[number].name for number in vectors],
+        "class_channels": options.class_channels,
+        "versions": versions(),
+        "command": command or shlex.join(sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    resumed = start_run(path, settings)
+    run = Run(path)
+    keep = Keep(probe.units, checked, vectors, options.class_channels, mapping)
+    missing = tuple(ranks.share(run.missing))
+    return Analysis(run, images, missing, resumed, options, forward, keep, ranks)
+
+
+def analyze(
+    dataset: ImageSet | DataSource | str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    out: str | os.PathLike[str],
+    scales: Iterable[float] = DEFAULT_SCALES,
+    units: str | Iterable[str] = "all",
+    progress: bool = True,
+    **options: Any,
+) -> Run:
+    """Run a data set through a network at several scales; return the folder of records.
+
+    `dataset` is a folder of images, a manifest, "torchvision:NAME", a `DataSource` or an
+    `ImageSet`. Every image is enlarged as `skviz.enlarge` does, and the attention of `units` is
+    kept in `out` (figure 3 (c), figure 4). Calling it again with an unfinished run goes on with
+    it, with a finished one it returns it. `options` are the fields of `Options`.
+
+    Unreadable images are skipped and listed in `Run.errors`. Raises `UsageError` for wrong
+    names and for a run of other settings, `OutputError` for a folder that is something else or
+    cannot be written, `CaptureError`, `UnitError`, `ScaleError`.
+    """
+    return prepare(
+        dataset,
+        model,
+        out=out,
+        scales=scales,
+        units=units,
+        options=Options(**_tuples(options)),
+    )(progress)
+
+
+def _tuples(options: dict[str, Any]) -> dict[str, Any]:
+    names = options.get("channels", ())
+    channels = (names,) if isinstance(names, str) else tuple(names)
+    return {**options, "channels": channels}
+
+
+def _shard_size(images: int) -> int:
+    """A power of two, so that there are some 256 shards: little is lost, and files stay few."""
+    size = _SMALLEST_SHARD
+    while size < _LARGEST_SHARD and size * _USUAL_SHARDS < images:
+        size *= 2
+    return size
+
+
+def _numbers(names: Sequence[str], units: Sequence[Unit]) -> tuple[int, ...]:
+    if not names:
+        return ()
+    chosen = select_units(names, units)
+    return tuple(number for number, unit in enumerate(units) if unit in chosen)

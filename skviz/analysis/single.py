@@ -1,0 +1,214 @@
+"""One image through a network at several scales: the numbers behind figure 3 (a) and (b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.capture.attention import Attention
+from skviz.errors import UnitError
+from skviz.images import ImageSource
+from skviz.scaling import DEFAULT_SCALES, Views, enlarge
+from skviz.units import Unit, paper_units, select_units
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from skviz.capture.probe import Probe
+    from skviz.models import ModelInfo
+
+# The unit whose channels the paper's figure 3 shows.
+PAPER_LINE = "3_4"
+
+
+@dataclass(frozen=True)
+class UnitChoice:
+    """Which units of a network are shown: channel by channel, and by their difference.
+
+    `lines` are the units that were asked for, `bars` the last unit of every stage; `all` is
+    both, in the order of execution.
+    """
+
+    lines: tuple[Unit, ...]
+    bars: tuple[Unit, ...]
+    all: tuple[Unit, ...]
+
+
+def choose_units(units: Sequence[Unit], stages: Iterable[str] = ()) -> UnitChoice:
+    """Choose the units that the names in `stages` ask for, next to the paper's.
+
+    Without names the lines show 3_4 as in the paper's figure 3, or, in a network without it,
+    the second of the paper's units. Raises `UnitError` for a name that matches nothing, and
+    for a network that has no units.
+    """
+    if not units:
+        raise UnitError(
+            "expected a network with selective attention, got one without any; choose another "
+            "(a network whose branches are summed has nothing to show)"
+        )
+    paper = paper_units(units)
+    names = list(stages)
+    if names:
+        lines = select_units(names, units)
+    else:
+        usual = [unit for unit in units if unit.short == PAPER_LINE]
+        lines = usual or [paper[min(1, len(paper) - 1)]]
+    both = [unit for unit in units if unit in lines or unit in paper]
+    return UnitChoice(tuple(lines), tuple(paper), tuple(both))
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """The attention of one image at V scales.
+
+    `views` are the enlarged images, `attention` holds arrays of shape (V, M, C) for the units
+    of `choice.all`, `model` says which network and weights they come from.
+    """
+
+    views: Views
+    attention: Attention
+    choice: UnitChoice
+    model: ModelInfo
+
+    @property
+    def image(self) -> str | None:
+        """The image's file name, or None where it came from memory."""
+        return self.views.source
+
+    @property
+    def reference(self) -> int:
+        """Index of the scale that changes are counted from: 1.0x, or else the first."""
+        scales = self.views.scales
+        return scales.index(1.0) if 1.0 in scales else 0
+
+    @property
+    def note(self) -> str | None:
+        """What a reader must know to judge the numbers, or None."""
+        if self.model.trained:
+            return None
+        return "untrained network: this is the attention of random weights"
+
+    def table(self) -> pd.DataFrame:
+        """Return the attention difference, one row per unit and scale.
+
+        Columns: `unit`, `kernels`, `scale`, `difference` in [-1, 1] (section 4.4), and
+        `change` from the reference scale.
+        """
+        import pandas as pd
+
+        rows = []
+        for unit in self.choice.all:
+            difference = self.attention.difference(unit.name)
+            kernels = " ".join(_kernels(unit))
+            for scale, value in zip(self.views.scales, difference.tolist(), strict=True):
+                change = value - float(difference[self.reference])
+                rows.append((unit.name, kernels, scale, value, change))
+        return pd.DataFrame(rows, columns=["unit", "kernels", "scale", "difference", "change"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the tidy attention, one row per unit, scale, branch and channel.
+
+        Columns: `image`, `model`, `weights`, then those of `Attention.to_frame`.
+        """
+        frame = self.attention.to_frame()
+        frame.insert(0, "image", self.image)
+        frame.insert(1, "model", self.model.name)
+        frame.insert(2, "weights", self.model.weights)
+        return frame
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the numbers as the JSON document of `skviz attention --json`, without files.
+
+        Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
+        summing to 1) and `kernels`.
+        """
+        units = {
+            unit.name: {
+                "difference": _short(self.attention.difference(unit.name)),
+                "attention_mean": _short(self.attention[unit.name].mean(axis=-1, dtype=np.float64)),
+                "kernels": _kernels(unit),
+            }
+            for unit in self.choice.all
+        }
+        return {
+            "image": self.image,
+            "model": self.model.name,
+            "weights": {
+                "name": self.model.weights,
+                "sha256": self.model.sha256,
+                "trained": self.model.trained,
+            },
+            "note": self.note,
+            "scales": list(self.views.scales),
+            "interpolated": list(self.views.interpolated),
+            "units": units,
+        }
+
+
+@dataclass(frozen=True)
+class ImageAnalysis:
+    """A network made ready for many images: its probe is set up once.
+
+    `probe` captures the units of `choice`; `model` is what is known of the network.
+    """
+
+    probe: Probe
+    choice: UnitChoice
+    model: ModelInfo
+
+    @classmethod
+    def of(cls, model: nn.Module, stages: Iterable[str] = ()) -> ImageAnalysis:
+        """Choose the units of a network by name; raises `UnitError` and `CaptureError`."""
+        from skviz.capture.probe import Probe
+        from skviz.models import model_info
+
+        choice = choose_units(Probe(model).units, stages)
+        probe = Probe(model, [unit.name for unit in choice.all])
+        return cls(probe, choice, model_info(model))
+
+    def __call__(
+        self,
+        source: ImageSource,
+        scales: Iterable[float] = DEFAULT_SCALES,
+        *,
+        resample: str = "bicubic",
+        fill: str = "mean",
+    ) -> ImageResult:
+        """Analyze one image; see `analyze_image`."""
+        views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
+        return ImageResult(views, self.probe(views), self.choice, self.model)
+
+
+def analyze_image(
+    source: ImageSource,
+    model: nn.Module,
+    *,
+    stages: Iterable[str] = (),
+    scales: Iterable[float] = DEFAULT_SCALES,
+    resample: str = "bicubic",
+    fill: str = "mean",
+) -> ImageResult:
+    """Enlarge an image, run it through a network, and return the attention of its units.
+
+    `stages` names the units to show channel by channel (see `choose_units`); the last unit of
+    every stage is captured too. `scales`, `resample` and `fill` are those of `skviz.enlarge`.
+
+    Raises `ImageError`, `ScaleError`, `UnitError` and `CaptureError`, each saying what to do.
+    """
+    return ImageAnalysis.of(model, stages)(source, scales, resample=resample, fill=fill)
+
+
+def _kernels(unit: Unit) -> list[str]:
+    return [unit.branch_label(branch) for branch in range(unit.branches)]
+
+
+def _short(values: NDArray[np.floating[Any]]) -> Any:
+    """Nested lists of numbers, each with as many digits as a float32 has."""
+    if values.ndim:
+        return [_short(part) for part in values]
+    return float(str(np.float32(values)))

@@ -1,0 +1,1 @@
+"""The probe, and how each kind of SK network shows its attention."""

@@ -1,0 +1,121 @@
+"""The attention that a probe returns: arrays and names, no tensors, no modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.errors import UnitError
+from skviz.units import Unit, select_units
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Soft attention per unit: arrays of shape (B, M, C) that sum to 1 over M.
+
+    `units` lists the units in the order of execution, `arrays` maps a unit's name to its
+    attention, `scales` names the scale of each of the B entries where they are views of one
+    image, `logits` is the network's output (B, K) where the forward pass went to its end.
+    """
+
+    units: tuple[Unit, ...]
+    arrays: Mapping[str, FloatArray]
+    scales: tuple[float, ...] | None = None
+    logits: FloatArray | None = None
+
+    def unit(self, name: str) -> Unit:
+        """Return the unit of that name; raises `UnitError` if it was not captured."""
+        found = select_units(name, self.units)
+        if len(found) != 1:
+            names = ", ".join(unit.short for unit in found)
+            raise UnitError(f"expected the name of one unit, got '{name}', which means {names}")
+        return found[0]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        return self.arrays[self.unit(name).name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (unit.name for unit in self.units)
+
+    def __len__(self) -> int:
+        return len(self.units)
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self.unit(str(name))
+        except UnitError:
+            return False
+        return True
+
+    def branch(self, name: str, branch: int | None = None) -> FloatArray:
+        """Attention of one branch of a unit, shape (B, C); the largest kernel by default."""
+        unit = self.unit(name)
+        chosen = unit.largest if branch is None else branch
+        if not -unit.branches <= chosen < unit.branches:
+            raise UnitError(
+                f"expected a branch from 0 to {unit.branches - 1} for {unit.name}, got {branch}"
+            )
+        return self.arrays[unit.name][:, chosen]
+
+    def difference(self, name: str) -> FloatArray:
+        """Attention difference, shape (B,): mean over channels of largest minus smallest kernel.
+
+        In [-1, 1]; for two branches it is 2 * mean(largest) - 1 (section 4.4, figure 3).
+        """
+        unit = self.unit(name)
+        array = self.arrays[unit.name].astype(np.float64)
+        gap: NDArray[np.float64] = array[:, unit.largest] - array[:, unit.smallest]
+        return gap.mean(axis=-1).astype(np.float32)
+
+    def expected_kernel(self, name: str) -> FloatArray | None:
+        """Expected effective kernel size per channel, shape (B, C), in pixels; None if unknown.
+
+        The sum over branches of attention times effective kernel size.
+        """
+        unit = self.unit(name)
+        if not unit.kernels_known:
+            return None
+        sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
+        expected: FloatArray = np.tensordot(
+            self.arrays[unit.name], np.asarray(sizes, np.float32), axes=(1, 0)
+        )
+        return expected
+
+    def to_numpy(self) -> dict[str, FloatArray]:
+        """Return a dictionary from unit name to its array (B, M, C)."""
+        return {unit.name: self.arrays[unit.name] for unit in self.units}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table, one row per unit, entry (scale), branch and channel.
+
+        Columns: `unit`, `scale` (or `sample`, without scales), `branch`, `kernel` (its
+        label), `channel`, `attention` in [0, 1].
+        """
+        import pandas as pd
+
+        which: Sequence[float]
+        column, which = "scale", self.scales or ()
+        frames = []
+        for unit in self.units:
+            array = self.arrays[unit.name]
+            count, branches, channels = array.shape
+            if self.scales is None:
+                column, which = "sample", range(count)
+            index = pd.MultiIndex.from_product(
+                [which, range(branches), range(channels)], names=[column, "branch", "channel"]
+            )
+            frame = pd.DataFrame({"attention": array.reshape(-1)}, index=index).reset_index()
+            frame.insert(0, "unit", unit.name)
+            labels = [unit.branch_label(branch) for branch in range(branches)]
+            frame.insert(3, "kernel", frame["branch"].map(dict(enumerate(labels))))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)

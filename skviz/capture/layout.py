@@ -1,0 +1,58 @@
+"""From the tensor that a softmax returns to attention of shape (B, M, C)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from skviz.errors import CaptureError
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where branch m and channel c of image b are in the result of a softmax or sigmoid.
+
+    `axes` is the number of its axes, `batch_axis` the one that follows the batch, `constant`
+    those along which it only repeats itself (it was spread over the pixels). `table` holds,
+    for one image, the place of every branch and channel, shape (M, C); places past the end
+    are those of 1 minus the result. `fold` is "before" or "after" where the batch shares its
+    axis with something else that comes before or after it.
+    """
+
+    axes: int
+    batch_axis: int
+    table: Tensor
+    constant: tuple[int, ...] = ()
+    fold: str | None = None
+    complement: bool = False
+
+    def read(self, result: Tensor, batch: int) -> Tensor:
+        """Return attention of shape (B, M, C); raises `CaptureError` for another shape."""
+        shape = tuple(result.shape)
+        if result.ndim == self.axes:
+            for axis in self.constant:
+                result = result.narrow(axis, 0, 1)
+            result = self._batch_first(result, batch)
+        elif batch == 1:  # A network that squeezes loses the batch axis of a single image.
+            result = result.unsqueeze(0)
+        if result.shape[0] == batch and batch > 0:
+            flat = result.reshape(batch, -1)
+            if self.complement:
+                flat = torch.cat((flat, 1 - flat), dim=1)
+            places = flat.shape[1]
+            if places > int(self.table.max()):
+                return flat[:, self.table.to(flat.device)]
+        raise CaptureError(
+            f"expected attention of {batch} images, got a tensor of shape {shape} that is not "
+            "laid out as in the passes that found it; pass an input like yours as `example`"
+        )
+
+    def _batch_first(self, result: Tensor, batch: int) -> Tensor:
+        axis, length = self.batch_axis, result.shape[self.batch_axis]
+        if self.fold is None or length % batch:
+            return result.movedim(axis, 0)
+        if self.fold == "before":
+            return result.unflatten(axis, (length // batch, batch)).movedim(axis + 1, 0)
+        return result.unflatten(axis, (batch, length // batch)).movedim(axis, 0)

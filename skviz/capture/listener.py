@@ -1,0 +1,74 @@
+"""Reads the result of single operations (the n-th softmax of a module) during a forward pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from skviz.capture.operations import WATCHED, operation_name
+from skviz.capture.source import Source
+
+Receive = Callable[[Source, Tensor], None]
+_name = lru_cache(maxsize=None)(operation_name)
+
+
+class _Mode(TorchDispatchMode):
+    """Counts operations while one call of a module runs, and hands on those that are wanted."""
+
+    def __init__(self, wanted: dict[tuple[str, int], Source], receive: Receive) -> None:
+        super().__init__()
+        self.wanted, self.receive = wanted, receive
+        self.seen: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = _name(func)
+        if name in WATCHED and _is_real(result):
+            source = self.wanted.get((name, self.seen[name]))
+            self.seen[name] += 1
+            if source is not None:
+                # A copy: the network may go on to change the tensor in place.
+                self.receive(source, result.detach().clone())
+        return result
+
+
+class Listener:
+    """Listens to one module, in the thread that made it, while its wanted calls run."""
+
+    def __init__(self, sources: Iterable[Source], receive: Receive) -> None:
+        self.receive = receive
+        self.wanted: dict[int, dict[tuple[str, int], Source]] = {}
+        for source in sources:
+            operation = source.operation
+            assert operation is not None
+            place = (operation.name, operation.index)
+            self.wanted.setdefault(operation.call, {})[place] = source
+        self.calls = 0
+        self.running: list[_Mode | None] = []
+
+    def before(self, module: nn.Module, inputs: Any) -> None:
+        """Forward pre-hook."""
+        wanted = self.wanted.get(self.calls)
+        self.calls += 1
+        mode = _Mode(wanted, self.receive) if wanted else None
+        self.running.append(mode)
+        if mode is not None:
+            mode.__enter__()
+
+    def after(self) -> None:
+        """To be called by the forward hook."""
+        if self.running:
+            mode = self.running.pop()
+            if mode is not None:
+                mode.__exit__(None, None, None)
+
+
+def _is_real(result: Any) -> bool:
+    return isinstance(result, Tensor) and (result.is_floating_point() or result.is_complex())

@@ -1,0 +1,356 @@
+"""The attention difference per class (paper, figure 4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.figures.bars import DIFFERENCE
+from skviz.figures.layout import root_figure
+from skviz.figures.palette import ScaleStyle, line_handles, scale_labels, scale_styles
+from skviz.figures.panels import choose_scales, panel_columns, panel_points, panels
+from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.units import paper_units, select_units
+
+if TYPE_CHECKING:
+    from skviz.analysis.summary import Summary
+
+FloatArray = NDArray[np.float64]
+SORTS = ("index", "shift", "name")
+PAPER_PANELS = ("SK_2_3", "SK_3_4", "SK_5_3")
+PAPER_SCALES = (1.0, 1.5)
+MOST_NAMED = 40  # classes that are named on the axis
+_MOST_MARKERS = 150
+_EXTREMES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCurves:
+    """One panel per unit: the mean attention difference of each class, one curve per scale.
+
+    `values` has shape (U, V, K), in [-1, 1], nan where a class has no images; `classes` (K,)
+    holds the class indices, ascending; `names` has one name per class, or is None. `every`
+    draws each so manieth class only, `smooth` the mean of so many successive ones (both in the
+    order of `sort`: "index", "shift" or "name"). The shift goes from the first to the last of
+    the V scales. Figure 4.
+    """
+
+    values: FloatArray
+    classes: NDArray[np.int64]
+    scales: tuple[float, ...]
+    units: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+    every: int = 1
+    smooth: int = 1
+    sort: str = "index"
+
+    def __post_init__(self) -> None:
+        expected = (len(self.units), len(self.scales), len(self.classes))
+        if self.values.shape != expected:
+            raise UsageError(
+                "expected values of shape (units, scales, classes) ="
+                f" {expected}, got {self.values.shape}"
+            )
+        if self.names is not None and len(self.names) != len(self.classes):
+            raise UsageError(
+                f"expected {len(self.classes)} names, one per class, got {len(self.names)}"
+            )
+        if not len(self.classes):
+            raise UsageError(
+                "expected labelled images, got none with a label: figure 4 shows classes"
+            )
+        self._check_points()
+
+    @classmethod
+    def from_summary(
+        cls,
+        summary: Summary,
+        units: str | Iterable[str] | None = None,
+        *,
+        scales: Sequence[float] | None = None,
+        every: int = 1,
+        smooth: int = 1,
+        sort: str = "index",
+    ) -> ClassCurves:
+        """Take the classes of a run; by default of 2_3, 3_4 and 5_3 at 1.0x and 1.5x.
+
+        A network without one of these units shows the last unit of every stage, a run without
+        these scales its first two.
+
+        Raises `UnitError` for an unknown unit, `ScaleError` for a scale that the run does not
+        have, and `UsageError` for a run without labels, or bad `every`, `smooth` or `sort`.
+        """
+        known = summary.units
+        if units is None:
+            paper = [unit for unit in known if unit.name in PAPER_PANELS]
+            chosen = paper if len(paper) == len(PAPER_PANELS) else paper_units(known)
+        else:
+            chosen = select_units(units, known)
+        if scales is None and not set(PAPER_SCALES) <= set(summary.scales):
+            scales = summary.scales[:2]
+        columns = choose_scales(summary.scales, PAPER_SCALES if scales is None else scales)
+        table = summary.class_table
+        rows = [known.index(unit) for unit in chosen]
+        names = summary.measurements.class_names
+        return cls(
+            values=table.means[np.ix_(rows, columns)],
+            classes=table.labels,
+            scales=tuple(summary.scales[column] for column in columns),
+            units=tuple(unit.name for unit in chosen),
+            names=None if names is None else tuple(names[label] for label in table.labels),
+            every=every,
+            smooth=smooth,
+            sort=sort,
+        )
+
+    @property
+    def named(self) -> bool:
+        """Whether every point is one class with its name below it."""
+        points = math.ceil(len(self.classes) / self.every)
+        return self.names is not None and self.smooth == 1 and points <= MOST_NAMED
+
+    def shift(self, unit: str) -> FloatArray:
+        """Return the shift of every class (K,) from the first to the last scale."""
+        values = self.values[self._index(unit)]
+        shift: FloatArray = values[-1] - values[0]
+        return shift
+
+    def points(self, unit: str) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return what is drawn of a unit: classes (N,) by position, and values (V, N).
+
+        With `smooth`, a point carries the first class that it is the mean of.
+        """
+        order = self._order(unit)
+        values = self.values[self._index(unit)][:, order]
+        if self.smooth > 1:
+            starts = np.arange(0, len(order), self.smooth)
+            return order[starts], _mean_of_groups(values, starts)
+        return order[:: self.every], values[:, :: self.every]
+
+    def extremes(self, unit: str, count: int = _EXTREMES) -> tuple[list[str], list[str]]:
+        """Name the classes that shift most upwards, and least or most downwards, with numbers."""
+        shift = self.shift(unit)
+        order = np.argsort(shift)[: np.count_nonzero(~np.isnan(shift))]
+        count = min(count, len(order) // 2)
+        words = [f"{self._name(index)} {_signed(shift[index])}" for index in order]
+        return words[::-1][:count], words[:count]
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw one panel per unit on a new figure, or a single unit on `ax`; return the figure.
+
+        Raises `UsageError` for several units on one `ax`.
+        """
+        if ax is not None:
+            if len(self.units) > 1:
+                raise UsageError(
+                    f"expected one unit to draw on the given axes, got {len(self.units)};"
+                    " leave the axes out"
+                )
+            figure, axes, columns = root_figure(ax), [ax], 1
+        else:
+            columns = panel_columns(len(self.units))
+            own_labels = self.named and self.sort == "shift"
+            extra = self._name_height() if self.named else 0.0
+            figure, axes = panels(
+                len(self.units),
+                15 + (extra if own_labels else 0),
+                columns,
+                bottom=0 if own_labels else extra,
+            )
+        for index, (panel, unit) in enumerate(zip(axes, self.units, strict=True)):
+            self._draw(panel, unit, panel_points(columns) if ax is None else None)
+            panel.set_ylabel(DIFFERENCE if index % columns == 0 else "")
+            lowest = index + columns >= len(self.units)
+            if self.named and not (lowest or self.sort == "shift"):
+                panel.set_xticklabels([])
+            elif lowest:
+                panel.set_xlabel(self._x_label())
+        if ax is None:
+            styles = scale_styles(self.scales, axes[0].get_facecolor())
+            handles = line_handles(styles)
+            for handle in handles if self.named else ():
+                handle.set_linestyle("")  # the marks of a class are not joined to the next
+            figure.legend(handles=handles, loc="outside upper right", ncols=len(styles))
+        return figure
+
+    def _draw(self, ax: Axes, unit: str, width: float | None) -> None:
+        """Draw one unit; `width` is about that of the axes in points."""
+        drawn, values = self.points(unit)
+        styles = scale_styles(self.scales, ax.get_facecolor())
+        position = np.arange(len(drawn))
+        if self.named:
+            _draw_pairs(ax, position, values, styles)
+            self._name_ticks(ax, drawn)
+        else:
+            x = self.classes[drawn] if self.sort == "index" else position * self._step
+            _draw_curves(ax, x, values, styles)
+            ax.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+        if (
+            values.min(initial=0, where=~np.isnan(values))
+            < 0
+            < values.max(initial=0, where=~np.isnan(values))
+        ):
+            ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.6, zorder=1)
+        self._describe(ax, unit, width)
+
+    def _describe(self, ax: Axes, unit: str, width: float | None) -> None:
+        """Write above a panel: its unit, how many classes rise, and which shift most."""
+        small = font_points("small")
+        room = width if width is not None else ax.get_window_extent().width * 72 / ax.figure.dpi
+        lines = []
+        if len(self.scales) > 1:
+            shift = self.shift(unit)
+            shift = shift[~np.isnan(shift)]
+            first, last = scale_labels((self.scales[0], self.scales[-1]))
+            lines.append(f"{(shift > 0).sum()} of {len(shift)} classes rise from {first} to {last}")
+            lines += [
+                text
+                for word, names in zip(("most", "least"), self.extremes(unit), strict=True)
+                if (text := _listed(word, names, room, small))
+            ]
+        # The first line stands beside the title, a little above the others.
+        heights = [4 + 1.3 * small * index for index in range(len(lines))] or [4]
+        heights[-1] += 0.3 * small if len(lines) > 1 else 0
+        ax.set_title(clean(unit), pad=heights[-1])
+        for index, line in enumerate(reversed(lines)):
+            at_title = index == len(lines) - 1
+            ax.annotate(
+                line,
+                (1 if at_title else 0, 1),
+                xytext=(0, heights[index]),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="right" if at_title else "left",
+                va="bottom",
+                size=small,
+                parse_math=False,
+            )
+
+    def _name_ticks(self, ax: Axes, drawn: NDArray[np.int64]) -> None:
+        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        names = [shorten(clean(self._name(index)), 12 * size, size) for index in drawn]
+        ax.set_xticks(np.arange(len(names)), names)
+        for label in ax.get_xticklabels():
+            label.set(rotation=90, parse_math=False)
+        ax.set_xlim(-0.7, len(names) - 0.3)
+        ax.tick_params(axis="x", length=0)
+
+    def _name_height(self) -> float:
+        """Return how high the names below a panel are, in font sizes."""
+        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        widths = [text_width(clean(name), size) for name in self.names or ()]
+        return min(12 * size, max(widths)) / float(matplotlib.rcParams["font.size"])
+
+    def _x_label(self) -> str:
+        order = {"index": "class", "shift": "classes, sorted by shift", "name": "classes by name"}
+        label = order[self.sort]
+        if self.sort == "index" and not self.named:
+            label = "class index"
+        if self.smooth > 1:
+            label += f" (each point the mean of {self.smooth} successive classes)"
+        elif self.every > 1:
+            label += f" (every {self.every}th)"
+        return label
+
+    @property
+    def _step(self) -> int:
+        return self.smooth if self.smooth > 1 else self.every
+
+    def _name(self, index: int) -> str:
+        return f"class {self.classes[index]}" if self.names is None else self.names[index]
+
+    def _index(self, unit: str) -> int:
+        names = [*self.units, *(name.removeprefix("SK_") for name in self.units)]
+        if unit not in names:
+            raise UnitError(f"unknown unit '{unit}'; this figure has {', '.join(self.units)}")
+        return names.index(unit) % len(self.units)
+
+    def _order(self, unit: str) -> NDArray[np.int64]:
+        if self.sort == "shift":
+            return np.argsort(-self.shift(unit), kind="stable")
+        if self.sort == "name":
+            words = [self._name(index).casefold() for index in range(len(self.classes))]
+            return np.argsort(np.array(words), kind="stable")
+        return np.arange(len(self.classes))
+
+    def _check_points(self) -> None:
+        for option, number in (("every", self.every), ("smooth", self.smooth)):
+            if not 1 <= number <= len(self.classes):
+                raise UsageError(
+                    f"expected '{option}' from 1 to the {len(self.classes)} classes of the run,"
+                    f" got {number}"
+                )
+        if self.every > 1 and self.smooth > 1:
+            raise UsageError("expected 'every' or 'smooth', got both; leave one of them out")
+        if self.sort not in SORTS:
+            hint = did_you_mean(self.sort, SORTS)
+            raise UsageError(f"expected a sort of {', '.join(SORTS)}, got '{self.sort}'.{hint}")
+        if self.sort == "name" and self.names is None:
+            raise UsageError("expected class names to sort by, got a run without; sort by index")
+
+
+def _draw_curves(
+    ax: Axes, x: NDArray[np.int64], values: FloatArray, styles: Sequence[ScaleStyle]
+) -> None:
+    """Draw a line per scale; with many points only the lines, thin and solid."""
+    dense = len(x) > _MOST_MARKERS
+    width = matplotlib.rcParams["lines.linewidth"] * (0.5 if dense else 0.8)
+    size = matplotlib.rcParams["lines.markersize"] * (0.75 if len(x) > 50 else 1)
+    for style, curve in zip(styles, values, strict=True):
+        ax.plot(
+            x,
+            curve,
+            color=style.colour,
+            marker="" if dense else style.marker,
+            linestyle="-" if dense else style.dash,
+            linewidth=width,
+            markersize=size,
+            label=style.label,
+        )
+    ax.set_xmargin(0.01)
+
+
+def _draw_pairs(
+    ax: Axes, x: NDArray[np.int64], values: FloatArray, styles: Sequence[ScaleStyle]
+) -> None:
+    """Draw a mark per scale and class, those of a class joined: classes have no order."""
+    known = ~np.isnan(values).all(axis=0)
+    low, high = np.nanmin(values[:, known], axis=0), np.nanmax(values[:, known], axis=0)
+    ax.vlines(x[known], low, high, color=matplotlib.rcParams["xtick.color"], linewidth=0.9)
+    for style, curve in zip(styles, values, strict=True):
+        ax.plot(x, curve, color=style.colour, marker=style.marker, linestyle="", label=style.label)
+
+
+def _mean_of_groups(values: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
+    """Average successive columns, nan left out."""
+    present = ~np.isnan(values)
+    counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
+    sums = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _listed(word: str, names: list[str], room: float, size: float) -> str:
+    """Return "most: a +0.1, b +0.2", as many as there is room for, long names cut."""
+    if not names:
+        return ""
+    words: list[str] = []
+    for name in names:
+        text, _, number = clean(name).rpartition(" ")
+        words.append(f"{shorten(text, 11 * size, size)} {number}")
+    while len(words) > 1 and text_width(f"{word}: {', '.join(words)}", size) > room:
+        words.pop()
+    return f"{word}: {', '.join(words)}"

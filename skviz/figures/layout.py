@@ -1,0 +1,94 @@
+"""Where the parts of a large figure go: slots in inches, and axes fitted into them.
+
+Each part gets a slot of its own, and its axes shrink until labels and titles are inside too:
+so nothing can overlap, and nothing is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A rectangle of a figure in inches, measured from the upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def new_figure(width: float, height: float, *, constrained: bool = False) -> Figure:
+    """Return a figure (inches) that needs no display and that pyplot does not know."""
+    # An engine is asked for by the settings too; where parts have slots, it must not move them.
+    figure = Figure(figsize=(width, height), layout="constrained" if constrained else None)
+    if not constrained:
+        figure.set_layout_engine("none")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def own_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure]:
+    """Return the axes to draw on and their figure; new ones of that size where `ax` is None."""
+    if ax is None:
+        ax = new_figure(width, height, constrained=True).add_subplot()
+    return ax, root_figure(ax)
+
+
+def root_figure(ax: Axes) -> Figure:
+    """Return the figure that the axes are in, also when they are in a figure of a figure."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None, "axes without a figure"
+    return figure
+
+
+def size_in_points(ax: Axes) -> tuple[float, float]:
+    """Return width and height of the axes as they are now, in points."""
+    box = ax.get_window_extent()
+    dpi = root_figure(ax).dpi
+    return box.width * 72 / dpi, box.height * 72 / dpi
+
+
+def place(ax: Axes, slot: Slot) -> None:
+    """Let the axes, without their labels, fill a slot."""
+    width, height = root_figure(ax).get_size_inches()
+    bottom = height - slot.top - slot.height
+    ax.set_position((slot.left / width, bottom / height, slot.width / width, slot.height / height))
+
+
+def fit(axes: Sequence[Axes], slots: Sequence[Slot]) -> None:
+    """Place axes so that each is inside its slot with all labels; their frames line up.
+
+    The margins are measured and are the same for all the axes of one call.
+    """
+    for ax, slot in zip(axes, slots, strict=True):
+        place(ax, slot)
+    # Ticks depend on the size of the axes, and margins on the ticks: twice is enough.
+    for _ in range(2):
+        margins = [_margins(ax) for ax in axes]
+        left, top, right, bottom = (max(side) for side in zip(*margins, strict=True))
+        for ax, slot in zip(axes, slots, strict=True):
+            inner = Slot(
+                slot.left + left,
+                slot.top + top,
+                max(slot.width - left - right, 0.1 * slot.width),
+                max(slot.height - top - bottom, 0.1 * slot.height),
+            )
+            place(ax, inner)
+
+
+def _margins(ax: Axes) -> tuple[float, float, float, float]:
+    """Return how far labels reach beyond the axes, in inches: left, top, right, bottom."""
+    figure = root_figure(ax)
+    box, outer = ax.get_window_extent(), ax.get_tightbbox()
+    if outer is None:
+        return (0.0, 0.0, 0.0, 0.0)
+    reach = (box.x0 - outer.x0, outer.y1 - box.y1, outer.x1 - box.x1, box.y0 - outer.y0)
+    left, top, right, bottom = (max(0.0, pixels / figure.dpi) for pixels in reach)
+    return left, top, right, bottom

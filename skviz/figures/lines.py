@@ -1,0 +1,252 @@
+"""The attention of one kernel over the channels of a unit (paper, figure 3, left)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import Locator
+from numpy.typing import NDArray
+
+from skviz.capture.attention import Attention
+from skviz.errors import UnitError, UsageError
+from skviz.figures.layout import own_axes, size_in_points
+from skviz.figures.palette import line_handles, scale_styles
+from skviz.figures.panels import choose_scales
+from skviz.figures.text import clean, font_points
+from skviz.units import select_units
+
+if TYPE_CHECKING:
+    from skviz.analysis.summary import Summary
+
+FloatArray = NDArray[np.float64]
+PAPER_POINTS = 16
+_MOST_MARKERS = 64
+_FEW_MARKERS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelLines:
+    """Line chart of the attention of one branch over channels, one line per scale.
+
+    `curves` has shape (V, N), attention in [0, 1]: each of the N points is the mean of
+    `group` successive channels (the last one of what is left). `x` has shape (N,), the first
+    channel of each group; `scales` has V entries; `channels` is C. `deviations` (V, N) is the
+    half width of a band around each curve, or None. Figure 3, left.
+    """
+
+    curves: FloatArray
+    x: NDArray[np.int64]
+    scales: tuple[float, ...]
+    unit: str
+    branch_label: str
+    group: int
+    channels: int
+    deviations: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.scales), len(self.x))
+        if self.curves.shape != expected:
+            raise UsageError(
+                f"expected curves of shape (scales, points) = {expected}, got {self.curves.shape}"
+            )
+        if len(self.x) != math.ceil(self.channels / self.group):
+            raise UsageError(
+                f"expected {math.ceil(self.channels / self.group)} points for {self.channels}"
+                f" channels in groups of {self.group}, got {len(self.x)}"
+            )
+
+    @classmethod
+    def from_attention(
+        cls, attention: Attention, unit: str, group: int | None = None, branch: int | None = None
+    ) -> ChannelLines:
+        """Compute the curves of one unit; by default of its largest kernel, with 16 points.
+
+        `group` averages that many successive channels, from 1 (every channel) to C; the
+        default is C / 16 as in the paper. `branch` chooses another branch than the largest.
+
+        Raises `UsageError` for a bad `group` or attention without scales, and `UnitError` for
+        an unknown unit or branch.
+        """
+        found = attention.unit(unit)
+        values = attention.branch(unit, branch).astype(np.float64)
+        channels = values.shape[1]
+        chosen = _checked_group(group, channels, found.name)
+        x = np.arange(0, channels, chosen)
+        index = found.largest if branch is None else branch % found.branches
+        return cls(
+            curves=np.add.reduceat(values, x, axis=1) / _group_sizes(x, channels),
+            x=x,
+            scales=required_scales(attention),
+            unit=found.name,
+            branch_label=found.branch_label(index),
+            group=chosen,
+            channels=channels,
+        )
+
+    @classmethod
+    def from_summary(
+        cls,
+        summary: Summary,
+        unit: str,
+        group: int | None = None,
+        branch: int | None = None,
+        *,
+        scales: Sequence[float] | None = None,
+        deviations: bool = False,
+    ) -> ChannelLines:
+        """Take the mean over all images of a run: figure 3 (c), left.
+
+        `group` and `branch` are those of `from_attention`. With `deviations` each point also
+        gets the mean over its channels of their standard deviation over images.
+
+        Raises `UsageError` for a bad `group`, `UnitError` for an unknown unit or branch, and
+        `ScaleError` for a scale that the run does not have.
+        """
+        found = select_units(unit, summary.units)[0]
+        moments = summary.measurements.channels[found.name]
+        columns = choose_scales(summary.scales, scales)
+        if branch is not None and not -found.branches <= branch < found.branches:
+            raise UnitError(
+                f"expected a branch from 0 to {found.branches - 1} for {found.name}, got {branch}"
+            )
+        index = found.largest if branch is None else branch % found.branches
+        chosen = _checked_group(group, found.channels, found.name)
+        x = np.arange(0, found.channels, chosen)
+        sizes = _group_sizes(x, found.channels)
+        spread = np.add.reduceat(moments.std[columns, index], x, axis=1) / sizes
+        return cls(
+            curves=np.add.reduceat(moments.mean[columns, index], x, axis=1) / sizes,
+            x=x,
+            scales=tuple(summary.scales[column] for column in columns),
+            unit=found.name,
+            branch_label=found.branch_label(index),
+            group=chosen,
+            channels=found.channels,
+            deviations=spread if deviations else None,
+        )
+
+    @property
+    def group_sizes(self) -> NDArray[np.int64]:
+        """How many channels each of the N points is the mean of, shape (N,)."""
+        return _group_sizes(self.x, self.channels)
+
+    @property
+    def means(self) -> FloatArray:
+        """Mean attention over all channels per scale, shape (V,), in [0, 1].
+
+        Points are weighted with their number of channels. For two branches, twice the mean
+        less one is the attention difference that the bars show.
+        """
+        means: FloatArray = np.average(self.curves, axis=1, weights=self.group_sizes)
+        return means
+
+    @property
+    def value_label(self) -> str:
+        """What the y axis shows."""
+        return f"attention of {branch_phrase(self.branch_label)}"
+
+    @property
+    def short_label(self) -> str:
+        """What the y axis shows, for a small chart."""
+        return f"{self.branch_label} attention"
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        legend: bool = True,
+        labels: tuple[str | None, str | None] | None = None,
+    ) -> Figure:
+        """Draw the lines on `ax`, or on a new figure, and return the figure.
+
+        `labels` replaces the texts of the x and y axes, None leaving one out.
+        """
+        width, _ = matplotlib.rcParams["figure.figsize"]
+        ax, figure = own_axes(ax, 0.7 * width, 0.42 * width)
+        styles = scale_styles(self.scales, ax.get_facecolor())
+        # Among many points markers would hide the lines: then only some have one.
+        dense = len(self.x) > _MOST_MARKERS
+        every = len(self.x) // _FEW_MARKERS if dense else 1
+        line_width = matplotlib.rcParams["lines.linewidth"] * (0.6 if dense else 1)
+        for index, (style, curve) in enumerate(zip(styles, self.curves, strict=True)):
+            ax.plot(
+                self.x,
+                curve,
+                color=style.colour,
+                marker=style.marker,
+                linestyle=style.dash,
+                linewidth=line_width,
+                label=style.label,
+                markevery=(index * every // len(styles), every),
+            )
+            if self.deviations is not None:
+                band = np.nan_to_num(self.deviations[index])
+                low, high = curve - band, curve + band
+                ax.fill_between(self.x, low, high, color=style.colour, alpha=0.1, linewidth=0)
+        x_label, y_label = labels if labels is not None else ("channel", self.value_label)
+        ax.set_xlabel(x_label or "")
+        ax.set_ylabel(y_label or "")
+        ax.set_title(clean(self.unit), parse_math=False)
+        ax.set_xmargin(0.03)
+        ax.xaxis.set_major_locator(ChannelLocator())
+        if legend:
+            ax.legend(handles=line_handles(styles))
+        return figure
+
+
+class ChannelLocator(Locator):
+    """Ticks at multiples of a power of two, as channels come: 0, 32, 64, ..."""
+
+    def __call__(self) -> Any:
+        low, high = self.axis.get_view_interval()  # type: ignore[union-attr]
+        return self.tick_values(low, high)
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Return the positions of the ticks between two channels."""
+        low, high = sorted((vmin, vmax))
+        step = 1
+        while (high - low) / step > self._room(high):
+            step *= 2
+        return np.arange(math.ceil(max(low, 0) / step), math.floor(high / step) + 1) * step
+
+    def _room(self, high: float) -> float:
+        """Return how many labels as wide as the last one fit along the axis."""
+        axes = getattr(self.axis, "axes", None)
+        if axes is None:
+            return 9
+        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        label = (0.65 * len(str(int(high))) + 1) * size
+        return min(9.0, max(1.0, size_in_points(axes)[0] / label))
+
+
+def _checked_group(group: int | None, channels: int, unit: str) -> int:
+    chosen = max(1, channels // PAPER_POINTS) if group is None else group
+    if not 1 <= chosen <= channels:
+        raise UsageError(f"expected a group of 1 to {channels} channels for {unit}, got {chosen}")
+    return chosen
+
+
+def branch_phrase(label: str) -> str:
+    """Return a branch's label within a sentence: "the 5x5 kernel", or "branch 1"."""
+    return label if label.startswith("branch") else f"the {label} kernel"
+
+
+def required_scales(attention: Attention) -> tuple[float, ...]:
+    """Return the scales of the attention; raises `UsageError` where it has none."""
+    if attention.scales is None:
+        raise UsageError(
+            "expected the attention of one image at several scales, got a batch without scales;"
+            " give the probe what `enlarge` returns"
+        )
+    return attention.scales
+
+
+def _group_sizes(x: NDArray[np.int64], channels: int) -> NDArray[np.int64]:
+    return np.diff(np.append(x, channels))

@@ -1,0 +1,249 @@
+"""The whole of figure 3 (a): enlarged images, channel lines and unit bars of one image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from skviz.capture.attention import Attention
+from skviz.errors import UsageError
+from skviz.figures.arrange import Arrangement, arrange, inner_width
+from skviz.figures.bars import UnitBars
+from skviz.figures.layout import fit, new_figure, place
+from skviz.figures.lines import ChannelLines
+from skviz.figures.palette import (
+    PAIRED,
+    WARNING_COLOUR,
+    bar_handles,
+    line_handles,
+    scale_styles,
+)
+from skviz.figures.style import figure_style
+from skviz.figures.text import clean, font_points, shorten, text_width, wrap
+from skviz.figures.thumbnails import Thumbnails
+from skviz.scaling import Views
+from skviz.units import select_units
+
+_LINE = 1.5  # height of a line of header or footer, in font sizes
+_PAIR, _LINE_ALONE = 4.0, 2.2  # width of a legend's bar and line, in font sizes
+_MOST_PAIRS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionFigure:
+    """The parts of figure 3 (a), and how they go together on one page.
+
+    `lines` has one chart per requested unit. `title` stands above, `note` (network, weights)
+    below, and `warning` below that in a colour that is not missed.
+    """
+
+    thumbnails: Thumbnails
+    lines: tuple[ChannelLines, ...]
+    bars: UnitBars
+    title: str = ""
+    note: str = ""
+    warning: str = ""
+
+    @classmethod
+    def from_attention(
+        cls,
+        views: Views,
+        attention: Attention,
+        stages: str | Iterable[str],
+        *,
+        group: int | None = None,
+        branch: int | None = None,
+        units: str | Iterable[str] | None = None,
+        captions: Sequence[str] | None = None,
+        title: str | None = None,
+        note: str = "",
+        warning: str = "",
+    ) -> AttentionFigure:
+        """Compute all parts for the views of one image.
+
+        `stages` names the units with a line chart, `units` those with bars (default: the last
+        unit of every stage); `group`, `branch` as in `ChannelLines` and `UnitBars`; `captions`
+        one per view. The title is the image's file name unless given.
+
+        Raises `UnitError` for an unknown unit or branch, and `UsageError` for a bad group,
+        and for scales or captions that do not match the views.
+        """
+        if views.scales != attention.scales:
+            raise UsageError(
+                "expected views of the same scales as the attention, got views at"
+                f" {views.scales} and attention at {attention.scales}"
+            )
+        charts = select_units(stages, attention.units)
+        name = Path(views.source).name if views.source else ""
+        return cls(
+            thumbnails=Thumbnails.from_views(views, captions),
+            lines=tuple(
+                ChannelLines.from_attention(attention, unit.name, group, branch) for unit in charts
+            ),
+            bars=UnitBars.from_attention(attention, units, branch),
+            title=name if title is None else title,
+            note=note,
+            warning=warning,
+        )
+
+    def plot(self) -> Figure:
+        """Draw everything on a new figure, as wide as the style says and as high as needed."""
+        header, footer = _Header.of(self), _footer_lines(self)
+        page = arrange(
+            self.thumbnails, len(self.lines), self.bars, header.height, _footer_height(footer)
+        )
+        figure = new_figure(page.width, page.height)
+        header.draw(figure, self)
+        _draw_footer(figure, footer)
+        ax = figure.add_axes((0, 0, 1, 1), label="images")
+        place(ax, page.images)
+        self.thumbnails.plot(ax, columns=page.columns)
+        self._plot_lines(figure, page)
+        ax = figure.add_axes((0, 0, 1, 1), label="bars")
+        title, _, detail = self.bars.quantity.partition(" (")
+        title = title[:1].upper() + title[1:]
+        self.bars.plot(ax, legend=False, title=title, label=detail.removesuffix(")"))
+        fit([ax], [page.bars])
+        self.bars.label_units(ax)  # now that the width is known
+        fit([ax], [page.bars])
+        return figure
+
+    def _plot_lines(self, figure: Figure, page: Arrangement) -> None:
+        axes = []
+        labels = {chart.value_label for chart in self.lines}
+        for chart, first, lowest in zip(self.lines, page.first, page.lowest, strict=True):
+            ax = figure.add_axes((0, 0, 1, 1), label=chart.unit)
+            y_label = chart.value_label if len(page.charts) == 1 else chart.short_label
+            shown = first or len(labels) > 1
+            chart.plot(
+                ax,
+                legend=False,
+                labels=("channel" if lowest else None, y_label if shown else None),
+            )
+            axes.append(ax)
+        fit(axes, page.charts)
+
+
+def draw_attention(
+    views: Views,
+    attention: Attention,
+    stages: str | Iterable[str],
+    *,
+    group: int | None = None,
+    branch: int | None = None,
+    units: str | Iterable[str] | None = None,
+    captions: Sequence[str] | None = None,
+    title: str | None = None,
+    note: str = "",
+    warning: str = "",
+    style: str | None = "default",
+) -> Figure:
+    """Draw figure 3 (a) for one image: see `AttentionFigure.from_attention`.
+
+    `style` is a name for `figure_style`; None takes Matplotlib's settings as they are. Raises
+    `UsageError` for an unknown style too.
+    """
+    parts = AttentionFigure.from_attention(
+        views, attention, stages, group=group, branch=branch, units=units, captions=captions,
+        title=title, note=note, warning=warning,
+    )  # fmt: skip
+    if style is None:
+        return parts.plot()
+    with figure_style(style):
+        return parts.plot()
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Title and legend: side by side, or one below the other where they are too long."""
+
+    title: str
+    handle: float  # width of the legend's handles, in font sizes
+    legend_columns: int
+    height: float  # inches
+    legend_top: float  # inches below the page's margin
+    beside: bool
+
+    @classmethod
+    def of(cls, parts: AttentionFigure) -> _Header:
+        width, em = 72 * inner_width(), float(matplotlib.rcParams["font.size"])
+        small, large = font_points("small"), font_points("large")
+        scales = parts.bars.scales
+        handle = _PAIR if len(scales) <= _MOST_PAIRS else _LINE_ALONE
+        entry = small * (handle + 2.5) + max(
+            text_width(style.label, small) for style in scale_styles(scales)
+        )
+        columns = max(1, min(len(scales), int(width / entry)))
+        rows = math.ceil(len(scales) / columns)
+        title = clean(parts.title)
+        beside = rows == 1 and columns * entry < 0.6 * width
+        room = width - columns * entry - em if beside else width
+        title = shorten(title, room, large, weight="bold")
+        line = _LINE * large / 72
+        legend_top = 0.0 if beside or not title else line
+        height = max(line if title else 0.0, legend_top + rows * _LINE * small / 72)
+        return cls(title, handle, columns, height + 0.8 * em / 72, legend_top, beside)
+
+    def draw(self, figure: Figure, parts: AttentionFigure) -> None:
+        width, height = figure.get_size_inches()
+        margin = (width - inner_width()) / 2
+        figure.text(
+            margin / width, 1 - (margin + 0.75 * font_points("large") / 72) / height, self.title,
+            ha="left", va="center_baseline", weight="bold", size="large", parse_math=False,
+        )  # fmt: skip
+        background = figure.get_facecolor()
+        styles = scale_styles(parts.bars.scales, background)
+        bars = bar_handles(styles, background, parts.bars.hatched)
+        lines = line_handles(styles)
+        pairs = list(zip(bars, lines, strict=True)) if self.handle == _PAIR else lines
+        # Matplotlib fills a legend column by column; people read row by row.
+        columns = self.legend_columns
+        order = [i for column in range(columns) for i in range(column, len(styles), columns)]
+        figure.legend(
+            handles=[pairs[i] for i in order],
+            labels=[styles[i].label for i in order],
+            handler_map=PAIRED,
+            handlelength=self.handle,
+            loc="upper right" if self.beside else "upper left",
+            bbox_to_anchor=(
+                1 - margin / width if self.beside else margin / width,
+                1 - (margin + self.legend_top) / height,
+            ),
+            ncols=self.legend_columns,
+            borderaxespad=0,
+            borderpad=0.2,
+            columnspacing=1.5,
+        )
+
+
+def _footer_lines(parts: AttentionFigure) -> list[tuple[str, bool]]:
+    """Return the lines of the footer, and whether each is a warning."""
+    width, size = 72 * inner_width(), font_points("small")
+    notes = wrap(clean(parts.note), width, size, 3)
+    warnings = wrap(clean(parts.warning), width, size, 3, weight="bold")
+    return [(line, False) for line in notes] + [(line, True) for line in warnings]
+
+
+def _footer_height(lines: list[tuple[str, bool]]) -> float:
+    size = font_points("small") / 72
+    return (len(lines) * _LINE + 1.5) * size if lines else 0.0
+
+
+def _draw_footer(figure: Figure, lines: list[tuple[str, bool]]) -> None:
+    width, height = figure.get_size_inches()
+    margin = (width - inner_width()) / 2
+    step = _LINE * font_points("small") / 72
+    for index, (text, is_warning) in enumerate(reversed(lines)):
+        line = figure.text(
+            margin / width, (margin + (index + 0.5) * step) / height, text,
+            ha="left", va="center", size="small", parse_math=False,
+        )  # fmt: skip
+        if is_warning:
+            line.set(color=WARNING_COLOUR, weight="bold")
+        else:
+            line.set_alpha(0.8)

@@ -1,0 +1,208 @@
+"""The paper's own values, read from its figures, to lay over ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from skviz.errors import UsageError
+from skviz.figures.bars import UnitBars
+from skviz.figures.classes import ClassCurves
+from skviz.figures.depth import DepthLines
+from skviz.figures.lines import ChannelLines
+from skviz.figures.palette import scale_styles
+from skviz.scaling import scale_label
+from skviz.units import Unit
+
+FloatArray = NDArray[np.float64]
+SKNET50 = tuple(
+    f"SK_{stage}_{unit}"
+    for stage, units in zip((2, 3, 4, 5), (3, 4, 6, 3), strict=True)
+    for unit in range(1, units + 1)
+)
+_CLASSES = 1000
+
+
+def require_sknet50(units: Sequence[Unit]) -> None:
+    """Raise `UsageError` unless the units are those of SKNet-50, which the paper shows."""
+    names = tuple(unit.name for unit in units)
+    if names != SKNET50:
+        shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        raise UsageError(
+            "expected the units of SKNet-50 (2_1 to 5_3; 3, 4, 6 and 3 per stage), for which the"
+            f" paper has published values, got {len(names)} units: {shown}; leave the paper's"
+            " values out"
+        )
+
+
+def published_bars(unit: str, scale: float) -> tuple[float, float] | None:
+    """Return mean and deviation of the attention difference, of figure 3 (c), right.
+
+    `unit` is "2_3", "3_4", "4_6" or "5_3"; None for another unit or scale.
+    """
+    right = _figure("figure3")["right"]
+    label = scale_label(scale)
+    values = right["c_all_validation_images"]
+    if label not in values or unit not in right["units"]:
+        return None
+    index = right["units"].index(unit)
+    low, high = right["c_error_bars_low_high"][label][index]
+    return values[label][index], (high - low) / 2
+
+
+def published_line(unit: str, scale: float) -> tuple[FloatArray, FloatArray] | None:
+    """Return channels, as shares of all, and attention of the 5x5 kernel, each (16,).
+
+    Figure 3 (c), left: SK_3_4 only; None for another unit or scale.
+    """
+    left = _figure("figure3")["left"]
+    values = left["c_all_validation_images"].get(scale_label(scale))
+    if unit != "SK_3_4" or values is None:
+        return None
+    return np.array(left["x"]) / 256, np.array(values)
+
+
+def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatArray] | None:
+    """Return class indices and attention differences, each (100,), of figure 4.
+
+    SK_2_3, SK_3_4 and SK_5_3 at 1.0x and 1.5x; None for others.
+    """
+    figure = _figure("figure4")
+    curves = figure["curves"].get(unit.removeprefix("SK_"), {})
+    values = curves.get(scale_label(scale))
+    return None if values is None else (np.array(figure["x"]), np.array(values))
+
+
+def lay_over_bars(ax: Axes, bars: UnitBars) -> None:
+    """Mark the published means and deviations of figure 3 (c) on bars that are drawn."""
+    count = len(bars.scales)
+    found = 0
+    for index, scale in enumerate(bars.scales):
+        for position, unit in enumerate(bars.units):
+            value = published_bars(unit, scale)
+            if value is not None:
+                # Beside the error bar of our own, which stands in the middle.
+                at = position + (index - (count - 1) / 2 + 0.25) * 0.8 / count
+                ax.errorbar(
+                    at, value[0], value[1] if bars.errors is not None else None, **_mark(ax)
+                )
+                found += 1
+    _require(found, bars.scales, "2_3, 3_4, 4_6 or 5_3")
+    _add_legend(ax, "figure 3 (c)", marked=True)
+
+
+def lay_over_depth(ax: Axes, lines: DepthLines) -> None:
+    """Mark the published means of figure 3 (c) on the lines along depth."""
+    found = 0
+    for scale, style in zip(
+        lines.scales, scale_styles(lines.scales, ax.get_facecolor()), strict=True
+    ):
+        for position, unit in enumerate(lines.units):
+            value = published_bars(unit, scale)
+            if value is not None:
+                ax.errorbar(position, value[0], None, **(_mark(ax) | {"color": style.colour}))
+                found += 1
+    _require(found, lines.scales, "2_3, 3_4, 4_6 or 5_3")
+    _add_legend(ax, "figure 3 (c)", marked=True)
+
+
+def lay_over_lines(ax: Axes, lines: ChannelLines) -> None:
+    """Draw the published curves of SK_3_4, figure 3 (c), stretched over the channels.
+
+    Channels of two networks do not correspond: only level and order of the curves compare.
+    """
+    found = 0
+    for scale, style in zip(
+        lines.scales, scale_styles(lines.scales, ax.get_facecolor()), strict=True
+    ):
+        curve = published_line(lines.unit, scale)
+        if curve is not None:
+            ax.plot(curve[0] * lines.channels, curve[1], color=style.colour, **_FAINT)
+            found += 1
+    _require(found, lines.scales, "3_4")
+    _add_legend(ax, "figure 3 (c)", marked=False)
+
+
+def lay_over_classes(axes: Sequence[Axes], curves: ClassCurves) -> None:
+    """Draw the published curves of figure 4 behind ours, one panel per unit.
+
+    Raises `UsageError` unless the classes are ImageNet's 1,000, by index.
+    """
+    if len(curves.classes) != _CLASSES:
+        raise UsageError(
+            f"expected a run over ImageNet's 1000 classes, which the paper's figure 4 shows, got"
+            f" {len(curves.classes)} classes; leave the paper's values out"
+        )
+    if curves.sort != "index":
+        raise UsageError(
+            f"expected classes sorted by index, as the paper's are, got '{curves.sort}'"
+        )
+    found = 0
+    for ax, unit in zip(axes, curves.units, strict=True):
+        styles = scale_styles(curves.scales, ax.get_facecolor())
+        for scale, style in zip(curves.scales, styles, strict=True):
+            curve = published_curve(unit, scale)
+            if curve is not None:
+                ax.plot(*curve, color=style.colour, **_FAINT)
+                found += 1
+    _require(found, curves.scales, "2_3, 3_4 or 5_3")
+
+
+_FAINT: dict[str, Any] = {"linestyle": "-", "linewidth": 2.6, "alpha": 0.35, "zorder": 1.5}
+
+
+def _mark(ax: Axes) -> dict[str, Any]:
+    return {
+        "color": matplotlib.rcParams["text.color"],
+        "marker": "D",
+        "markersize": 0.9 * matplotlib.rcParams["lines.markersize"],
+        "markerfacecolor": ax.get_facecolor(),
+        "elinewidth": 0.8,
+        "linestyle": "",
+        "zorder": 5,
+    }
+
+
+def published_handle(ax: Axes, figure: str, *, marked: bool) -> Line2D:
+    """Return the legend entry of the paper's values."""
+    label = f"published, {figure}"
+    colour = matplotlib.rcParams["text.color"]
+    if not marked:
+        return Line2D([], [], color=colour, label=label, **_FAINT)
+    look = {key: value for key, value in _mark(ax).items() if key != "elinewidth"}
+    return Line2D([], [], label=label, **look)
+
+
+def _add_legend(ax: Axes, figure: str, *, marked: bool) -> None:
+    """Put the paper's values into the legend that the axes have."""
+    legend = ax.get_legend()
+    assert legend is not None
+    handles = [*legend.legend_handles, published_handle(ax, figure, marked=marked)]
+    place: dict[str, Any] = {}
+    if isinstance(legend._loc_real, int) and legend.get_bbox_to_anchor() is not ax.bbox:  # type: ignore[attr-defined]
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)  # type: ignore[arg-type]
+
+
+def _require(found: int, scales: Sequence[float], units: str) -> None:
+    if not found:
+        shown = ", ".join(map(scale_label, scales))
+        raise UsageError(
+            f"expected a unit and a scale that the paper has published (units {units}; scales 1,"
+            f" 1.5 and 2), got none of them at {shown}"
+        )
+
+
+@cache
+def _figure(name: str) -> Any:
+    text = (files("skviz.assets") / "published" / f"{name}.json").read_text(encoding="utf-8")
+    return json.loads(text)

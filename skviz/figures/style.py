@@ -1,0 +1,55 @@
+"""Figure styles: those that skviz ships, and every one that Matplotlib knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+
+import matplotlib
+import matplotlib.style
+
+from skviz.errors import UsageError, did_you_mean
+
+STYLES = ("default", "paper", "talk", "dark")
+
+
+@contextmanager
+def figure_style(name: str = "default") -> Iterator[None]:
+    """Draw in a style within a `with` block, and restore the settings behind it.
+
+    `name` is one of `STYLES`, the name of a Matplotlib style, or several with commas between
+    them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default".
+    Whatever the style, text in PDF and SVG files stays text.
+
+    Raises `UsageError` for an unknown name.
+    """
+    names = style_names(name)
+    with matplotlib.rc_context():
+        for one in ("default", *names):
+            _apply(one)
+        matplotlib.rcParams.update({"pdf.fonttype": 42, "svg.fonttype": "none"})
+        yield
+
+
+def style_names(name: str) -> tuple[str, ...]:
+    """Return the names in "talk,dark"; raises `UsageError` if one of them is unknown."""
+    names = tuple(part.strip() for part in name.split(","))
+    known = [*STYLES, *(style for style in matplotlib.style.available if style not in STYLES)]
+    for one in names:
+        if one not in known:
+            hint = did_you_mean(one, known)
+            raise UsageError(
+                f"unknown style '{one}'.{hint} skviz has {', '.join(STYLES)};"
+                f" Matplotlib has {', '.join(known[len(STYLES) :])}"
+            )
+    return names
+
+
+def _apply(name: str) -> None:
+    if name not in STYLES:
+        matplotlib.style.use(name)
+        return
+    with as_file(files("skviz.assets") / "styles" / f"{name}.mplstyle") as path:
+        settings = matplotlib.rc_params_from_file(path, use_default_template=False)
+    matplotlib.rcParams.update(settings)

@@ -1,0 +1,84 @@
+"""Text that fits: measured, shortened and wrapped before it is drawn."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import matplotlib
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+ELLIPSIS = "…"
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(text: str) -> str:
+    """Return text that can be drawn and stored: no control characters, no broken Unicode.
+
+    File names and class names come from anywhere; an XML file, for one, cannot hold them all.
+    """
+    return "".join(
+        _BROKEN if unicodedata.category(character) in ("Cc", "Cs") else character
+        for character in text.replace("\t", " ").replace("\n", " ")
+    )
+
+
+def font_points(size: float | str) -> float:
+    """Return a font size such as "small" in points, as the settings have it now."""
+    return float(FontProperties(size=size).get_size_in_points())
+
+
+def text_width(text: str, points: float, weight: str = "normal") -> float:
+    """Return the width of one line of text, in points; a dollar is a dollar, no formula."""
+    # What the width depends on beside the arguments, so that it can be remembered.
+    settings = matplotlib.rcParams
+    fonts = (*settings["font.family"], *settings["font.sans-serif"], *settings["font.serif"])
+    return _text_width(text, points, weight, *fonts)
+
+
+@lru_cache(maxsize=4096)
+def _text_width(text: str, points: float, weight: str, *_settings: object) -> float:
+    prop = FontProperties(size=points, weight=weight)
+    return float(text_to_path.get_text_width_height_descent(text, prop, False)[0])
+
+
+def shorten(
+    text: str, width: float, points: float, *, weight: str = "normal", keep_end: bool = False
+) -> str:
+    """Return the text, cut with an ellipsis where it is wider than `width` points."""
+    if text_width(text, points, weight) <= width:
+        return text
+    low, high = 0, len(text) - 1
+    while low < high:  # the largest number of characters that fits
+        middle = (low + high + 1) // 2
+        if text_width(_cut(text, middle, keep_end), points, weight) <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return _cut(text, low, keep_end)
+
+
+def wrap(text: str, width: float, points: float, lines: int, weight: str = "normal") -> list[str]:
+    """Break a text at spaces into at most `lines` lines of `width` points; the rest is cut."""
+    done: list[str] = []
+    words = text.split()
+    while words and len(done) < lines - 1:
+        count = 1
+        while count < len(words) and _fits(words[: count + 1], width, points, weight):
+            count += 1
+        done.append(shorten(" ".join(words[:count]), width, points, weight=weight))
+        words = words[count:]
+    if words:
+        done.append(shorten(" ".join(words), width, points, weight=weight))
+    return done
+
+
+def _fits(words: list[str], width: float, points: float, weight: str) -> bool:
+    return text_width(" ".join(words), points, weight) <= width
+
+
+def _cut(text: str, count: int, keep_end: bool) -> str:
+    if keep_end:
+        return ELLIPSIS + text[len(text) - count :].lstrip()
+    return text[:count].rstrip() + ELLIPSIS

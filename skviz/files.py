@@ -1,0 +1,154 @@
+"""Results on disk: written whole or not at all, and never over another file unasked."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from skviz.errors import OutputError
+
+AnyPath = str | os.PathLike[str]
+
+
+def write_atomic(
+    path: AnyPath, writer: Callable[[BinaryIO], object], *, overwrite: bool = False
+) -> Path:
+    """Let `writer` fill a file, and give it its name only when it is complete.
+
+    `writer` gets a binary file open for writing. The bytes go to a temporary file in the same
+    folder, which becomes `path` at the end; after any failure, an interruption included, the
+    temporary file is gone and `path` is as it was. A symbolic link is followed. Returns the
+    path as given.
+
+    Raises `OutputError` when the file cannot be written, or exists and `overwrite` is not set.
+    Errors of `writer` itself that are no `OSError` pass through.
+    """
+    shown = Path(path)
+    check_output(shown, overwrite)
+    target = Path(os.path.realpath(shown))
+    temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
+    try:
+        # "x" creates the file with the usual permissions; tempfile would make it private.
+        with open(temporary, "xb") as file:
+            writer(file)
+            file.flush()
+            os.fsync(file.fileno())
+        _give_name(temporary, target, overwrite)
+    except FileExistsError:
+        raise _already_exists(shown) from None
+    except OSError as error:
+        raise OutputError(f"cannot write '{shown}': {_reason(error)}") from error
+    finally:
+        _remove(temporary)
+    return shown
+
+
+def write_bytes(path: AnyPath, data: bytes, *, overwrite: bool = False) -> Path:
+    """Write bytes to a file, whole or not at all; see `write_atomic`."""
+    return write_atomic(path, lambda file: file.write(data), overwrite=overwrite)
+
+
+def write_text(path: AnyPath, text: str, *, overwrite: bool = False) -> Path:
+    """Write text as UTF-8 with its line ends untouched, whole or not at all."""
+    return write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
+
+
+def write_json(path: AnyPath, value: object, *, overwrite: bool = False) -> Path:
+    """Write one JSON document, whole or not at all.
+
+    Raises `OutputError` also for a value that JSON cannot hold, such as nan or an array.
+    """
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OutputError(f"cannot write '{path}': the value is no JSON ({error})") from error
+    return write_text(path, text + "\n", overwrite=overwrite)
+
+
+def check_output(path: AnyPath, overwrite: bool = False) -> Path:
+    """Check, before any work is done, that a result may be written to `path`.
+
+    Raises `OutputError` when the file exists and `overwrite` is not set, when `path` is a
+    folder or a device, or when the folder that should hold it does not exist.
+    """
+    path = Path(path)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        _check_parent(path)
+        return path
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise OutputError(f"cannot write '{path}': {_reason(error)}") from error
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"cannot write '{path}': it is a folder, expected a file name")
+    if not stat.S_ISREG(mode):
+        raise OutputError(f"cannot write '{path}': it is a device or pipe, expected a file name")
+    if not overwrite:
+        raise _already_exists(path)
+    return path
+
+
+def output_folder(path: AnyPath) -> Path:
+    """Return the folder as a `Path`, made if need be, with its parents.
+
+    Raises `OutputError` when it is a file, or cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        # Only writing shows that one can write: root, read-only disks and quotas differ.
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(
+            f"cannot write into '{path}': it, or a part of it, is a file; name a folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"cannot write into '{path}': {_reason(error)}; name another folder"
+        ) from error
+    return path
+
+
+def _give_name(temporary: Path, target: Path, overwrite: bool) -> None:
+    if not overwrite:
+        try:
+            # A link fails if another process made the target meanwhile; a rename would not.
+            os.link(temporary, target)
+            return
+        except FileExistsError:
+            raise
+        except (OSError, AttributeError):
+            # Some file systems have no hard links: the check at the start must do.
+            pass
+    os.replace(temporary, target)
+
+
+def _check_parent(path: Path) -> None:
+    parent = Path(os.path.realpath(path)).parent
+    if not os.path.isdir(parent):
+        raise OutputError(f"cannot write '{path}': there is no folder '{parent}'; make it first")
+
+
+def _already_exists(path: Path) -> OutputError:
+    return OutputError(
+        f"'{path}' already exists; pass --overwrite (in Python overwrite=True) to replace it"
+    )
+
+
+def _remove(temporary: Path) -> None:
+    # A temporary file that cannot be removed must not hide the error that came before.
+    try:
+        temporary.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,34 @@
+"""SKNet itself, the table of known networks, and reading checkpoints."""
+
+from skviz.models.registry import (
+    CONFIGS,
+    DEFAULT_MODEL,
+    ModelCard,
+    ModelInfo,
+    build,
+    count_macs,
+    count_parameters,
+    known_models,
+    load_model,
+    model_info,
+)
+from skviz.models.sknet import Branch, SKConv, SKNet, SKNetConfig, SKUnit, sk_units
+
+__all__ = [
+    "CONFIGS",
+    "DEFAULT_MODEL",
+    "Branch",
+    "ModelCard",
+    "ModelInfo",
+    "SKConv",
+    "SKNet",
+    "SKNetConfig",
+    "SKUnit",
+    "build",
+    "count_macs",
+    "count_parameters",
+    "known_models",
+    "load_model",
+    "model_info",
+    "sk_units",
+]

@@ -1,0 +1,239 @@
+"""The table of networks that skviz builds itself, and how a name becomes a network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from skviz.errors import UnknownModelError, WeightsError, did_you_mean
+from skviz.models.checkpoints import fit_prefix, load_state, read_checkpoint
+from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
+from skviz.scaling import InputSpec
+
+DEFAULT_MODEL = "sknet50_lite"
+
+# A quarter of the width of SKNet-50 and 4 channels per group, as in its first stage.
+_LITE = SKNetConfig(
+    units=(3, 4, 6, 3),
+    widths=(32, 64, 128, 256),
+    outputs=(64, 128, 256, 512),
+    branches=(Branch(3, 1, group_width=4), Branch(3, 2, group_width=4)),
+    stem_width=32,
+    classes=112,
+    input_size=128,
+)
+
+# ResNeXt-29, 16x32d, with SK[2, 16, 32] and a 1x1 in place of the 5x5 (paper, section 4.2).
+_CIFAR = SKNetConfig(
+    units=(3, 3, 3),
+    widths=(512, 1024, 2048),
+    outputs=(256, 512, 1024),
+    branches=(Branch(3, 1, 16), Branch(1, 1, 16)),
+    reduction=32,
+    stem="cifar",
+    classes=10,
+    input_size=32,
+)
+
+CONFIGS: dict[str, SKNetConfig] = {
+    "sknet26": SKNetConfig(units=(2, 2, 2, 2)),
+    "sknet50": SKNetConfig(units=(3, 4, 6, 3)),
+    "sknet101": SKNetConfig(units=(3, 4, 23, 3)),
+    "sknet29": _CIFAR,
+    "sknet29_100": _CIFAR.with_(classes=100),
+    "sknet50_lite": _LITE,
+}
+
+DESCRIPTIONS = {
+    "sknet26": "SKNet-26, ImageNet (figure 2)",
+    "sknet50": "SKNet-50, ImageNet (table 1)",
+    "sknet101": "SKNet-101, ImageNet (section 3.3)",
+    "sknet29": "SKNet-29, CIFAR-10 (section 4.2)",
+    "sknet29_100": "SKNet-29, CIFAR-100 (section 4.2)",
+    "sknet50_lite": "units as in SKNet-50, a quarter of the width",
+}
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What is known of a loaded network beside its layers; it hangs on it as `.skviz`.
+
+    `weights` names where the weights come from, `sha256` is the file's checksum, `trained`
+    whether they come from training at all, `spec` what the network expects to see, `classes`
+    the names of its K classes or None.
+    """
+
+    name: str
+    weights: str
+    sha256: str | None
+    trained: bool
+    spec: InputSpec
+    classes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One row of `skviz models`: sizes counted on the network itself, at `input_size` pixels."""
+
+    name: str
+    parameters: int
+    macs: int
+    input_size: int
+    units: list[str]
+    weights: str | None
+    description: str
+
+
+def model_info(model: nn.Module, name: str | None = None) -> ModelInfo:
+    """Return what is known of a network; for any foreign one a plain ImageNet default."""
+    known = getattr(model, "skviz", None)
+    if isinstance(known, ModelInfo):
+        return known
+    return ModelInfo(name or type(model).__name__, "as given", None, True, InputSpec())
+
+
+def build(name: str, seed: int = 0, **changes: Any) -> SKNet:
+    """Build an untrained network of the table, its weights drawn from the seed.
+
+    `changes` replace fields of its `SKNetConfig`. The global random state stays as it was.
+    Raises `UnknownModelError` for a name that is not in the table.
+    """
+    if name not in CONFIGS:
+        known = ", ".join(CONFIGS)
+        raise UnknownModelError(
+            f"unknown network '{name}'.{did_you_mean(name, CONFIGS)} skviz knows: {known}"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SKNet(CONFIGS[name].with_(**changes))
+
+
+def load_model(
+    name: str = DEFAULT_MODEL,
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    pretrained: bool = True,
+    seed: int = 0,
+    allow_mismatch: bool = False,
+) -> nn.Module:
+    """Return a network in evaluation mode, with what is known of it as its `.skviz`.
+
+    Without `weights` it takes the bundled ones where there are any (unless `pretrained` is
+    false), else it is untrained with a fixed seed and says so in `.skviz.trained`. Raises
+    `UnknownModelError` or `WeightsError`.
+    """
+    if name not in CONFIGS:
+        build(name)
+    if weights is None and pretrained:
+        weights = bundled_weights(name)
+    if weights is None:
+        untrained = build(name, seed)
+        config = untrained.config
+        label = f"untrained (seed {seed})"
+        spec = InputSpec(config.input_size, crop=_crop(config))
+        return _finish(untrained, ModelInfo(name, label, None, False, spec))
+    path = Path(weights)
+    state, metadata = read_checkpoint(path)
+    digest = sha256_of(path)
+    expected = bundled_digest(path)
+    if expected is not None and digest != expected:
+        raise WeightsError(
+            f"expected the bundled weights {path.name} to have the checksum {expected}, got "
+            f"{digest}; the file is damaged, install skviz again"
+        )
+    known = json.loads(metadata.get("skviz", "{}"))
+    with torch.device("meta"):
+        state = fit_prefix(state, set(SKNet(CONFIGS[name]).state_dict()))
+    classifier = state.get("fc.weight")
+    changes: dict[str, Any] = {}
+    if classifier is not None and classifier.ndim == 2:
+        changes["classes"] = int(classifier.shape[0])
+    network = build(name, seed, **changes)
+    load_state(network, state, path, allow_mismatch=allow_mismatch)
+    config = network.config
+    spec = InputSpec(config.input_size, crop=_crop(config))
+    if "spec" in known:
+        spec = replace(
+            spec,
+            size=int(known["spec"]["size"]),
+            crop=float(known["spec"]["crop"]),
+            mean=tuple(known["spec"]["mean"]),
+            std=tuple(known["spec"]["std"]),
+        )
+    classes = tuple(known["classes"]) if "classes" in known else None
+    label = "bundled" if expected is not None else path.name
+    return _finish(network, ModelInfo(name, label, digest, True, spec, classes))
+
+
+def _crop(config: SKNetConfig) -> float:
+    return 1.0 if config.stem == "cifar" else 0.875
+
+
+def _finish(network: SKNet, info: ModelInfo) -> nn.Module:
+    network.skviz = info  # type: ignore[assignment]
+    return network.eval()
+
+
+def bundled_weights(name: str) -> Path | None:
+    """Path of the weights that ship with skviz for a network, or None."""
+    path = Path(str(files("skviz.assets").joinpath(f"{name}.safetensors")))
+    return path if path.is_file() else None
+
+
+def bundled_digest(path: Path) -> str | None:
+    """The checksum that a bundled file must have, or None for any other file."""
+    checksum = path.with_suffix(".sha256")
+    if path != bundled_weights(path.stem) or not checksum.is_file():
+        return None
+    return checksum.read_text().split()[0]
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file as 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of learnable parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def count_macs(make: Callable[[], nn.Module], size: int) -> int:
+    """Multiply-adds of one forward pass over (1, 3, size, size), by PyTorch's own counter.
+
+    `make` builds the network; nothing is computed: it runs on shapes alone.
+    """
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        make().eval()(torch.empty(1, 3, size, size))
+    return int(counter.get_total_flops()) // 2
+
+
+def known_models() -> list[ModelCard]:
+    """Describe every network of the table: parameters, multiply-adds, units, weights."""
+    cards = []
+    for name, config in CONFIGS.items():
+        with torch.device("meta"):
+            network = SKNet(config)
+        cards.append(
+            ModelCard(
+                name=name,
+                parameters=count_parameters(network),
+                macs=count_macs(lambda config=config: SKNet(config), config.input_size),  # type: ignore[misc]
+                input_size=config.input_size,
+                units=[unit.name for unit in sk_units(network)],
+                weights="bundled" if bundled_weights(name) else None,
+                description=DESCRIPTIONS[name],
+            )
+        )
+    return cards

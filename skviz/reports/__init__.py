@@ -1,0 +1,1 @@
+"""Figures and tables put together for a reader or a talk."""

@@ -1,0 +1,165 @@
+"""The report of single images: their figures and data, written beside each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skviz.analysis.single import ImageAnalysis, ImageResult, UnitChoice
+from skviz.errors import ImageError, ScaleError, SkvizError
+from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.scaling import DEFAULT_SCALES, check_scales
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from torch import nn
+
+# More unit names than this would make a file name too long; their number stands for them.
+_NAMES_IN_FILE = 6
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What is drawn and written for an image.
+
+    `formats` of the figure ("png", "pdf", "svg"), `data` to write beside it ("csv", "json"),
+    the folder `out`, the `style` of the figure; `group` and `branch` say which channels and
+    which branch the lines show (see `skviz.figures.draw_attention`).
+    """
+
+    formats: tuple[str, ...] = ("png",)
+    data: tuple[str, ...] = ()
+    out: Path = Path()
+    overwrite: bool = False
+    style: str = "default"
+    group: int | None = None
+    branch: int | None = None
+
+
+@dataclass(frozen=True)
+class ImageReport:
+    """What became of one image: its result and files, or the error that stopped it."""
+
+    image: Path
+    result: ImageResult | None = None
+    files: tuple[Path, ...] = ()
+    error: SkvizError | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the JSON document of this image: the numbers and files, or the error."""
+        if self.result is None:
+            return {"image": str(self.image), "error": str(self.error)}
+        return {**self.result.to_dict(), "files": [str(file) for file in self.files]}
+
+
+def report_images(
+    images: Sequence[Path],
+    model: nn.Module,
+    *,
+    stages: Iterable[str] = (),
+    scales: Iterable[float] = DEFAULT_SCALES,
+    options: ReportOptions = ReportOptions(),
+) -> Iterator[ImageReport]:
+    """Analyze images one after another, and write the figure and data of each.
+
+    What can be checked is checked before the network runs: names, scales, and that every file
+    may be written. An image that cannot be read, or is too small for a scale, does not stop
+    the others: its report carries the error.
+
+    Raises `UnitError`, `ScaleError`, `OutputError`, `UsageError` and `CaptureError`.
+    """
+    from skviz.figures import style_names
+
+    checked = check_scales(scales)
+    style_names(options.style)
+    analysis = ImageAnalysis.of(model, stages)
+    planned = plan_files(images, analysis.choice, options)
+    output_folder(options.out)
+    for files in planned:
+        for file in files:
+            check_output(file, options.overwrite)
+    for image, files in zip(images, planned, strict=True):
+        try:
+            result = analysis(image, checked)
+        except (ImageError, ScaleError) as error:
+            yield ImageReport(image, error=error)
+        else:
+            yield ImageReport(image, result, save_result(result, files, options))
+
+
+def plan_files(
+    images: Sequence[Path], choice: UnitChoice, options: ReportOptions
+) -> list[tuple[Path, ...]]:
+    """Name the files of each image: `<stem>_attention_<units>.<format>`, none of them twice.
+
+    Images of one stem (a/dog.jpg, b/dog.jpg, dog.png) become dog, dog-2, dog-3.
+    """
+    units = [re.sub(r"[^A-Za-z0-9._-]", "_", unit.short) for unit in choice.lines]
+    what = "-".join(units) if len(units) <= _NAMES_IN_FILE else f"{len(units)}_units"
+    endings = dict.fromkeys((*options.formats, *options.data))
+    return [
+        tuple(options.out / f"{stem}_attention_{what}.{ending}" for ending in endings)
+        for stem in _different_stems(images)
+    ]
+
+
+def _different_stems(images: Sequence[Path]) -> list[str]:
+    # Compared without case: some file systems do not tell dog.png from Dog.png.
+    own = {image.stem.casefold() for image in images}
+    taken: set[str] = set()
+    stems = []
+    for image in images:
+        stem, number = image.stem, 1
+        while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
+            number += 1
+            stem = f"{image.stem}-{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -> Figure:
+    """Draw figure 3 (a) of the paper for one image."""
+    from skviz.figures import draw_attention
+
+    return draw_attention(
+        result.views,
+        result.attention,
+        [unit.name for unit in result.choice.lines],
+        group=options.group,
+        branch=options.branch,
+        units=[unit.name for unit in result.choice.bars],
+        note=f"{result.model.name}, weights: {result.model.weights}",
+        warning=result.note or "",
+        style=options.style,
+    )
+
+
+def save_result(
+    result: ImageResult, files: Sequence[Path], options: ReportOptions
+) -> tuple[Path, ...]:
+    """Write the figure and the data of one image to `files`, told apart by their endings."""
+    from skviz.figures import save_figure
+
+    figure = draw_result(result, options)
+    for file in files:
+        ending = file.suffix.removeprefix(".")
+        if ending == "csv":
+            text = result.to_frame().to_csv(index=False)
+            write_text(file, text, overwrite=options.overwrite)
+        elif ending == "json":
+            write_json(file, _data_document(result), overwrite=options.overwrite)
+        else:
+            save_figure(figure, file, overwrite=options.overwrite)
+    return tuple(files)
+
+
+def _data_document(result: ImageResult) -> dict[str, object]:
+    """The numbers with every channel: `attention` has one entry per row of the tidy table."""
+    frame = result.attention.to_frame()
+    # By way of text: float32 would become a float64 with ten digits of noise.
+    frame["attention"] = frame["attention"].astype(str).astype(float)
+    return {**result.to_dict(), "attention": frame.to_dict(orient="records")}

@@ -1,0 +1,305 @@
+"""Enlarge the central object: one image to V views (paper, section 4.4).
+
+"Objects at s x" are the central crop whose sides are 1/s of what the network sees at 1.0x,
+resized back to the input size. Every view is resampled once, antialiased, straight from the
+original pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from skviz.errors import ScaleError, UsageError, did_you_mean
+from skviz.images import ImageSource, read_image, source_name
+
+if TYPE_CHECKING:
+    import torch
+
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+FILLS = ("mean", "black", "white", "edge", "reflect")
+DEFAULT_SCALES = (1.0, 1.5, 2.0)
+# Zooming out pads the picture to a canvas of at most this many pixels (about 1 GiB).
+MAX_CANVAS_PIXELS = 2**28
+
+Box = tuple[float, float, float, float]
+_EXPECTED_SCALES = "expected positive finite scales such as 1,1.5,2"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network expects to see.
+
+    `size` is the side of the square input in pixels, `crop` the share of the shorter side
+    that the evaluation crop covers (224 / 256 on ImageNet), `mean` and `std` the
+    normalisation of RGB values in [0, 1].
+    """
+
+    size: int = 224
+    crop: float = 0.875
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise UsageError(f"expected an input size of at least 1 pixel, got {self.size}")
+        if not 0 < self.crop <= 1:
+            raise UsageError(f"expected a crop fraction above 0 and up to 1, got {self.crop}")
+        finite = all(math.isfinite(value) for value in (*self.mean, *self.std))
+        if not (len(self.mean) == len(self.std) == 3 and finite):
+            raise UsageError(
+                "expected three finite numbers each for mean and std,"
+                f" got mean {self.mean} and std {self.std}"
+            )
+        if min(self.std) <= 0:
+            raise UsageError(f"expected standard deviations above 0, got {self.std}")
+
+
+DEFAULT_SPEC = InputSpec()
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """One image at V scales.
+
+    `pixels` is uint8 of shape (V, size, size, 3), read-only; `scales` the V scales; `boxes`
+    per view the crop (left, top, right, bottom) in pixels of the original, which may reach
+    beyond it at scales below 1; `interpolated` per view whether the crop has fewer original
+    pixels than the view, so that values had to be made up; `source` the file's name, or None.
+    """
+
+    pixels: NDArray[np.uint8]
+    scales: tuple[float, ...]
+    boxes: tuple[Box, ...]
+    interpolated: tuple[bool, ...]
+    source: str | None = None
+    spec: InputSpec = DEFAULT_SPEC
+
+    def __len__(self) -> int:
+        return len(self.scales)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The scales as the paper writes them: "1.0x", "1.5x"."""
+        return tuple(scale_label(scale) for scale in self.scales)
+
+    @property
+    def images(self) -> torch.Tensor:
+        """The network's input: float32 of shape (V, 3, size, size), normalised, a new tensor."""
+        import torch  # heavy, and not needed to draw a view
+
+        mean = np.asarray(self.spec.mean, dtype=np.float32)
+        std = np.asarray(self.spec.std, dtype=np.float32)
+        normalised = (self.pixels.astype(np.float32) / 255 - mean) / std
+        return torch.from_numpy(np.ascontiguousarray(normalised.transpose(0, 3, 1, 2)))
+
+
+def scale_label(scale: float) -> str:
+    """Return a scale as the paper writes it: "1.0x", "1.25x"."""
+    text = f"{scale:g}"
+    return f"{text}x" if "." in text or "e" in text else f"{text}.0x"
+
+
+def parse_scales(text: str) -> tuple[float, ...]:
+    """Return the scales in a comma-separated list such as "1,1.5,2".
+
+    Raises `ScaleError` for anything but positive finite numbers, each named once.
+    """
+    scales = []
+    for part in text.split(","):
+        try:
+            scales.append(float(part))
+        except ValueError:
+            raise ScaleError(f"{_EXPECTED_SCALES}, got {part.strip()!r} in {text!r}") from None
+    return check_scales(scales)
+
+
+def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
+    """Return the scales as floats, in the given order.
+
+    Raises `ScaleError` when there are none, when one is not a positive finite number, or
+    comes twice.
+    """
+    if isinstance(scales, (str, bytes)) or not isinstance(scales, Iterable):
+        raise ScaleError(f"{_EXPECTED_SCALES}, in a list or tuple, got {scales!r}")
+    checked: list[float] = []
+    for value in scales:
+        scale = _checked_scale(value)
+        if scale in checked:
+            raise ScaleError(f"expected each scale once, got {scale:g} twice; leave one out")
+        checked.append(scale)
+    if not checked:
+        raise ScaleError(f"{_EXPECTED_SCALES}, got none")
+    return tuple(checked)
+
+
+def enlarge(
+    source: ImageSource,
+    scales: Iterable[float] = DEFAULT_SCALES,
+    spec: InputSpec = DEFAULT_SPEC,
+    *,
+    resample: str = "bicubic",
+    fill: str = "mean",
+    box: Sequence[float] | None = None,
+) -> Views:
+    """Return views of one image in which the central object is s times as large (section 4.4).
+
+    `source` is anything that `read_image` takes. At 1.0x a view shows the network's evaluation
+    crop: a centred square with sides of `spec.crop` times the shorter side of the picture. At
+    scale s it shows the central 1/s of that square, resized to `spec.size`. With `box`
+    (left, top, right, bottom, in pixels of the original) the square is centred on the box
+    instead, and its side is the longer side of the box divided by `spec.crop`.
+
+    Every view is resampled once from the original pixels with a filter of `RESAMPLING`, all of
+    them antialiased but "nearest". Where a square reaches beyond the picture (scales below 1,
+    or a box), `fill` says what is there: "mean" (the normalisation's mean colour, which the
+    network sees as about zero), "black", "white", "edge" (the nearest pixel of the picture) or
+    "reflect" (the picture mirrored at its border pixels, as often as needed).
+
+    Raises `ImageError` when the image cannot be read, `ScaleError` for a bad scale, or one that
+    leaves less than one original pixel or needs more than `MAX_CANVAS_PIXELS`, and `UsageError`
+    for a bad `resample`, `fill` or `box`.
+    """
+    checked = check_scales(scales)
+    _check_choice("resample", resample, RESAMPLING)
+    _check_choice("fill", fill, FILLS)
+    name = source_name(source)
+    image = read_image(source)
+    centre, side = _square(image.size, spec, box)
+    boxes = tuple(_crop_box(centre, side / scale) for scale in checked)
+    for scale, crop in zip(checked, boxes, strict=True):
+        _check_crop(scale, side / scale, crop, image.size, name or "the image")
+    pixels = np.stack([_render(image, crop, spec, resample, fill) for crop in boxes])
+    pixels.setflags(write=False)
+    return Views(
+        pixels=pixels,
+        scales=checked,
+        boxes=boxes,
+        interpolated=tuple(side / scale < spec.size - 1e-6 for scale in checked),
+        source=name,
+        spec=spec,
+    )
+
+
+def _checked_scale(value: object) -> float:
+    # A bool is an int to Python, and text would become a number: neither is meant as a scale.
+    if isinstance(value, (bool, np.bool_, str, bytes)):
+        raise ScaleError(f"{_EXPECTED_SCALES}, got {value!r}")
+    try:
+        scale = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise ScaleError(f"{_EXPECTED_SCALES}, got {value!r}") from None
+    if not (math.isfinite(scale) and scale > 0):
+        raise ScaleError(f"{_EXPECTED_SCALES}, got {scale:g}")
+    return scale
+
+
+def _check_choice(option: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        hint = did_you_mean(str(value), known)
+        raise UsageError(f"expected {option} to be one of {', '.join(known)}, got {value!r}.{hint}")
+
+
+def _square(
+    size: tuple[int, int], spec: InputSpec, box: Sequence[float] | None
+) -> tuple[tuple[float, float], float]:
+    """Return centre (x, y) and side of the square that is seen at 1.0x, in original pixels."""
+    width, height = size
+    if box is None:
+        return (width / 2, height / 2), spec.crop * min(width, height)
+    try:
+        left, top, right, bottom = (float(edge) for edge in box)
+    except (TypeError, ValueError):
+        raise UsageError(f"expected box as (left, top, right, bottom), got {box!r}") from None
+    # Comparisons with nan are false, so nan fails here too.
+    ordered = left < right and top < bottom
+    touching = left < width and top < height and right > 0 and bottom > 0
+    if not (ordered and touching and math.isfinite(right - left + bottom - top)):
+        raise UsageError(
+            "expected box as (left, top, right, bottom) with left < right and top < bottom,"
+            f" within or across a picture of {width} x {height} pixels, got {tuple(box)}"
+        )
+    centre = ((left + right) / 2, (top + bottom) / 2)
+    return centre, max(right - left, bottom - top) / spec.crop
+
+
+def _crop_box(centre: tuple[float, float], side: float) -> Box:
+    x, y = centre
+    return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
+
+
+def _check_crop(scale: float, side: float, crop: Box, size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if side < 1:
+        raise ScaleError(
+            f"scale {scale:g} is too large for '{name}' ({width} x {height} pixels): it leaves"
+            f" {side:.3g} of an original pixel; use scales up to {side * scale:g}"
+        )
+    # Compared as floats, before anything is made: the sides may be astronomic, or infinite.
+    canvas = (max(crop[2], width) - min(crop[0], 0)) * (max(crop[3], height) - min(crop[1], 0))
+    if not canvas <= max(MAX_CANVAS_PIXELS, width * height):
+        raise ScaleError(
+            f"scale {scale:g} is too small for '{name}' ({width} x {height} pixels): it needs a"
+            f" canvas of more than {MAX_CANVAS_PIXELS} pixels; use a larger scale"
+        )
+
+
+def _render(
+    image: Image.Image, crop: Box, spec: InputSpec, resample: str, fill: str
+) -> NDArray[np.uint8]:
+    """Return one view, uint8 of shape (size, size, 3)."""
+    left, top, right, bottom = crop
+    pads = (
+        math.ceil(max(0.0, -left)),
+        math.ceil(max(0.0, -top)),
+        math.ceil(max(0.0, right - image.width)),
+        math.ceil(max(0.0, bottom - image.height)),
+    )
+    canvas = _padded(image, pads, spec, fill) if any(pads) else image
+    # Rounding must not push the box beyond the canvas: Pillow refuses it then.
+    inside = (
+        max(0.0, left + pads[0]),
+        max(0.0, top + pads[1]),
+        min(float(canvas.width), right + pads[0]),
+        min(float(canvas.height), bottom + pads[1]),
+    )
+    view = canvas.resize((spec.size, spec.size), RESAMPLING[resample], box=inside)
+    return np.asarray(view)
+
+
+def _padded(
+    image: Image.Image, pads: tuple[int, int, int, int], spec: InputSpec, fill: str
+) -> Image.Image:
+    left, top, right, bottom = pads
+    if fill in ("edge", "reflect"):
+        rows = _source_index(image.height, top, bottom, fill)
+        columns = _source_index(image.width, left, right, fill)
+        return Image.fromarray(np.asarray(image)[np.ix_(rows, columns)])
+    mean = tuple(min(255, max(0, round(255 * value))) for value in spec.mean)
+    colour = {"mean": mean, "black": (0, 0, 0), "white": (255, 255, 255)}[fill]
+    canvas = Image.new("RGB", (left + image.width + right, top + image.height + bottom), colour)
+    canvas.paste(image, (left, top))
+    return canvas
+
+
+def _source_index(length: int, before: int, after: int, fill: str) -> NDArray[np.intp]:
+    """Return which original row (or column) each row of the padded canvas repeats."""
+    index = np.arange(-before, length + after, dtype=np.intp)
+    if fill == "edge":
+        return np.clip(index, 0, length - 1)
+    period = max(1, 2 * (length - 1))
+    index %= period
+    return np.minimum(index, period - index) if length > 1 else index

@@ -1,0 +1,213 @@
+"""`train`: from an image folder to a network that describes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+
+from skviz.errors import OutputError, UsageError
+from skviz.files import output_folder
+from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
+from skviz.models.registry import _crop
+from skviz.scaling import InputSpec
+from skviz.training.checkpoint import CHECKPOINT, METRICS, WEIGHTS
+from skviz.training.data import (
+    EvaluationView,
+    Unreadable,
+    drop_unreadable,
+    numbers_of,
+    open_folder,
+)
+from skviz.training.engine import Step, Trainer, resolve_precision
+from skviz.training.export import export_checkpoint
+from skviz.training.recipe import Recipe
+
+_PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training run leaves.
+
+    `network` is in evaluation mode on the CPU, `weights` the file it was written to,
+    `history` has the metrics of every epoch, `unreadable` the images that were left out.
+    """
+
+    network: nn.Module
+    out: Path
+    weights: Path
+    classes: tuple[str, ...]
+    history: tuple[dict[str, Any], ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+def train(
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    model: str = DEFAULT_MODEL,
+    config: SKNetConfig | None = None,
+    validation: str | os.PathLike[str] | None = None,
+    recipe: Recipe | None = None,
+    input_size: int | None = None,
+    workers: int = 2,
+    device: torch.device | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    half: bool = False,
+    credits: Sequence[str] = (),
+    report: Callable[[Step], None] = lambda step: None,
+    say: Callable[[dict[str, Any]], None] = lambda metrics: None,
+    found: Callable[[Sequence[Unreadable]], None] = lambda unreadable: None,
+) -> TrainingResult:
+    """Train a network of skviz on an image folder with one sub-folder per class.
+
+    `out` gets `checkpoint.pt` and `metrics.json` after every epoch, and at the end
+    `model.safetensors` for `skviz.load_model` (float16 with `half`). `validation` is a folder
+    of the same classes, or some of them, seen at 1.0x and `input_size` pixels, the size that
+    the network is made for (by default that of the recipe; larger often suits, as objects
+    look larger in random crops: Touvron et al. 2019). `config` takes the place of the table's
+    entry for `model`, whose name it keeps.
+
+    With the same arguments, `workers` included, two runs on one machine give the same
+    weights; `resume` goes on exactly behind the last whole epoch. `report` is called after
+    every step, `say` with the metrics of every epoch, `found` with the images that cannot be
+    read, which are left out.
+
+    Raises `UsageError` for a folder, class or number that does not fit, `OutputError` if
+    `out` holds a run already (unless `resume` or `overwrite`) or cannot be written,
+    `WeightsError` if the run to resume is another one, and `TrainingError`.
+    """
+    if resume and overwrite:
+        raise UsageError("expected --resume or --overwrite, got both; the one needs the old run")
+    if workers < 0:
+        raise UsageError(f"workers: expected 0 or more, got {workers}")
+    device = device or torch.device("cpu")
+    recipe = _settled(recipe or Recipe(), device)
+    config = config or _config(model)
+    spec = InputSpec(input_size or recipe.size, crop=_crop(config))
+    folder = _results_folder(Path(out), resume or overwrite)
+    train_set = open_folder(data, None)
+    held_out = None if validation is None else _validation_set(validation, train_set, spec)
+    opened = [train_set] if held_out is None else [train_set, held_out]
+    broken = [image for images in opened for image in drop_unreadable(images, workers)]
+    if broken:
+        found(broken)
+    network = _network(config, recipe.seed, len(train_set.classes), spec.size)
+    trainer = Trainer(
+        network,
+        train_set,
+        None if held_out is None else _validation_loader(held_out, recipe, workers),
+        recipe,
+        spec,
+        folder,
+        run_settings(model, network.config, recipe, spec, train_set, workers),
+        device=device,
+        workers=workers,
+        report=report,
+        say=say,
+    )
+    if resume:
+        trainer.resume()
+    else:
+        # Weights of the run that is replaced must not pass for those of the new one.
+        (folder / WEIGHTS).unlink(missing_ok=True)
+    trained = trainer.run()
+    weights = export_checkpoint(
+        folder / CHECKPOINT,
+        folder / WEIGHTS,
+        credits=credits,
+        folder=Path(data).resolve().name,
+        half=half,
+        overwrite=True,
+    )
+    classes, history = tuple(train_set.classes), tuple(trainer.history)
+    return TrainingResult(trained, folder, weights, classes, history, tuple(broken))
+
+
+def run_settings(
+    model: str,
+    config: SKNetConfig,
+    recipe: Recipe,
+    spec: InputSpec,
+    train_set: ImageFolder,
+    workers: int,
+) -> dict[str, Any]:
+    """Return everything that decides what a run computes, as plain values.
+
+    The number of workers belongs to it: each has its own stream of random numbers.
+    """
+    settings: dict[str, Any] = {
+        "model": model,
+        "config": asdict(config),
+        "spec": asdict(spec),
+        "recipe": recipe.to_dict(),
+        "classes": list(train_set.classes),
+        "data": {"images": len(train_set), "digest": _digest(train_set)},
+        "workers": workers,
+    }
+    # JSON knows no tuples: compare and store what a reader of the metrics file sees too.
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+def _digest(train_set: ImageFolder) -> str:
+    """Tell data sets apart by the names and sizes of their files, wherever they lie."""
+    digest = hashlib.sha256()
+    for path, _ in train_set.samples:
+        name = Path(path).relative_to(train_set.root).as_posix()
+        digest.update(f"{name}\0{Path(path).stat().st_size}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _settled(recipe: Recipe, device: torch.device) -> Recipe:
+    """Replace the precision "auto" by what it means here: the recipe must say what was done."""
+    return replace(recipe, precision=_PRECISION_NAMES[resolve_precision(recipe.precision, device)])
+
+
+def _config(model: str) -> SKNetConfig:
+    if model not in CONFIGS:
+        build(model)  # raises, naming what is known
+    return CONFIGS[model]
+
+
+def _network(config: SKNetConfig, seed: int, classes: int, size: int) -> SKNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SKNet(config.with_(classes=classes, input_size=size))
+
+
+def _results_folder(out: Path, may_hold_run: bool) -> Path:
+    folder = output_folder(out)
+    there = [name for name in (CHECKPOINT, WEIGHTS, METRICS) if (folder / name).exists()]
+    if there and not may_hold_run:
+        raise OutputError(
+            f"'{folder}' already holds a training run ({', '.join(there)}); pass --resume to go "
+            "on with it, --overwrite to start again, or name another folder"
+        )
+    return folder
+
+
+def _validation_set(
+    root: str | os.PathLike[str], train_set: ImageFolder, spec: InputSpec
+) -> ImageFolder:
+    """Open the validation folder with the training set's numbers for its classes."""
+    held_out = open_folder(root, EvaluationView(spec))
+    held_out.target_transform = numbers_of(held_out, train_set.class_to_idx).__getitem__
+    return held_out
+
+
+def _validation_loader(
+    held_out: ImageFolder, recipe: Recipe, workers: int
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    return DataLoader(held_out, batch_size=recipe.batch_size, num_workers=workers)

@@ -1,0 +1,169 @@
+"""SK units and their names: "3_4", "SK_3_4", "3_*", "paper", "all".
+
+Units are named by stage and position as in the paper: SK_2_3 is the third unit of
+conv2_x, SK_3_4 the fourth (and in SKNet-50 the last) of conv3_x.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from skviz.errors import UnitError, did_you_mean
+
+_STAGED = re.compile(r"^SK_(\d+)_(\d+)$")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One branch's convolution kernel.
+
+    `size` and `dilation` are in pixels of the feature map, `groups` is the number of
+    convolution groups. A 5x5 branch made of a dilated 3x3 is `Kernel(3, dilation=2)`.
+    """
+
+    size: int
+    dilation: int = 1
+    groups: int = 1
+
+    @property
+    def effective(self) -> int:
+        """Effective kernel size (k - 1) * dilation + 1 (paper, section 3.1)."""
+        return (self.size - 1) * self.dilation + 1
+
+    @property
+    def label(self) -> str:
+        """The kernel by its effective size, as the paper writes it: "5x5"."""
+        return f"{self.effective}x{self.effective}"
+
+    def __str__(self) -> str:
+        if self.dilation == 1:
+            return self.label
+        return f"{self.label} ({self.size}x{self.size}, dilation {self.dilation})"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One selective-kernel unit of a network.
+
+    `name` is "SK_3_4" (or the module path where a network has no stages), `path` the dotted
+    path of the module, `kernels` one `Kernel` per branch (None where no kernel size is
+    known), `channels` the number C of channels that are weighed, `call` counts the calls of
+    the same module within one forward pass, `found_by` says how the attention is read.
+    """
+
+    name: str
+    path: str
+    kernels: tuple[Kernel | None, ...]
+    channels: int
+    call: int = 0
+    kind: str = "selective kernel"
+    found_by: str = "module output"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """The name without its "SK_" in front: "3_4"."""
+        return self.name.removeprefix("SK_")
+
+    @property
+    def branches(self) -> int:
+        """Number M of branches."""
+        return len(self.kernels)
+
+    @property
+    def stage(self) -> int | None:
+        """Stage number, or None where the network has no stages."""
+        found = _STAGED.match(self.name)
+        return int(found[1]) if found else None
+
+    @property
+    def position(self) -> int | None:
+        """Position within the stage, counted from 1, or None without stages."""
+        found = _STAGED.match(self.name)
+        return int(found[2]) if found else None
+
+    @property
+    def kernels_known(self) -> bool:
+        """Whether the branches have known kernels of different effective sizes."""
+        sizes = [kernel.effective for kernel in self.kernels if kernel is not None]
+        return len(sizes) == self.branches > 1 and max(sizes) > min(sizes)
+
+    @property
+    def largest(self) -> int:
+        """Index of the branch with the largest effective kernel (the last one if unknown)."""
+        return self._extreme(max, fallback=self.branches - 1)
+
+    @property
+    def smallest(self) -> int:
+        """Index of the branch with the smallest effective kernel (the first one if unknown)."""
+        return self._extreme(min, fallback=0)
+
+    def _extreme(self, pick: object, fallback: int) -> int:
+        if not self.kernels_known:
+            return fallback
+        sizes = [kernel.effective for kernel in self.kernels if kernel is not None]
+        return sizes.index(pick(sizes))  # type: ignore[operator]
+
+    def branch_label(self, branch: int) -> str:
+        """The branch by its effective kernel ("5x5"), or "branch 1" where that says nothing."""
+        kernel = self.kernels[branch]
+        if kernel is None or not self.kernels_known:
+            return f"branch {branch}"
+        same = [k for k in self.kernels if k is not None and k.effective == kernel.effective]
+        return kernel.label if len(same) == 1 else f"{kernel.label} (branch {branch})"
+
+
+def paper_units(units: Sequence[Unit]) -> list[Unit]:
+    """Return the last unit of every stage: the bars of the paper's figure 3."""
+    last: dict[int | None, Unit] = {}
+    for unit in units:
+        last[unit.stage] = unit
+    if list(last) == [None]:
+        return list(units)
+    return [unit for stage, unit in last.items() if stage is not None]
+
+
+def select_units(wanted: str | Iterable[str], units: Sequence[Unit]) -> list[Unit]:
+    """Return the units that the names ask for, in the network's own order, each once.
+
+    A name is `3_4`, `SK_3_4`, a module path, a pattern such as `3_*`, `all`, or `paper`
+    (the last unit of every stage). Raises `UnitError` for a name that matches nothing.
+    """
+    if isinstance(wanted, str):
+        wanted = [wanted]
+    chosen: set[int] = set()
+    for name in wanted:
+        chosen.update(_matches(name.strip(), units))
+    if not chosen:
+        raise UnitError(f"expected at least one unit name, got none. {_known(units)}")
+    return [unit for index, unit in enumerate(units) if index in chosen]
+
+
+def _matches(name: str, units: Sequence[Unit]) -> list[int]:
+    if name == "all":
+        return list(range(len(units)))
+    if name == "paper":
+        chosen = paper_units(units)
+        return [index for index, unit in enumerate(units) if unit in chosen]
+    patterns = (name, f"SK_{name}")
+    found = [
+        index
+        for index, unit in enumerate(units)
+        if any(unit.name == p or unit.path == p for p in patterns)
+        or any(fnmatch.fnmatchcase(unit.name, p) for p in patterns)
+        or fnmatch.fnmatchcase(unit.path, name)
+    ]
+    if not found:
+        stage = name.removeprefix("SK_").split("_")[0]
+        near = [unit.short for unit in units if unit.short.split("_")[0] == stage]
+        hint = did_you_mean(name, near or [unit.short for unit in units])
+        raise UnitError(f"unknown unit '{name}'.{hint} {_known(units)}")
+    return found
+
+
+def _known(units: Sequence[Unit]) -> str:
+    names = ", ".join(unit.short for unit in units)
+    return f"This network has: {names}; also 'all', 'paper' and patterns such as '3_*'."

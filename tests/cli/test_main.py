@@ -1,0 +1,78 @@
+"""The group: help, version, exit codes, and what happens when it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import skviz
+from skviz.cli.main import COMMANDS, cli
+
+RUN = [sys.executable, "-m", "skviz.cli"]
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(cli, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"skviz {skviz.__version__}\n")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_every_command_with_its_line(flag: str) -> None:
+    result = CliRunner().invoke(cli, [flag])
+    assert result.exit_code == 0
+    for name, (_, _, line) in COMMANDS.items():
+        assert f"{name} " in result.output
+        assert line in result.output
+    assert "3 done in part" in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "-h"])
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: cli {name}")
+    command = cli.commands.get(name) or cli.get_command(None, name)
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, f"{parameter.name} has no help"
+
+
+def test_commands_are_the_files_of_the_package() -> None:
+    """A command file that the table forgets could never be called."""
+    folder = Path(__file__).resolve().parents[2] / "cli"
+    helpers = {"__init__", "__main__", "echo", "edge", "main", "options", "training_options"}
+    files = {file.stem for file in folder.glob("*.py")} - helpers
+    assert files == {module for module, _, _ in COMMANDS.values()}
+
+
+def test_interrupted_leaves_with_130(tmp_path: Path, photo: Path) -> None:
+    many = [str(photo)] * 300
+    process = subprocess.Popen(
+        [*RUN, "attention", *many, "--out", str(tmp_path / "out")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("out/*.png")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "Interrupted."
+    assert not list(tmp_path.glob("out/.*")), "a temporary file was left behind"
+
+
+def test_a_reader_that_leaves_is_no_error_to_talk_about() -> None:
+    line = f"{sys.executable} -m skviz.cli models --json | head -c 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.stdout == "["
+    assert done.stderr == ""

@@ -1,0 +1,41 @@
+"""What many tests need: a picture, and the data sets where they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A small colour picture with a disc in its middle, as a JPEG file."""
+    return draw_photo(tmp_path / "photo.jpg")
+
+
+def draw_photo(path: Path, width: int = 200, height: int = 160) -> Path:
+    """Write a picture: colours that run across it, and a disc in its middle."""
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    disc = np.hypot(x - width / 2, y - height / 2) < height / 5
+    pixels = np.stack([255 * x / width, 255 * y / height, np.where(disc, 230, 40)], axis=-1)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data sets beside the checkout; skips where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the data sets in ../shared/data beside the checkout")
+    return SHARED_DATA

@@ -1,0 +1,105 @@
+"""Image folders that are not what training needs, transforms and samplers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from skviz.errors import UsageError
+from skviz.scaling import InputSpec, enlarge
+from skviz.training import Recipe
+from skviz.training.data import (
+    EvaluationView,
+    balanced_sampler,
+    drop_unreadable,
+    mixup,
+    open_folder,
+    training_transform,
+)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"one sub-folder per class, found none at .*nothing"):
+        open_folder(tmp_path / "nothing", None)
+
+
+def test_one_class(images: Path) -> None:
+    for name in ("bee", "cup"):
+        for file in (images / name).iterdir():
+            file.unlink()
+        (images / name).rmdir()
+    with pytest.raises(UsageError, match=r"at least two class sub-folders in .*, found 1"):
+        open_folder(images, None)
+
+
+def test_empty_classes_are_named(images: Path) -> None:
+    (images / "v1.0 empty").mkdir()
+    (images / "zebra").mkdir()
+    with pytest.raises(UsageError, match=r"found none for: v1\.0 empty, zebra; remove the empty"):
+        open_folder(images, None)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_unreadable_images_are_taken_out(images: Path, workers: int) -> None:
+    (images / "ant" / "empty.jpg").touch()
+    (images / "cup" / "text.png").write_text("no picture")
+    folder = open_folder(images, None)
+    broken = drop_unreadable(folder, workers)
+    assert [(Path(image.path).name, image.reason.split("': ")[1]) for image in broken] == [
+        ("empty.jpg", "the file is empty"),
+        ("text.png", "not an image that Pillow knows, or damaged at its start"),
+    ]
+    assert len(folder) == len(folder.targets) == 18
+    assert Counter(folder.targets) == {0: 6, 1: 6, 2: 6}
+
+
+def test_a_class_without_a_readable_image(images: Path) -> None:
+    for file in (images / "bee").iterdir():
+        file.write_text("no picture")
+    with pytest.raises(UsageError, match="a readable image in class 'bee', but every image of it"):
+        drop_unreadable(open_folder(images, None), 0)
+
+
+def test_validation_sees_what_every_command_sees(images: Path) -> None:
+    spec = InputSpec(size=16)
+    with Image.open(images / "ant" / "0.png") as picture:
+        seen = EvaluationView(spec)(picture)
+        assert torch.equal(seen, enlarge(picture, [1.0], spec).images[0])
+
+
+def test_training_pictures_have_the_size_asked_for(images: Path) -> None:
+    recipe = Recipe(size=32, erase=1.0, zoom_out=1.0)
+    transform = training_transform(recipe, InputSpec(size=32), 24)
+    torch.manual_seed(0)
+    with Image.open(images / "ant" / "0.png") as picture:
+        first, second = transform(picture.convert("RGB")), transform(picture.convert("RGB"))
+    assert first.shape == (3, 24, 24)
+    assert first.dtype is torch.float32
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("power", "share"), [(0.0, 0.9), (1.0, 0.5), (0.5, 0.75)])
+def test_balance_evens_classes_out(power: float, share: float) -> None:
+    """900 images against 100: nine to one, even, and three to one."""
+    labels = [0] * 900 + [1] * 100
+    drawn = Counter(
+        labels[index]
+        for seed in range(20)
+        for index in balanced_sampler(labels, power, torch.Generator().manual_seed(seed))
+    )
+    assert drawn[0] / drawn.total() == pytest.approx(share, abs=0.01)
+
+
+def test_mixup_blends_images_and_labels_alike() -> None:
+    torch.manual_seed(0)
+    labels = torch.tensor([0, 1, 2, 3])
+    images = labels.float()[:, None, None, None].expand(4, 3, 2, 2)
+    blended, shares = mixup(images, labels, 4, 0.5, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(4))
+    expected = shares @ torch.arange(4.0)
+    torch.testing.assert_close(blended[:, 0, 0, 0], expected)
+    assert (shares.max(dim=1).values < 1).any()
