@@ -118,7 +118,18 @@ def _table(result: ImageResult) -> str:
         "attention difference: largest minus smallest kernel "
         f"(in brackets: change from {labels[result.reference]})",
     ]
-    return "\n".join([*head, table(rows)])
+    return "\n".join([*head, table(rows), *_classes(result)])
+
+
+def _classes(result: ImageResult) -> list[str]:
+    """What the network takes the picture for, one line per scale."""
+    if result.classes is None:
+        return []
+    lines = [
+        f"  {label:>5}  " + ", ".join(f"{name} {probability:.0%}" for name, probability in best)
+        for label, best in zip(result.views.labels, result.classes, strict=True)
+    ]
+    return ["most probable classes:", *lines]
 
 
 def _digits(largest_change: float) -> int:

@@ -23,7 +23,10 @@ COMMANDS = {
     "attention": ("attention", "attention", "Draw the attention of photographs at several scales."),
     "card": ("card", "card", "Measure a network on photographs and write its model card."),
     "models": ("models", "models", "List the networks that skviz can build."),
+    "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
+    "summary": ("summary", "summary", "Summarise a run: means, shifts, intervals, tests."),
     "train": ("train", "train", "Train a network on an image folder."),
+    "units": ("units", "units", "List the units of a network, and how each was found."),
 }
 
 

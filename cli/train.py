@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -92,9 +94,14 @@ def train(
 
     echo = Echo(quiet=quiet, as_json=as_json)
     given = {name: fields[name] for name in RECIPE_FIELDS if fields[name] is not None}
-    display = _display(echo)
+    display, interrupt = _display(echo), Interrupt()
+
+    def after_step(step: Step) -> None:
+        display.step(step)
+        interrupt.check()
+
     try:
-        with display:
+        with interrupt, display:
             result = train_network(
                 data,
                 out,
@@ -108,7 +115,7 @@ def train(
                 overwrite=overwrite,
                 half=half,
                 credits=credits,
-                report=display.step,
+                report=after_step,
                 say=display.epoch,
                 found=lambda unreadable: _warn(echo, unreadable),
             )
@@ -116,6 +123,36 @@ def train(
         raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
     echo.document(_document(result))
     echo.result(_table(result))
+
+
+class Interrupt:
+    """Makes the first Ctrl-C end training behind the present step, and a second one at once.
+
+    An exception at any other place would find the processes that read images half started.
+    """
+
+    def __init__(self) -> None:
+        self.training = False
+        self.asked = False
+
+    def __enter__(self) -> Interrupt:
+        self.previous = signal.signal(signal.SIGINT, self.ask)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        signal.signal(signal.SIGINT, self.previous)
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """Take note of Ctrl-C."""
+        if self.asked or not self.training:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def check(self) -> None:
+        """Behind a step: stop if asked to."""
+        self.training = True
+        if self.asked:
+            raise KeyboardInterrupt
 
 
 class Display:

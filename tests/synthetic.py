@@ -65,7 +65,7 @@ def make_run(
     settings = {
         "format": FORMAT,
         "version": VERSION,
-        "model": {"name": "made up", "weights": "none", "sha256": None, "state": "", 
+        "model": {"name": "made up", "weights": "none", "sha256": None, "state": "",
                   "trained": True, "classes": None, "control": None},
         "units": [unit_to_dict(unit) for unit in units],
         "scales": list(scales),

@@ -1,10 +1,11 @@
 """The command line with one more network, "tiny", that a test can afford to run.
 
-    python tests/tiny.py analyze DATASET --model tiny --out RUN
+python tests/tiny.py analyze DATASET --model tiny --out RUN
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import torch
@@ -26,6 +27,7 @@ CONFIG = SKNetConfig(
 if __name__ == "__main__":
     torch.set_num_threads(1)
     CONFIGS["tiny"] = CONFIG
-    # Set by a test that starts this file in a process which has loaded PyTorch already.
+    # Both set by a test that starts this file in a process which has loaded PyTorch already.
+    os.environ.update(globals().get("ENVIRONMENT", {}))
     sys.argv[1:] = globals().get("ARGUMENTS") or sys.argv[1:]
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,19 +25,28 @@ class ClassTable:
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, measurements: Measurements | RunMeasurements) -> ClassTable:
-        """Average the images of each class; images without a label are left out."""
+    def of(
+        cls,
+        measurements: Measurements | RunMeasurements,
+        units: Sequence[int] | None = None,
+        scales: Sequence[int] | None = None,
+    ) -> ClassTable:
+        """Average the images of each class; images without a label are left out.
+
+        `units` and `scales` choose some of those measured, by index.
+        """
         cube = measurements.difference
-        _, scales, units = cube.shape
+        units = range(cube.shape[2]) if units is None else units
+        scales = range(cube.shape[1]) if scales is None else scales
         if measurements.labels is None:
-            nothing = np.empty((units, scales, 0))
+            nothing = np.empty((len(units), len(scales), 0))
             return cls(np.empty(0, np.int64), nothing, nothing.astype(np.int64))
         labelled = measurements.labels >= 0
         labels, members = np.unique(measurements.labels[labelled], return_inverse=True)
         size = len(labels)
-        sums, counts = np.zeros((2, units, scales, size))
-        for u, v in itertools.product(range(units), range(scales)):
-            values = cube[labelled, v, u].astype(np.float64)
+        sums, counts = np.zeros((2, len(units), len(scales), size))
+        for u, v in itertools.product(range(len(units)), range(len(scales))):
+            values = cube[labelled, scales[v], units[u]].astype(np.float64)
             present = ~np.isnan(values)
             counts[u, v] = np.bincount(members[present], minlength=size)
             sums[u, v] = np.bincount(members[present], values[present], minlength=size)

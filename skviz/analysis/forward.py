@@ -102,7 +102,8 @@ class Forward:
 
     def _part(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         on_device = views.to(self.device, non_blocking=True)
-        images = on_device.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._std)
+        images = on_device.permute(0, 3, 1, 2).contiguous().float()
+        images = images.div_(255).sub_(self._mean).div_(self._std)
         with self._casting():
             attention, output = self.probe.capture(images, output=True)
         is_logits = isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.errors import UsageError
+from skviz.analysis.records import RunError
 from skviz.units import Unit
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from skviz.analysis.records import Run
 
 FloatArray = NDArray[np.float64]
@@ -67,20 +69,20 @@ class RunMeasurements:
 
     @cached_property
     def difference(self) -> NDArray[np.float32]:
-        return self._cube("difference")
+        return self._cube(self._usual["difference"])
 
     @cached_property
     def expected_kernel(self) -> NDArray[np.float32]:
-        return self._cube("expected_kernel")
+        return self._cube(self.run.table(["expected_kernel"])["expected_kernel"])
 
     @cached_property
     def labels(self) -> NDArray[np.int64] | None:
-        labels = self._column("label")[:: len(self.scales) * len(self.units)].astype(np.int64)
-        return labels if (labels >= 0).any() else None
+        labels = _array(self._usual["label"])[:: len(self.scales) * len(self.units)]
+        return labels.astype(np.int64) if (labels >= 0).any() else None
 
     @cached_property
     def correct(self) -> NDArray[np.float32] | None:
-        correct = self._cube("correct")[:, :, 0]
+        correct = self._cube(self.run.table(["correct"])["correct"])[:, :, 0]
         return None if np.isnan(correct).all() else correct
 
     @cached_property
@@ -106,24 +108,34 @@ class RunMeasurements:
             "unreadable": len(self.run.errors),
         }
 
-    def _cube(self, column: str) -> NDArray[np.float32]:
+    @cached_property
+    def _usual(self) -> pa.Table:
+        # Every figure needs both: one pass over the files reads them.
+        return self.run.table(["label", "difference"])
+
+    def _cube(self, column: pa.ChunkedArray) -> NDArray[np.float32]:
         """Return a column as (images, scales, units), the scales ascending; nan for null."""
-        shape = (-1, len(self.scales), len(self.units))
-        cube = self._column(column).reshape(shape)
+        rows = len(self.scales) * len(self.units)
+        if len(column) % rows:
+            raise RunError(
+                f"expected {rows} rows per image in the records of '{self.run.path}' (scales times"
+                f" units), got {len(column)} rows: the run is damaged; make it again"
+            )
+        cube = _array(column).reshape(-1, len(self.scales), len(self.units))
         if (self._order == np.arange(len(self.scales))).all():
             return cube
         return cube[:, self._order]
 
-    def _column(self, name: str) -> NDArray[Any]:
-        import pyarrow as pa
 
-        column = self.run.table([name])[name]
-        rows = len(self.scales) * len(self.units)
-        if len(column) % rows:
-            raise UsageError(
-                f"expected {rows} rows per image in the records of '{self.run.path}' (scales times"
-                f" units), got {len(column)} rows: the run is damaged; make it again"
-            )
-        if pa.types.is_boolean(column.type):
-            column = column.cast(pa.float32())
-        return np.asarray(column.to_numpy(), np.int32 if name == "label" else np.float32)
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Return a column of numbers or truth values as an array; nan for null.
+
+    PyArrow's own `to_numpy` imports pandas, which takes longer than reading.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.float32())
+    if column.null_count:
+        column = column.fill_null(float("nan"))
+    return np.from_dlpack(column.combine_chunks())

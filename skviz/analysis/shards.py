@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.moments import Moments, group_moments
-from skviz.files import write_bytes
+from skviz.files import output_folder, write_bytes
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = NDArray[np.float64]
-NO_LABEL = -1
+# The tables have a folder to themselves, which other tools open as one table.
+FOLDERS = ("shards", "moments", "errors")
+VECTORS = "channels"
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,19 @@ def table_file(run: Path, number: int) -> Path:
 
 def moments_file(run: Path, number: int) -> Path:
     """Path of a shard's moments."""
-    return run / "shards" / f"{number:05d}.moments.npz"
+    return run / "moments" / f"{number:05d}.npz"
 
 
 def errors_file(run: Path, number: int) -> Path:
     """Path of a shard's list of unreadable images."""
-    return run / "shards" / f"{number:05d}.errors.json"
+    return run / "errors" / f"{number:05d}.json"
 
 
 def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
     """Path of the whole attention vectors of one unit in a shard."""
     # A unit of a foreign network is called by its module path, which may hold anything.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
-    return run / "channels" / f"{number:05d}.{index:02d}.{safe}.npy"
+    return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
 
 
 def write_shard(
@@ -77,6 +79,7 @@ def write_shard(
 
     Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
     """
+    make_folders(run, bool(data.vectors))
     for index, vectors in data.vectors.items():
         buffer = io.BytesIO()
         np.save(buffer, vectors)
@@ -88,6 +91,13 @@ def write_shard(
     text = json.dumps([dict(error) for error in data.errors], indent=1, ensure_ascii=False)
     write_bytes(errors_file(run, number), f"{text}\n".encode(), overwrite=True)
     write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
+
+
+def make_folders(run: Path, vectors: bool) -> None:
+    """Make the folders of a run's files; raises `OutputError`."""
+    for name in (*FOLDERS, *([VECTORS] if vectors else [])):
+        if not (run / name).is_dir():
+            output_folder(run / name)
 
 
 def differences(attention: Floats, units: Sequence[Unit]) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skviz.analysis.classes import top_classes
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError
 from skviz.images import ImageSource
@@ -93,6 +94,18 @@ class ImageResult:
             return None
         return "untrained network: this is the attention of random weights"
 
+    @property
+    def classes(self) -> list[list[tuple[str, float]]] | None:
+        """Per scale the three most probable classes with their probabilities.
+
+        None for an untrained network, and for one that is no classifier.
+        """
+        logits = self.attention.logits
+        if logits is None or logits.ndim != 2 or not self.model.trained:
+            return None
+        names = self.model.classes
+        return top_classes(logits, names if names and len(names) == logits.shape[1] else None)
+
     def table(self) -> pd.DataFrame:
         """Return the attention difference, one row per unit and scale.
 
@@ -125,7 +138,7 @@ class ImageResult:
         """Return the numbers as the JSON document of `skviz attention --json`, without files.
 
         Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
-        summing to 1) and `kernels`.
+        summing to 1) and `kernels`. `classes` has per scale the most probable ones, or is None.
         """
         units = {
             unit.name: {
@@ -146,6 +159,10 @@ class ImageResult:
             "note": self.note,
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
+            "classes": self.classes and [
+                [{"class": name, "probability": round(p, 6)} for name, p in best]
+                for best in self.classes
+            ],
             "units": units,
         }
 
@@ -181,7 +198,9 @@ class ImageAnalysis:
     ) -> ImageResult:
         """Analyze one image; see `analyze_image`."""
         views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
-        return ImageResult(views, self.probe(views), self.choice, self.model)
+        # A trained classifier runs to its end: the reader sees what it takes the picture for.
+        attention = self.probe(views, logits=self.model.trained)
+        return ImageResult(views, attention, self.choice, self.model)
 
 
 def analyze_image(

@@ -77,10 +77,14 @@ def signed_rank(differences: ArrayLike) -> SignedRank | None:
     values = values[values != 0]
     if not len(values):
         return None
-    ranks = stats.rankdata(np.abs(values))
-    rises, falls = float(ranks[values > 0].sum()), float(ranks[values < 0].sum())
-    p = float(stats.wilcoxon(values).pvalue)
-    return SignedRank(p=p, rank_biserial=(rises - falls) / (rises + falls))
+    result = stats.wilcoxon(values)
+    # Of both rank sums SciPy names the smaller; for large samples z tells which one that is.
+    smaller, total = float(result.statistic), len(values) * (len(values) + 1) / 2
+    sign = getattr(result, "zstatistic", None)
+    if sign is None:
+        sign = stats.rankdata(np.abs(values))[values > 0].sum() - total / 2
+    size = 1 - 2 * smaller / total
+    return SignedRank(p=float(result.pvalue), rank_biserial=size if sign > 0 else -size)
 
 
 def cohen_dz(differences: ArrayLike) -> float | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 
 from skviz.analysis.records import Run, read_settings
 from skviz.analysis.settings import Settings, differences
+from skviz.analysis.shards import FOLDERS, VECTORS, make_folders
 from skviz.errors import OutputError, UsageError
-from skviz.files import output_folder, write_json
+from skviz.files import write_json
 
 _TEMPORARY = ".skviz-*.tmp"
+# Seconds; no file of a run takes that long to write.
+_LEFT_BEHIND = 600.0
 _SHOWN = 8
 
 
@@ -50,20 +54,23 @@ def start_run(path: Path, settings: Settings) -> bool:
             if not (path / "run.json").exists():
                 raise
     _compare(path, settings)
-    output_folder(path / "shards")
-    if settings["channels"]:
-        output_folder(path / "channels")
+    make_folders(path, bool(settings["channels"]))
     return found
 
 
 def clean(run: Run) -> None:
-    """Remove what killed processes left of files, once nobody writes any more."""
+    """Remove what killed processes left of files, once the run is complete.
+
+    Files younger than `_LEFT_BEHIND` may belong to a process that does the same work again.
+    """
     if not run.complete:
         return
-    for folder in (run.path, run.path / "shards", run.path / "channels"):
+    latest = time.time() - _LEFT_BEHIND
+    for folder in (run.path, *(run.path / name for name in (*FOLDERS, VECTORS))):
         for file in folder.glob(_TEMPORARY):
             with contextlib.suppress(OSError):
-                file.unlink()
+                if file.stat().st_mtime < latest:
+                    file.unlink()
 
 
 def _make(path: Path) -> None:

@@ -73,8 +73,9 @@ class Attention:
         """
         unit = self.unit(name)
         array = self.arrays[unit.name].astype(np.float64)
-        gap: NDArray[np.float64] = array[:, unit.largest] - array[:, unit.smallest]
-        return gap.mean(axis=-1).astype(np.float32)
+        gap = array[:, unit.largest] - array[:, unit.smallest]
+        difference: FloatArray = gap.mean(axis=-1).astype(np.float32)
+        return difference
 
     def expected_kernel(self, name: str) -> FloatArray | None:
         """Expected effective kernel size per channel, shape (B, C), in pixels; None if unknown.

@@ -114,7 +114,10 @@ def _batch_axis(call: Call, other: Call) -> tuple[int, str | None]:
     changed = [a for a, (n, m) in enumerate(zip(call.shape, other.shape, strict=True)) if n != m]
     if not changed:
         raise _NoUnit("it is the same for all images of a batch")
-    if len(changed) > 1 or call.shape[changed[0]] * BATCHES[1] != other.shape[changed[0]] * BATCHES[0]:
+    if (
+        len(changed) > 1
+        or call.shape[changed[0]] * BATCHES[1] != other.shape[changed[0]] * BATCHES[0]
+    ):
         raise _NoUnit("its shape does not follow the batch")
     axis = changed[0]
     if call.shape[axis] == BATCHES[0]:
@@ -122,8 +125,8 @@ def _batch_axis(call: Call, other: Call) -> tuple[int, str | None]:
     # The batch shares the axis: image 0 is the same in both passes, and shows where it is.
     for fold in ("after", "before"):
         layout = Layout(len(call.shape), axis, torch.zeros(1, 1).long(), (), fold)
-        one = layout._batch_first(call.values, BATCHES[0])[0]
-        two = layout._batch_first(other.values, BATCHES[1])[0]
+        one = layout.batch_first(call.values, BATCHES[0])[0]
+        two = layout.batch_first(other.values, BATCHES[1])[0]
         if torch.allclose(one.float(), two.float(), atol=1e-3):
             return axis, fold
     raise _NoUnit("its batch axis also holds something else")
@@ -140,7 +143,8 @@ def _spread_over(call: Call, passes: Passes, batch_axis: int) -> tuple[int, ...]
             continue
         if axis == call.axis:
             raise _NoUnit("its axis follows the image size (attention over positions)")
-        if axis == batch_axis or not _is_constant(other.values, axis):
+        varies = not (_is_constant(other.values, axis) and _is_constant(call.values, axis))
+        if axis == batch_axis or varies:
             raise _NoUnit("it differs from pixel to pixel (spatial attention)")
         axes.append(axis)
     return tuple(axes)
@@ -173,7 +177,7 @@ def _places(call: Call, layout: Layout) -> tuple[Rows, Rows]:
     kept = flat
     for axis in layout.constant:
         flat = flat.narrow(axis, 0, 1)
-    lines = layout._batch_first(flat, BATCHES[0]).reshape(BATCHES[0], -1).numpy()
+    lines = layout.batch_first(flat, BATCHES[0]).reshape(BATCHES[0], -1).numpy()
     batch_of = np.full(2 * size + 1, -1, dtype=np.int64)
     place_of = np.full(2 * size + 1, -1, dtype=np.int64)
     images, places = np.indices(lines.shape)
@@ -185,7 +189,11 @@ def _places(call: Call, layout: Layout) -> tuple[Rows, Rows]:
     source = first.reshape(-1).numpy()
     batch_of[1 : size + 1], place_of[1 : size + 1] = image_at[source], place_at[source]
     batch_of[size + 1 :] = batch_of[1 : size + 1]
-    place_of[size + 1 :] = place_of[1 : size + 1] + lines.shape[1]
+    if call.axis is None:
+        place_of[size + 1 :] = place_of[1 : size + 1] + lines.shape[1]
+    elif call.shape[call.axis] == 2:  # 1 minus a weight of two is the other weight.
+        other = np.flip(place_of[1 : size + 1].reshape(call.shape), call.axis)
+        place_of[size + 1 :] = other.reshape(-1)
     return batch_of, place_of
 
 
@@ -221,17 +229,23 @@ def _classify(
     if call.is_gate:
         return _gate(call, layout, rows)
     groups = _groups(call, place_of, batch_of)
-    branch_in = {place: index for line in groups for index, place in enumerate(line)}
     group_of = {place: number for number, line in enumerate(groups) for place in line}
     branches = call.shape[call.axis or 0]
-    right = all(len({group_of.get(p) for p in row}) == 1 for row in rows)
+    # One softmax for every channel: none that is spread over several, or over others' places.
+    in_groups = [{group_of.get(place, -1) for place in row} for row in rows]
+    right = all(len(found) == 1 for found in in_groups)
+    right = right and len(set().union(*in_groups)) == len(rows)
     if right and lengths != {1} and call.axis != layout.batch_axis:
         order = list(dict.fromkeys(group_of[row[0]] for row in rows))
         return _competing(call, layout, [groups[number] for number in order], "selective kernel")
     if lengths == {1} and call.axis != layout.batch_axis and 1 < branches <= 64:
-        used = {row[0] for row in rows}
+        labels = call.labels.cpu().numpy()
+        used = set(place_of[labels >= 0].tolist())
         whole = [line for line in groups if len(used & set(line)) > 1]
-        if len(whole) > 1:
+        origins = [
+            set(labels[np.isin(place_of, places)]) - {-1} for places in zip(*whole, strict=True)
+        ]
+        if len(whole) > 1 and any(origin != origins[0] for origin in origins):
             return _competing(call, layout, whole, "multi-scale attention")
     if lengths == {1}:
         raise _NoUnit(
@@ -240,7 +254,6 @@ def _classify(
         )
     if len(rows) == 1:
         raise _NoUnit("one weight for a whole branch, no channels")
-    del branch_in
     table = torch.tensor(rows).T.contiguous()
     return _Selection(
         replace(layout, table=table), "selective kernel", False, (_wrong_axis(call, layout),)
@@ -380,7 +393,7 @@ def _kernels(
     table = selection.layout.table
     if selection.kind == GATE:
         return [None], GATE, []
-    batch_of, place_of = _places(call, selection.layout)
+    _, place_of = _places(call, selection.layout)
     labels = call.labels.cpu().numpy()
     alive = call.alive.cpu().numpy()
     branches, notes = [], []
@@ -391,14 +404,13 @@ def _kernels(
             notes.append(f"branch {index} is a null branch: its weight multiplies nothing")
         elif not alive[members].any():
             notes.append(f"branch {index} is a null branch: its features are all zero")
-    del batch_of
     if not all(branches):
         return [None] * len(branches), selection.kind, [*notes, "kernel size unknown"]
-    kernels = branch_kernels(lineage.graph, branches)
+    kernels = branch_kernels(lineage.features.graph, branches)
     kind = selection.kind
-    if kind == "selective kernel" and same_origin(lineage.graph, branches):
+    if kind == "selective kernel" and same_origin(lineage.features.graph, branches):
         kind = "split attention"
-    elif kind == "selective kernel" and resampled(lineage.graph, branches):
+    elif kind == "selective kernel" and resampled(lineage.features.graph, branches):
         kind = "fusion of resolution streams"
     sizes = [kernel.effective for kernel in kernels if kernel is not None]
     if len(set(sizes)) < 2 or kind == "fusion of resolution streams":

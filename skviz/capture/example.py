@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.conv import _ConvNd
 from torch.utils._pytree import tree_leaves, tree_map
 
 from skviz.scaling import InputSpec
@@ -17,7 +18,8 @@ SIDES = (64, 224, 32, 128, 96, 256, 28, 299, 384, 512)
 # A module that takes many channels is a part of a network: its feature maps are small.
 SIDES_OF_PARTS = (16, 8, 32, 64, 7, 14, 28, 56, 112)
 IMAGE_CHANNELS = 16
-AXES = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
+# From this side on, in pixels, half the size is tried: it costs a quarter.
+LARGE = 128
 
 
 def candidates(network: nn.Module) -> Iterator[Tensor]:
@@ -26,10 +28,10 @@ def candidates(network: nn.Module) -> Iterator[Tensor]:
     Channels come from the first convolutions, the number of axes from their kind; the side
     from a list and from what is known of the network.
     """
-    convolutions = [m for m in network.modules() if isinstance(m, tuple(AXES))]
-    kinds = list(
-        dict.fromkeys((c.in_channels, _axes(c)) for c in convolutions)  # type: ignore[arg-type]
-    )[:3] or [(3, 2)]
+    convolutions = [m for m in network.modules() if isinstance(m, _ConvNd)]
+    kinds = list(dict.fromkeys((c.in_channels, c.weight.ndim - 2) for c in convolutions))[:3]
+    if not kinds:
+        kinds = [(3, 2)]
     known = getattr(network, "skviz", None)
     spec = getattr(known, "spec", None)
     own = [spec.size] if isinstance(spec, InputSpec) else []
@@ -69,8 +71,8 @@ def with_batch(example: Any, batch: int) -> Any:
     return tree_map(change, example)
 
 
-def with_twice_the_size(example: Any) -> Any | None:
-    """The same inputs with twice the image size; None where nothing is an image."""
+def with_another_size(example: Any) -> Any | None:
+    """The same inputs with half the image size, or twice a small one; None without images."""
     found = False
 
     def change(leaf: Any) -> Any:
@@ -78,8 +80,8 @@ def with_twice_the_size(example: Any) -> Any | None:
         if not isinstance(leaf, Tensor) or leaf.ndim < 3 or not leaf.is_floating_point():
             return leaf
         found = True
-        # Repeating keeps the values' range; any larger image will do.
-        size = [2 * side for side in leaf.shape[2:]]
+        large = min(leaf.shape[2:]) >= LARGE
+        size = [side // 2 if large else side * 2 for side in leaf.shape[2:]]
         flat = leaf.float()
         if leaf.ndim <= 5:
             return functional.interpolate(flat, size=size, mode="nearest").to(leaf.dtype)
@@ -100,7 +102,3 @@ def batch_size(example: Any) -> int:
 def arguments(example: Any) -> tuple[Any, ...]:
     """The positional arguments of a call: a tuple is one argument for each of its entries."""
     return example if isinstance(example, tuple) else (example,)
-
-
-def _axes(convolution: nn.Module) -> int:
-    return next(axes for kind, axes in AXES.items() if isinstance(convolution, kind))

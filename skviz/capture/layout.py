@@ -34,7 +34,7 @@ class Layout:
         if result.ndim == self.axes:
             for axis in self.constant:
                 result = result.narrow(axis, 0, 1)
-            result = self._batch_first(result, batch)
+            result = self.batch_first(result, batch)
         elif batch == 1:  # A network that squeezes loses the batch axis of a single image.
             result = result.unsqueeze(0)
         if result.shape[0] == batch and batch > 0:
@@ -49,10 +49,13 @@ class Layout:
             "laid out as in the passes that found it; pass an input like yours as `example`"
         )
 
-    def _batch_first(self, result: Tensor, batch: int) -> Tensor:
+    def batch_first(self, result: Tensor, batch: int) -> Tensor:
         axis, length = self.batch_axis, result.shape[self.batch_axis]
         if self.fold is None or length % batch:
             return result.movedim(axis, 0)
         if self.fold == "before":
-            return result.unflatten(axis, (length // batch, batch)).movedim(axis + 1, 0)
-        return result.unflatten(axis, (batch, length // batch)).movedim(axis, 0)
+            split, place = (length // batch, batch), axis + 1
+        else:
+            split, place = (batch, length // batch), axis
+        shape = (*result.shape[:axis], *split, *result.shape[axis + 1 :])
+        return result.reshape(shape).movedim(place, 0)

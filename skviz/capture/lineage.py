@@ -13,12 +13,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from skviz.capture import operations as op
-from skviz.capture.graph import Convolution, Graph, Node
-from skviz.capture.shadows import Shadows, storage_key, storage_length, strided_like
+from skviz.capture.labels import FeatureLabels
+from skviz.capture.shadows import Shadows, storage_key
 from skviz.capture.stack import ModuleStack
 
 # More terms than this in a sum are no selection between branches.
 MOST_TERMS = 64
+# Nor are more weights than this, for two images, weights of branches and channels.
+MOST_WEIGHTS = 2**23
 
 
 @dataclass
@@ -55,28 +57,24 @@ class Call:
         return self.axis is None
 
 
-class Lineage(TorchDispatchMode):
+class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches a forward pass; `calls` lists the attentions in the order of execution.
 
     Without `follow` it only lists them, and does not look at what becomes of them.
     """
 
     def __init__(self, stack: ModuleStack, inputs: Iterable[Tensor], follow: bool = True) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.stack = stack
         self.follow = follow
         self.calls: list[Call] = []
-        self.graph = Graph()
+        self.features = FeatureLabels(inputs)
         self.shadows = Shadows()
         self._next = 0
-        # A label for the whole storage, or one for each of its numbers; none: no input in it.
-        self._labels: dict[int, int | Tensor] = {}
         # Storages that hold an exponential, and the sums over them: a softmax by hand.
         self._exponentials: dict[int, Tensor] = {}
         self._sums: dict[int, tuple[int, int]] = {}
         self._log_softmax: dict[int, tuple[Tensor, int]] = {}
-        for tensor in inputs:
-            self._labels[storage_key(tensor)] = self.graph.add(Node("input"))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -99,7 +97,7 @@ class Lineage(TorchDispatchMode):
                 self._attention(name, args, kwargs, outputs[0], axis)
             elif self.follow:
                 self._trace(func, name, args, kwargs, outputs[0], mutates)
-            self._label(func, name, args, kwargs, inputs, outputs)
+            self.features.update(func, name, args, kwargs, inputs, outputs)
         return result
 
     # Attention: the calls themselves.
@@ -120,6 +118,7 @@ class Lineage(TorchDispatchMode):
         if out.ndim == 0:
             return
         innermost = self.stack.frames[-1]
+        sources = 2 * out.numel() + 1 if self.follow and out.numel() <= MOST_WEIGHTS else 0
         call = Call(
             key=(innermost.path, innermost.call, name, index),
             axis=None if axis is None else axis % out.ndim,
@@ -127,17 +126,19 @@ class Lineage(TorchDispatchMode):
             values=out.detach().clone(),
             start=self._next,
             where=self.stack.where,
-            follows_input=any(self._has_label(a) for a in args if isinstance(a, Tensor)),
-            labels=torch.full((2 * out.numel() + 1,), -1, dtype=torch.int32, device=out.device),
-            alive=torch.zeros(2 * out.numel() + 1, dtype=torch.bool, device=out.device),
+            follows_input=any(self.features.has(a) for a in args if isinstance(a, Tensor)),
+            labels=torch.full((sources,), -1, dtype=torch.int32, device=out.device),
+            alive=torch.zeros(sources, dtype=torch.bool, device=out.device),
         )
         self.calls.append(call)
         self._next += 2 * call.size
-        if self.follow:
-            sources = torch.arange(1, call.size + 1, dtype=torch.int32, device=out.device)
-            sources = sources.reshape(*out.shape, 1) + call.start
+        if call.size > MOST_WEIGHTS:
+            call.reasons.append("it has more weights than branches and channels can have")
+        elif self.follow:
+            numbers = torch.arange(1, call.size + 1, dtype=torch.int32, device=out.device)
+            numbers = numbers.reshape(*out.shape, 1) + call.start
             self.shadows.drop(out)
-            self.shadows.write(out, sources, "attention", frozenset([len(self.calls) - 1]))
+            self.shadows.write(out, numbers, "attention", frozenset([len(self.calls) - 1]))
 
     def _axis_by_hand(self, name: str, args: Any) -> int | None:
         """The axis, if this operation ends a softmax written as exp(x) / exp(x).sum(axis)."""
@@ -192,8 +193,12 @@ class Lineage(TorchDispatchMode):
             return self._multiply(args[0], args[1], out)
         if name == "div":
             return self._keep(args[0], args[1], out)
+        if name == "sub" and self._role(args[1]) == "attention":
+            return self._complement(args[1], args[0], out)
         if name in ("add", "sub"):
             return self._add(args[0], args[1], out)
+        if name == "lerp":
+            return self._lerp(args[0], args[1], args[2], out)
         if name == "rsub":
             return self._complement(args[0], args[1], out)
         if name == "addcmul":
@@ -233,14 +238,14 @@ class Lineage(TorchDispatchMode):
                 return False
             self._write(out, sources, "attention", shadow.calls)
             return True
-        if not self._has_label(b):
+        if not self.features.has(b):
             self._explain(shadow.calls, "it multiplies weights, not features")
             return False
         only_gates = all(self.calls[call].is_gate for call in shadow.calls)
         spread = sources[..., 0].broadcast_to(out.shape)
         if only_gates and len(torch.unique(sources)) * 2 > out.numel():
             return False  # Number by number, such as x * sigmoid(x): no gate on a feature map.
-        self._features(spread, b.broadcast_to(out.shape), self._label_of(b, out), shadow.calls)
+        self._weighs(spread, b.broadcast_to(out.shape), self.features.of(b, out), shadow.calls)
         product = spread.unsqueeze(-1)
         calls = shadow.calls
         if onto is not None and self._role(onto) == "product":
@@ -254,7 +259,8 @@ class Lineage(TorchDispatchMode):
     def _softer(self, a: Tensor, b: Tensor) -> bool:
         """Whether b is a softmax and a only a gate on it."""
         first, second = self.shadows.find(a), self.shadows.find(b)
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         return all(self.calls[c].is_gate for c in first.calls) and any(
             not self.calls[c].is_gate for c in second.calls
         )
@@ -263,7 +269,8 @@ class Lineage(TorchDispatchMode):
         first, second = self._role(a), self._role(b)
         if first == second == "product":
             one, two = self.shadows.find(a), self.shadows.find(b)
-            assert one is not None and two is not None
+            assert one is not None
+            assert two is not None
             left, right = self._spread(a, out), self._spread(b, out)
             gates = all(self.calls[c].is_gate for c in one.calls | two.calls)
             if gates and not one.calls & two.calls:
@@ -289,15 +296,34 @@ class Lineage(TorchDispatchMode):
         return False
 
     def _complement(self, value: Any, other: Any, out: Tensor) -> bool:
-        """1 - gate: the second branch of a selection between two."""
+        """1 minus a gate, or a weight of two: the other branch of a selection between two."""
         shadow = self.shadows.find(value) if isinstance(value, Tensor) else None
         if shadow is None or shadow.role != "attention" or len(shadow.calls) != 1:
             return False
         call = self.calls[next(iter(shadow.calls))]
-        if not (call.is_gate and _is_number(other) and float(other) == 1.0):
+        two = call.axis is None or call.shape[call.axis] == 2
+        if not two or not _is_one(other):
             return False
         sources = self.shadows.read(value)
         self._write(out, sources + (sources > 0) * call.size, "attention", shadow.calls)
+        return True
+
+    def _lerp(self, start: Tensor, end: Tensor, weight: Any, out: Tensor) -> bool:
+        """(1 - w) * start + w * end: a selection between two, with a gate w."""
+        shadow = self.shadows.find(weight) if isinstance(weight, Tensor) else None
+        if shadow is None or shadow.role != "attention" or len(shadow.calls) != 1:
+            return False
+        call = self.calls[next(iter(shadow.calls))]
+        if not (call.is_gate and self.features.has(start) and self.features.has(end)):
+            return False
+        sources = self.shadows.read(weight)[..., 0]
+        terms = []
+        for features, found in ((end, sources), (start, sources + (sources > 0) * call.size)):
+            spread = found.broadcast_to(out.shape)
+            labels = self.features.of(features, out)
+            self._weighs(spread, features.broadcast_to(out.shape), labels, shadow.calls)
+            terms.append(spread)
+        self._write(out, torch.stack(terms, dim=-1), "product", shadow.calls)
         return True
 
     def _sum(self, value: Any, dims: Any, kwargs: Any, args: Any, out: Tensor) -> bool:
@@ -326,7 +352,7 @@ class Lineage(TorchDispatchMode):
             self._explain(shadow.calls, "it mixes positions or channels in a matrix product")
             return False
         features = b if attention_left else a
-        if not self._has_label(features):
+        if not self.features.has(features):
             self._explain(shadow.calls, "it multiplies weights, not features")
             return False
         sources = self.shadows.read(attention)[..., 0]
@@ -334,10 +360,10 @@ class Lineage(TorchDispatchMode):
         weights = sources.transpose(1, 2) if attention_left else sources
         aligned = features if attention_left else features.transpose(1, 2)
         spread = weights.expand(-1, -1, aligned.shape[2])
-        labels = self._label_of(features, features)
+        labels = self.features.of(features, features)
         if isinstance(labels, Tensor) and not attention_left:
             labels = labels.transpose(1, 2)
-        self._features(spread, aligned, labels, shadow.calls)
+        self._weighs(spread, aligned, labels, shadow.calls)
         if spread.shape[1] > MOST_TERMS:
             self._explain(shadow.calls, "it sums over more than the branches")
             return False
@@ -348,7 +374,7 @@ class Lineage(TorchDispatchMode):
     def _rearrange(self, func: Any, name: str, args: Any, kwargs: Any, out: Tensor) -> bool:
         if name == "copy":
             return self._copy(args[0], args[1], out)
-        values, rest = _values(name, args)
+        values, rest = op.rearranged_values(name, args)
         found = [self.shadows.find(v) for v in values]
         roles = {shadow.role for shadow in found if shadow}
         if len(roles) != 1:
@@ -359,7 +385,7 @@ class Lineage(TorchDispatchMode):
         columns = []
         for term in range(terms):
             moved = [self._column(v, term) for v in values]
-            columns.append(self._again(func, name, moved, rest, args, kwargs, out))
+            columns.append(op.rearranged(func, name, moved, rest, args, kwargs, out))
         calls = frozenset[int]().union(*(shadow.calls for shadow in found if shadow))
         self._write(out, torch.stack(columns, dim=-1), roles.pop(), calls)
         return True
@@ -379,18 +405,6 @@ class Lineage(TorchDispatchMode):
             return torch.zeros(value.shape, dtype=torch.int32, device=value.device)
         return self.shadows.read(value)[..., term]
 
-    def _again(
-        self, func: Any, name: str, moved: list[Tensor], rest: Any, args: Any, kwargs: Any, out: Any
-    ) -> Tensor:
-        """The same rearrangement, of sources or labels in place of the numbers."""
-        if name in ("_to_copy", "clone", "contiguous", "lift_fresh_copy"):
-            return moved[0].reshape(out.shape)
-        if name in op.RESAMPLING:
-            return moved[0].broadcast_to(out.shape)
-        if isinstance(args[0], list | tuple):
-            return func(moved, *rest, **kwargs).to(torch.int32)  # type: ignore[no-any-return]
-        return func(*moved, *rest, **kwargs).to(torch.int32)  # type: ignore[no-any-return]
-
     def _spread(self, value: Tensor, out: Tensor) -> Tensor:
         sources = self.shadows.read(value)
         return sources.broadcast_to((*out.shape, sources.shape[-1]))
@@ -407,7 +421,7 @@ class Lineage(TorchDispatchMode):
                 call.terms, call.selection = terms, self.shadows.read(out)
                 call.selected_in = self.stack.where
 
-    def _features(
+    def _weighs(
         self,
         sources: Tensor,
         features: Tensor,
@@ -432,154 +446,17 @@ class Lineage(TorchDispatchMode):
             if reason not in self.calls[index].reasons:
                 self.calls[index].reasons.append(reason)
 
-    # What features are made of.
-
-    def _has_label(self, value: Any) -> bool:
-        label = self._labels.get(storage_key(value)) if isinstance(value, Tensor) else None
-        return isinstance(label, Tensor) or (label is not None and label >= 0)
-
-    def _label_of(self, value: Tensor, out: Tensor) -> int | Tensor:
-        """Label of a tensor, or of each of its numbers, in the shape of `out`."""
-        label = self._labels[storage_key(value)]
-        if isinstance(label, int):
-            return label
-        return strided_like(label, value)[..., 0].broadcast_to(out.shape)
-
-    def _labels_in(self, value: Tensor) -> list[int]:
-        label = self._label_of(value, value)
-        if isinstance(label, int):
-            return [label]
-        return [int(found) for found in torch.unique(label).tolist() if found >= 0]
-
-    def _label(
-        self, func: Any, name: str, args: Any, kwargs: Any, inputs: Any, outputs: list[Tensor]
-    ) -> None:
-        out = outputs[0]
-        labelled = [tensor for tensor in inputs if self._has_label(tensor)]
-        mutates = bool(func._schema.is_mutable)
-        if not labelled:
-            if not mutates:
-                for tensor in outputs:
-                    self._labels.pop(storage_key(tensor), None)
-            return
-        label: int | Tensor
-        if name in op.CONVOLUTIONS and self._has_label(args[0]):
-            parents = tuple(self._labels_in(args[0]))
-            label = self.graph.add(Node("convolution", parents, _convolution(name, args, kwargs)))
-        elif name in op.REARRANGING:
-            label = self._rearranged_label(func, name, args, kwargs, out)
-        elif "pool" not in name and name not in ("bmm", "mm", "matmul", "linear", "addmm"):
-            label = self._pointwise_label(name, labelled, out)
-        else:
-            label = self._other(name, labelled)
-        for tensor in outputs:
-            if mutates and tensor.numel() < storage_length(tensor):
-                self._set_part(tensor, label)
-            elif isinstance(label, int):
-                self._labels[storage_key(tensor)] = label
-            elif tensor is out:
-                self._set_part(tensor, label, fresh=True)
-
-    def _other(self, name: str, labelled: list[Tensor]) -> int:
-        parents = {label for tensor in labelled for label in self._labels_in(tensor)}
-        return self.graph.add(Node("other", tuple(sorted(parents)), name=name))
-
-    def _pointwise_label(self, name: str, labelled: list[Tensor], out: Tensor) -> int | Tensor:
-        # What is spread over the pixels (a gate, a statistic) does not make the feature.
-        full = [tensor for tensor in labelled if tensor.shape == out.shape]
-        if not full:
-            return self._other(name, labelled)
-        labels = [self._label_of(tensor, out) for tensor in full]
-        tensors = [label for label in labels if isinstance(label, Tensor)]
-        if not tensors:
-            return self.graph.merge(label for label in labels if isinstance(label, int))
-        if len(labels) == 1:
-            return tensors[0]
-        stacked = torch.stack(
-            [
-                label if isinstance(label, Tensor) else torch.full_like(tensors[0], label)
-                for label in labels
-            ],
-            dim=-1,
-        ).reshape(-1, len(labels))
-        kinds, where = torch.unique(stacked, dim=0, return_inverse=True)
-        merged = [self.graph.merge(x for x in row if x >= 0) for row in kinds.tolist()]
-        lookup = torch.tensor(merged, dtype=torch.int32, device=out.device)
-        return lookup[where].reshape(out.shape)
-
-    def _rearranged_label(
-        self, func: Any, name: str, args: Any, kwargs: Any, out: Tensor
-    ) -> int | Tensor:
-        values, rest = _values(name, args)
-        if name == "copy":
-            values = [args[1]]
-        known = [self._label_of(v, v) if self._has_label(v) else -1 for v in values]
-        if all(isinstance(label, int) for label in known) and len(set(known)) == 1:  # type: ignore[arg-type]
-            return known[0]
-        if name == "copy":
-            return self._label_of(values[0], out) if self._has_label(values[0]) else -1
-        moved = [
-            label.to(torch.int32)
-            if isinstance(label, Tensor)
-            else torch.full(v.shape, label, dtype=torch.int32, device=v.device)
-            for v, label in zip(values, known, strict=True)
-        ]
-        try:
-            return self._again(func, name, moved, rest, args, kwargs, out)
-        except (RuntimeError, IndexError, TypeError):
-            return self._other(name, [v for v in values if self._has_label(v)])
-
-    def _set_part(self, tensor: Tensor, label: int | Tensor, fresh: bool = False) -> None:
-        """Set the label of a part of a storage."""
-        key = storage_key(tensor)
-        whole = None if fresh else self._labels.get(key)
-        if not isinstance(whole, Tensor):
-            before = whole if whole is not None else -1
-            whole = torch.full(
-                (storage_length(tensor), 1), before, dtype=torch.int32, device=tensor.device
-            )
-        region = strided_like(whole, tensor)[..., 0]
-        if isinstance(label, Tensor):
-            region.copy_(label.broadcast_to(region.shape))
-        else:
-            region.fill_(label)
-        self._labels[key] = whole
-
-
-def _values(name: str, args: Any) -> tuple[list[Tensor], tuple[Any, ...]]:
-    """The arguments whose numbers are rearranged, and the rest."""
-    if isinstance(args[0], list | tuple):
-        return list(args[0]), tuple(args[1:])
-    if name in ("slice_scatter", "select_scatter"):
-        return [args[0], args[1]], tuple(args[2:])
-    if name == "constant_pad_nd":
-        return [args[0]], (args[1], -1)
-    return [args[0]], tuple(args[1:])
-
-
-def _convolution(name: str, args: Any, kwargs: Any) -> Convolution:
-    weight = args[1]
-    names = ("input", "weight", "bias", "stride", "padding", "dilation")
-    tail = ("transposed", "output_padding", "groups") if "convolution" in name else ("groups",)
-    given = dict(zip((*names, *tail), args, strict=False)) | kwargs
-    axes = weight.ndim - 2
-
-    def per_axis(value: Any) -> tuple[int, ...]:
-        values = [value] if isinstance(value, int) else list(value or [1])
-        return tuple(values * axes if len(values) == 1 else values)
-
-    return Convolution(
-        size=tuple(weight.shape[2:]),
-        dilation=per_axis(given.get("dilation", 1)),
-        stride=per_axis(given.get("stride", 1)),
-        groups=int(given.get("groups", 1)),
-        transposed=bool(given.get("transposed", False)),
-    )
-
 
 def _is_number(value: Any) -> bool:
     """Whether a value is one constant: a Python number, or a tensor of a single element."""
     return isinstance(value, int | float) or (isinstance(value, Tensor) and value.ndim == 0)
+
+
+def _is_one(value: Any) -> bool:
+    """Whether a value is 1, or a tensor of nothing but ones."""
+    if isinstance(value, Tensor):
+        return bool((value == 1).all())
+    return isinstance(value, int | float) and value == 1
 
 
 def _per_pixel(out: Tensor) -> bool:

@@ -17,11 +17,11 @@ Receive = Callable[[Source, Tensor], None]
 _name = lru_cache(maxsize=None)(operation_name)
 
 
-class _Mode(TorchDispatchMode):
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts operations while one call of a module runs, and hands on those that are wanted."""
 
     def __init__(self, wanted: dict[tuple[str, int], Source], receive: Receive) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.wanted, self.receive = wanted, receive
         self.seen: Counter[str] = Counter()
 
@@ -60,14 +60,14 @@ class Listener:
         mode = _Mode(wanted, self.receive) if wanted else None
         self.running.append(mode)
         if mode is not None:
-            mode.__enter__()
+            mode.__enter__()  # type: ignore[no-untyped-call]
 
     def after(self) -> None:
         """To be called by the forward hook."""
         if self.running:
             mode = self.running.pop()
             if mode is not None:
-                mode.__exit__(None, None, None)
+                mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
 def _is_real(result: Any) -> bool:

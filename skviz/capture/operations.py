@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 SOFTMAX = {"_softmax", "softmax", "_safe_softmax", "special_softmax"}
 SIGMOID = {"sigmoid", "hardsigmoid"}
 # A softmax written by hand ends in one of these.
@@ -53,3 +56,29 @@ def operation_name(function: Any) -> str:
     """The name of an operation: `aten::mul_.Tensor` is "mul"."""
     name: str = function._schema.name.split("::")[-1]
     return name.rstrip("_")
+
+
+def rearranged_values(name: str, args: Any) -> tuple[list[Tensor], tuple[Any, ...]]:
+    """The arguments whose numbers are rearranged, and the rest."""
+    if isinstance(args[0], list | tuple):
+        return list(args[0]), tuple(args[1:])
+    if name in ("slice_scatter", "select_scatter"):
+        return [args[0], args[1]], tuple(args[2:])
+    if name == "constant_pad_nd":
+        return [args[0]], (args[1], -1)
+    return [args[0]], tuple(args[1:])
+
+
+def rearranged(
+    func: Any, name: str, moved: list[Tensor], rest: Any, args: Any, kwargs: Any, out: Any
+) -> Tensor:
+    """The same rearrangement, of sources or labels in place of the numbers."""
+    if name in ("_to_copy", "clone", "contiguous", "lift_fresh_copy"):
+        return moved[0].reshape(out.shape)
+    if name in RESAMPLING:
+        return moved[0].broadcast_to(out.shape)
+    if isinstance(args[0], list | tuple):
+        joined: Tensor = func(moved, *rest, **kwargs)
+        return joined.to(torch.int32)
+    moved_again: Tensor = func(*moved, *rest, **kwargs)
+    return moved_again.to(torch.int32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from skviz.capture.example import arguments, candidates, with_batch, with_twice_the_size
+from skviz.capture.example import arguments, candidates, with_another_size, with_batch
 from skviz.capture.lineage import Call, Lineage
 from skviz.capture.stack import ModuleStack
 from skviz.errors import CaptureError
@@ -57,13 +57,11 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
 
 def _others(network: nn.Module, example: Any) -> tuple[dict[Any, Call], dict[Any, Call]]:
     found = []
-    for inputs in (with_batch(example, BATCHES[1]), with_twice_the_size(example)):
+    for inputs in (with_batch(example, BATCHES[1]), with_another_size(example)):
         calls: list[Call] = []
         if inputs is not None:
-            try:
+            with suppress(Exception):  # What ran before a failure still tells.
                 watch(network, inputs, follow=False, into=calls)
-            except Exception:  # What ran before the failure still tells.
-                pass
         found.append({call.key: call for call in calls})
     return found[0], found[1]
 

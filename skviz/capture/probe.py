@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 # How far a sum over the branches may be from 1, by the precision of the softmax.
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
+
+
+# One forward pass at a time on one network: modes and hooks are the network's, not the probe's.
+_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
 
 
 class _Stop(BaseException):
@@ -52,7 +57,7 @@ class _Recording:
                 f"expected {name} ({source.module}) to run once in a forward pass, it ran again; "
                 "its attention is not one array per image"
             )
-        self.seen[name] = checked(source, source.attention(output, self.batch), self.batch)
+        self.seen[name] = checked(source, source.attention(output, self.batch))
 
     @property
     def foreign(self) -> bool:
@@ -115,7 +120,9 @@ class Probe:
     ) -> None:
         """Nothing to undo: every call takes its own hooks off."""
 
-    def __call__(self, images: Views | Tensor | tuple[Any, ...], *, logits: bool = False) -> Attention:
+    def __call__(
+        self, images: Views | Tensor | tuple[Any, ...], *, logits: bool = False
+    ) -> Attention:
         """Return the attention for views or a normalised batch (B, 3, H, W).
 
         A network with several inputs takes a tuple of them. The forward pass ends behind the
@@ -146,14 +153,13 @@ class Probe:
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
         result = None
         with ExitStack() as stack:
+            stack.enter_context(_LOCKS.setdefault(self.network, threading.RLock()))
             stack.enter_context(torch.no_grad())
             stack.enter_context(evaluating(self.network))
             stack.enter_context(_eagerly(self.model))
             self._listen(recording, stack)
-            try:
+            with suppress(_Stop):
                 result = self.network(*inputs)
-            except _Stop:
-                pass
         missing = [unit.name for unit in self.units if unit.name not in recording.seen]
         if missing:
             raise CaptureError(
@@ -254,12 +260,12 @@ def _leave(listening: list[Listener]) -> None:
         listening.pop().after()
 
 
-def checked(source: Source, attention: Tensor, batch: int) -> Tensor:
+def checked(source: Source, attention: Tensor) -> Tensor:
     """Return attention of shape (B, M, C) after its own checks, or raise `CaptureError`."""
     unit = source.unit
     if attention.ndim != 3 or attention.shape[1:] != (unit.branches, unit.channels):
         raise CaptureError(
-            f"expected attention of shape ({batch}, {unit.branches}, {unit.channels}) from "
+            f"expected attention of shape (B, {unit.branches}, {unit.channels}) from "
             f"{unit.name} ({unit.path}), got {tuple(attention.shape)}"
         )
     attention = attention.detach()
@@ -330,5 +336,3 @@ def _is_compiled(module: nn.Module) -> bool:
         getattr(module, "_compiled_call_impl", None) is not None
         or getattr(module, "_orig_mod", None) is not None
     )
-
-

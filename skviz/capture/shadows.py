@@ -56,9 +56,7 @@ class Shadows:
         region = strided_like(whole, tensor)
         region.zero_()
         region[..., : sources.shape[-1]].copy_(sources)
-        self._by_storage[storage_key(tensor)] = Shadow(
-            tensor.untyped_storage(), whole, role, calls
-        )
+        self._by_storage[storage_key(tensor)] = Shadow(tensor.untyped_storage(), whole, role, calls)
 
     def drop(self, tensor: Tensor) -> None:
         """Forget the shadow of a tensor's storage."""

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
@@ -29,19 +30,23 @@ def named(network: nn.Module, places: Sequence[Place]) -> list[str]:
 
     Stages are read from module names (`layer1` is stage 2, as in the paper's table 1; so is
     the first `stage`), else from the resolution of the features where it falls from unit to
-    unit. Without stages a unit is called by its module path, with "#1" for its second call.
+    unit. Without stages a unit is called by its module path; where the module runs several
+    times, with "#0", "#1", ... for its calls.
     Gates beside selective units go by their paths.
     """
     mixed = len({place.gate for place in places}) == 2
     staged = [place for place in places if not (mixed and place.gate)]
     stages = _by_names(network, staged) or _by_resolution(staged)
     positions: Counter[int] = Counter()
+    calls = Counter(place.path for place in places)
     names, taken = [], Counter[str]()
     following = iter(stages or [])
     for place in places:
         stage = None if stages is None or (mixed and place.gate) else next(following)
         if stage is None:
-            name = _by_path(network, place)
+            name = place.path or type(network).__name__
+            if calls[place.path] > 1:
+                name = f"{name}#{place.call}"
         else:
             positions[stage] += 1
             name = f"SK_{stage}_{positions[stage]}"
@@ -50,15 +55,12 @@ def named(network: nn.Module, places: Sequence[Place]) -> list[str]:
     return names
 
 
-def _by_path(network: nn.Module, place: Place) -> str:
-    path = place.path or type(network).__name__
-    return f"{path}#{place.call}" if place.call else path
-
-
 def _by_names(network: nn.Module, places: Sequence[Place]) -> list[int | None] | None:
     found = [_STAGE.search(place.path + ".") for place in places]
     found = [
-        match if match and (match[1] not in ("conv", "res") or match[3] or match[1] == "res") else None
+        match
+        if match and (match[1] not in ("conv", "res") or match[3] or match[1] == "res")
+        else None
         for match in found
     ]
     if not any(found):
@@ -88,7 +90,7 @@ def _siblings(network: nn.Module, parent: str, match: re.Match[str]) -> set[int]
 
 def _by_resolution(places: Sequence[Place]) -> list[int | None] | None:
     pixels = [place.pixels for place in places]
-    falls = all(one >= two for one, two in zip(pixels, pixels[1:], strict=False))
+    falls = all(one >= two for one, two in pairwise(pixels))
     levels = sorted(set(pixels), reverse=True)
     if not falls or not 1 < len(levels) <= MOST_STAGES:
         return None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.layout import own_axes, size_in_points
+from skviz.figures.layout import keep_tick_labels, own_axes, size_in_points
 from skviz.figures.lines import branch_phrase, required_scales
 from skviz.figures.palette import bar_handles, scale_styles
 from skviz.figures.panels import choose_scales
@@ -141,6 +141,7 @@ class UnitBars:
         wide = len(self.units) > 12
         own = ax is None
         ax, figure = own_axes(ax, width if wide else 0.6 * width, 0.42 * width)
+        keep_tick_labels(ax)
         background = ax.get_facecolor()
         styles = scale_styles(self.scales, background)
         count = len(styles)
@@ -199,8 +200,8 @@ class UnitBars:
             size = max(_SMALLEST_LABEL, min(size, room / 1.2))
             every = max(1, math.ceil(1.2 * size / room - 1e-6))
         ax.set_xticks(np.arange(0, len(names), every), names[::every])
-        for label in ax.get_xticklabels():
-            label.set(rotation=rotation, fontsize=size, parse_math=False)
+        for text in ax.get_xticklabels():
+            text.set(rotation=rotation, fontsize=size, parse_math=False)
 
 
 def _quantity(units: list[Unit], branch: int | None) -> str:

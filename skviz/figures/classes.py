@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from skviz.analysis.class_table import ClassTable
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.bars import DIFFERENCE
-from skviz.figures.layout import root_figure
+from skviz.figures.layout import root_figure, size_in_points
 from skviz.figures.palette import ScaleStyle, line_handles, scale_labels, scale_styles
-from skviz.figures.panels import choose_scales, panel_columns, panel_points, panels
+from skviz.figures.panels import PanelSizes, choose_scales, panel_columns, panels, room_across
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import paper_units, select_units
 
@@ -99,11 +100,11 @@ class ClassCurves:
         if scales is None and not set(PAPER_SCALES) <= set(summary.scales):
             scales = summary.scales[:2]
         columns = choose_scales(summary.scales, PAPER_SCALES if scales is None else scales)
-        table = summary.class_table
         rows = [known.index(unit) for unit in chosen]
+        table = ClassTable.of(summary.measurements, rows, columns)
         names = summary.measurements.class_names
         return cls(
-            values=table.means[np.ix_(rows, columns)],
+            values=table.means,
             classes=table.labels,
             scales=tuple(summary.scales[column] for column in columns),
             units=tuple(unit.name for unit in chosen),
@@ -116,8 +117,11 @@ class ClassCurves:
     @property
     def named(self) -> bool:
         """Whether every point is one class with its name below it."""
+        return self._named(panel_columns(len(self.units)))
+
+    def _named(self, columns: int) -> bool:
         points = math.ceil(len(self.classes) / self.every)
-        return self.names is not None and self.smooth == 1 and points <= MOST_NAMED
+        return self.names is not None and self.smooth == 1 and points <= MOST_NAMED // columns
 
     def shift(self, unit: str) -> FloatArray:
         """Return the shift of every class (K,) from the first to the last scale."""
@@ -159,60 +163,73 @@ class ClassCurves:
             figure, axes, columns = root_figure(ax), [ax], 1
         else:
             columns = panel_columns(len(self.units))
-            own_labels = self.named and self.sort == "shift"
-            extra = self._name_height() if self.named else 0.0
-            figure, axes = panels(
-                len(self.units),
-                15 + (extra if own_labels else 0),
-                columns,
-                bottom=0 if own_labels else extra,
-            )
+            figure, axes = self._panels(columns)
         for index, (panel, unit) in enumerate(zip(axes, self.units, strict=True)):
-            self._draw(panel, unit, panel_points(columns) if ax is None else None)
-            panel.set_ylabel(DIFFERENCE if index % columns == 0 else "")
             lowest = index + columns >= len(self.units)
-            if self.named and not (lowest or self.sort == "shift"):
+            named = self._named(columns)
+            self._draw(panel, unit, named)
+            panel.set_ylabel(DIFFERENCE if index % columns == 0 else "")
+            if named and not (lowest or self.sort == "shift"):
                 panel.set_xticklabels([])
-            elif lowest:
-                panel.set_xlabel(self._x_label())
+            if lowest:
+                panel.set_xlabel(self._x_label(named))
         if ax is None:
             styles = scale_styles(self.scales, axes[0].get_facecolor())
             handles = line_handles(styles)
-            for handle in handles if self.named else ():
+            for handle in handles if self._named(columns) else ():
                 handle.set_linestyle("")  # the marks of a class are not joined to the next
-            figure.legend(handles=handles, loc="outside upper right", ncols=len(styles))
+            figure.legend(handles=handles, loc="upper right", ncols=len(styles))
         return figure
 
-    def _draw(self, ax: Axes, unit: str, width: float | None) -> None:
-        """Draw one unit; `width` is about that of the axes in points."""
+    def _panels(self, columns: int) -> tuple[Figure, list[Axes]]:
+        """Make the page; with names below each panel, or below the last row only."""
+        lines = 1.2 * font_points("small") / font_points("medium")
+        head = 2.2 + (2 * lines if len(self.scales) > 1 else 0)
+        names = self._name_height() if self._named(columns) else 0.0
+        own = self.sort == "shift" and names > 0
+        foot = names + 1 if own else 1.0 if names else 2.0
+        return panels(
+            len(self.units),
+            columns,
+            PanelSizes(body=10, head=head, foot=foot, last=1.8 if own else 1.8 + names),
+        )
+
+    def _draw(self, ax: Axes, unit: str, named: bool) -> None:
+        """Draw one unit, with the name of every class or along an axis of numbers."""
         drawn, values = self.points(unit)
         styles = scale_styles(self.scales, ax.get_facecolor())
         position = np.arange(len(drawn))
-        if self.named:
+        if named:
             _draw_pairs(ax, position, values, styles)
             self._name_ticks(ax, drawn)
         else:
             x = self.classes[drawn] if self.sort == "index" else position * self._step
             _draw_curves(ax, x, values, styles)
-            ax.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+            ax.xaxis.set_major_locator(MaxNLocator(min(10, int(room_across(ax) / 4)), integer=True))
         if (
             values.min(initial=0, where=~np.isnan(values))
             < 0
             < values.max(initial=0, where=~np.isnan(values))
         ):
             ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.6, zorder=1)
-        self._describe(ax, unit, width)
+        self._describe(ax, unit)
 
-    def _describe(self, ax: Axes, unit: str, width: float | None) -> None:
+    def _describe(self, ax: Axes, unit: str) -> None:
         """Write above a panel: its unit, how many classes rise, and which shift most."""
         small = font_points("small")
-        room = width if width is not None else ax.get_window_extent().width * 72 / ax.figure.dpi
+        room = size_in_points(ax)[0]
+        title = clean(unit)
         lines = []
         if len(self.scales) > 1:
             shift = self.shift(unit)
             shift = shift[~np.isnan(shift)]
             first, last = scale_labels((self.scales[0], self.scales[-1]))
-            lines.append(f"{(shift > 0).sum()} of {len(shift)} classes rise from {first} to {last}")
+            count = f"{(shift > 0).sum()} of {len(shift)}"
+            spare = room - text_width(title, font_points("medium"), "bold") - small
+            words = (f"{count} classes rise from {first} to {last}", f"{count} rise", "")
+            lines.append(
+                next(word for word in words if not word or text_width(word, small) <= spare)
+            )
             lines += [
                 text
                 for word, names in zip(("most", "least"), self.extremes(unit), strict=True)
@@ -221,7 +238,7 @@ class ClassCurves:
         # The first line stands beside the title, a little above the others.
         heights = [4 + 1.3 * small * index for index in range(len(lines))] or [4]
         heights[-1] += 0.3 * small if len(lines) > 1 else 0
-        ax.set_title(clean(unit), pad=heights[-1])
+        ax.set_title(title, pad=heights[-1], parse_math=False)
         for index, line in enumerate(reversed(lines)):
             at_title = index == len(lines) - 1
             ax.annotate(
@@ -251,10 +268,10 @@ class ClassCurves:
         widths = [text_width(clean(name), size) for name in self.names or ()]
         return min(12 * size, max(widths)) / float(matplotlib.rcParams["font.size"])
 
-    def _x_label(self) -> str:
+    def _x_label(self, named: bool) -> str:
         order = {"index": "class", "shift": "classes, sorted by shift", "name": "classes by name"}
         label = order[self.sort]
-        if self.sort == "index" and not self.named:
+        if self.sort == "index" and not named:
             label = "class index"
         if self.smooth > 1:
             label += f" (each point the mean of {self.smooth} successive classes)"

@@ -10,16 +10,16 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
-from skviz.figures.layout import new_figure, root_figure
+from skviz.figures.layout import Slot, new_figure, place
 from skviz.figures.lines import ChannelLocator, branch_phrase
 from skviz.figures.palette import scale_labels
 from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points
+from skviz.figures.text import clean, font_points, text_width
 from skviz.units import select_units
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 SORTS = ("index", "shift")
+# Heights in font sizes: of a scale, of the titles of both maps, and below them.
+_ROW, _HEAD, _HEAD_2, _FOOT = 2.0, 2.2, 2.6, 4.0
+_LEAST = 3.0  # of a map, however few scales there are
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,66 +92,85 @@ class ChannelHeatmap:
             return np.arange(self.values.shape[1])
         return np.argsort(self.values[0] - self.values[-1], kind="stable")
 
-    def plot(self, figure: Figure | SubFigure | None = None) -> Figure:
-        """Draw the maps on a new figure, or within a part of one; return the figure."""
-        if figure is None:
-            figure = new_figure(*self.size(), constrained=True)
+    def plot(self) -> Figure:
+        """Draw the maps on a new figure and return it."""
+        return plot_heatmaps([self])
+
+    @property
+    def height(self) -> float:
+        """How high the maps with their labels are, in font sizes."""
+        rows = len(self.scales)
+        changes = _HEAD_2 + max(_LEAST, _ROW * (rows - 1)) if rows > 1 else 0
+        return _HEAD + max(_LEAST, _ROW * rows) + changes + _FOOT
+
+    def draw(self, figure: Figure, top: float) -> None:
+        """Draw the maps across a figure, `top` font sizes below its upper edge."""
         values = self.values[:, self.order]
         labels = scale_labels(self.scales)
-        changes = len(labels) > 1
-        axes = figure.subplots(
-            1 + changes,
-            1,
-            sharex=True,
-            squeeze=False,
-            height_ratios=[len(labels), len(labels) - 1] if changes else [1],
-        )[:, 0]
         low, high = _limits(values)
-        self._map(axes[0], values, labels, "cividis", Normalize(low, high))
+        tall = max(_LEAST, _ROW * len(labels))
+        colours = Normalize(low, high)
+        ax = _map(figure, top + _HEAD, tall, values, labels, ("cividis", colours))
         what = f"{clean(self.unit)}: attention of {branch_phrase(self.branch_label)}"
-        axes[0].set_title(what, parse_math=False)
-        if changes:
+        ax.set_title(what, parse_math=False)
+        if len(labels) > 1:
+            ax.set_xticklabels([])
             change = values[1:] - values[0]
             most = float(np.nanmax(np.abs(change), initial=0)) or 1e-6
-            norm = TwoSlopeNorm(0, -most, most)
-            self._map(axes[1], change, labels[1:], "PuOr_r", norm)
-            axes[1].set_title(
-                f"change from {labels[0]}", weight="normal", size=font_points("small")
-            )
-        by_shift = "channel, sorted by its change"
-        axes[-1].set_xlabel("channel" if self.sort == "index" else by_shift)
-        return root_figure(axes[0])
+            colours = TwoSlopeNorm(0, -most, most)
+            top += _HEAD + tall + _HEAD_2
+            tall = max(_LEAST, _ROW * (len(labels) - 1))
+            ax = _map(figure, top, tall, change, labels[1:], ("PuOr_r", colours))
+            text = f"change from {labels[0]}"
+            ax.set_title(text, weight="normal", size=font_points("small"))
+        ax.set_xlabel("channel" if self.sort == "index" else "channel, sorted by its change")
 
-    def size(self) -> tuple[float, float]:
-        """Return width and height in inches that the maps take."""
-        width = float(matplotlib.rcParams["figure.figsize"][0])
-        em = float(matplotlib.rcParams["font.size"]) / 72
-        rows = 2 * len(self.scales) - 1
-        return width, (7 + 2 * max(rows, 3) + 5 * (rows > 1)) * em
 
-    def _map(
-        self,
-        ax: Axes,
-        values: FloatArray,
-        labels: Sequence[str],
-        colours: str,
-        norm: Normalize,
-    ) -> None:
-        image = ax.imshow(
-            values,
-            aspect="auto",
-            interpolation="nearest",
-            cmap=colours,
-            norm=norm,
-            extent=(-0.5, values.shape[1] - 0.5, len(values) - 0.5, -0.5),
-        )
-        ax.set_yticks(range(len(labels)), labels)
-        ax.xaxis.set_major_locator(ChannelLocator())
-        ax.grid(False)
-        ax.tick_params(axis="y", length=0)
-        bar = ax.figure.colorbar(image, ax=ax, pad=0.01, aspect=6 + 2 * len(labels))
-        bar.locator = MaxNLocator(3)
-        bar.update_ticks()
+def plot_heatmaps(maps: Sequence[ChannelHeatmap]) -> Figure:
+    """Draw the maps of several units below each other on a new figure."""
+    em = float(matplotlib.rcParams["font.size"]) / 72
+    width = float(matplotlib.rcParams["figure.figsize"][0])
+    figure = new_figure(width, sum(chart.height for chart in maps) * em)
+    top = 0.0
+    for chart in maps:
+        chart.draw(figure, top)
+        top += chart.height
+    return figure
+
+
+def _map(
+    figure: Figure,
+    top: float,
+    tall: float,
+    values: FloatArray,
+    labels: Sequence[str],
+    colours: tuple[str, Normalize],
+) -> Axes:
+    """Draw one map and its colour bar; `top` and `tall` in font sizes."""
+    points = float(matplotlib.rcParams["font.size"])
+    em = points / 72
+    label = max(text_width(text, points) for text in labels) / 72
+    left, right = label + em, 6 * em
+    width = float(figure.get_size_inches()[0]) - left - right
+    ax, side = figure.add_axes((0, 0, 1, 1)), figure.add_axes((0, 0, 1, 1))
+    place(ax, Slot(left, top * em, width, tall * em))
+    place(side, Slot(left + width + 0.6 * em, top * em, em, tall * em))
+    image = ax.imshow(
+        values,
+        aspect="auto",
+        interpolation="nearest",
+        cmap=colours[0],
+        norm=colours[1],
+        extent=(-0.5, values.shape[1] - 0.5, len(values) - 0.5, -0.5),
+    )
+    ax.set_yticks(range(len(labels)), labels)
+    ax.xaxis.set_major_locator(ChannelLocator())
+    ax.grid(False)
+    ax.tick_params(axis="y", length=0)
+    bar = figure.colorbar(image, cax=side)
+    bar.locator = MaxNLocator(3)
+    bar.update_ticks()
+    return ax
 
 
 def checked_branch(branches: int, branch: int | None, default: int, unit: str) -> int:

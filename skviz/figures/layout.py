@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,17 @@ def root_figure(ax: Axes) -> Figure:
     figure = ax.get_figure(root=True)
     assert figure is not None, "axes without a figure"
     return figure
+
+
+def keep_tick_labels(ax: Axes) -> None:
+    """Fix the size of the tick labels, so that the ticks do not change outside the style.
+
+    Matplotlib asks the settings of the moment how many labels have room when it draws.
+    """
+    across = FontProperties(size=matplotlib.rcParams["xtick.labelsize"])
+    upright = FontProperties(size=matplotlib.rcParams["ytick.labelsize"])
+    ax.tick_params(axis="x", labelsize=across.get_size_in_points())
+    ax.tick_params(axis="y", labelsize=upright.get_size_in_points())
 
 
 def size_in_points(ax: Axes) -> tuple[float, float]:

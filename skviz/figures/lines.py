@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
-from skviz.figures.layout import own_axes, size_in_points
+from skviz.figures.layout import keep_tick_labels, own_axes, size_in_points
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points
+from skviz.figures.text import clean
 from skviz.units import select_units
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ class ChannelLines:
         """
         width, _ = matplotlib.rcParams["figure.figsize"]
         ax, figure = own_axes(ax, 0.7 * width, 0.42 * width)
+        keep_tick_labels(ax)
         styles = scale_styles(self.scales, ax.get_facecolor())
         # Among many points markers would hide the lines: then only some have one.
         dense = len(self.x) > _MOST_MARKERS
@@ -221,9 +222,9 @@ class ChannelLocator(Locator):
         axes = getattr(self.axis, "axes", None)
         if axes is None:
             return 9
-        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        size = axes.xaxis.get_major_ticks(1)[0].label1.get_fontsize()
         label = (0.65 * len(str(int(high))) + 1) * size
-        return min(9.0, max(1.0, size_in_points(axes)[0] / label))
+        return float(min(9.0, max(1.0, size_in_points(axes)[0] / label)))
 
 
 def _checked_group(group: int | None, channels: int, unit: str) -> int:

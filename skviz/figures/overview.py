@@ -125,6 +125,10 @@ class AttentionFigure:
                 legend=False,
                 labels=("channel" if lowest else None, y_label if shown else None),
             )
+            room = 72 * 0.8 * page.charts[0].width
+            size = font_points(matplotlib.rcParams["axes.titlesize"])
+            name = shorten(clean(chart.unit), room, size, weight="bold", keep_end=True)
+            ax.set_title(name, parse_math=False)
             axes.append(ax)
         fit(axes, page.charts)
 

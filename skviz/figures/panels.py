@@ -1,17 +1,39 @@
-"""Several charts of one kind on a page: panels of equal size, as many as there are units."""
+"""Several charts of one kind on a page: panels of equal size, as many as there are units.
+
+They are placed by hand, in font sizes, because letting Matplotlib find the place takes longer
+than drawing them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skviz.errors import ScaleError
-from skviz.figures.layout import new_figure
+from skviz.figures.layout import Slot, new_figure, place, size_in_points
 
 _MOST_IN_ONE_COLUMN = 4
+
+
+@dataclass(frozen=True)
+class PanelSizes:
+    """Heights in em (font sizes): of a panel's axes, of what stands above and below each.
+
+    `left` is the space for the labels of the y axis, `last` is added below the last row and
+    `legend` above the first.
+    """
+
+    body: float
+    head: float
+    foot: float = 2.0
+    last: float = 1.8
+    left: float = 6.0
+    right: float = 1.2
+    legend: float = 2.2
 
 
 def panel_columns(count: int) -> int:
@@ -19,26 +41,31 @@ def panel_columns(count: int) -> int:
     return 1 if count <= _MOST_IN_ONE_COLUMN else 2 if count <= 12 else 3
 
 
-def panels(
-    count: int, height: float, columns: int, bottom: float = 0.0
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure with `count` axes in columns, each `height` em (font sizes) high.
-
-    The figure is as wide as the style says; `bottom` em are added below the last row.
-    """
-    rows = -(-count // columns)
+def panels(count: int, columns: int, sizes: PanelSizes) -> tuple[Figure, list[Axes]]:
+    """Return a figure, as wide as the style says, with `count` axes in columns."""
     em = float(matplotlib.rcParams["font.size"]) / 72
     width = float(matplotlib.rcParams["figure.figsize"][0])
-    figure = new_figure(width, (rows * height + bottom + 4) * em, constrained=True)
-    grid = figure.add_gridspec(rows, columns)
-    return figure, [figure.add_subplot(grid[divmod(index, columns)]) for index in range(count)]
+    rows = -(-count // columns)
+    row = (sizes.head + sizes.body + sizes.foot) * em
+    figure = new_figure(width, (sizes.legend + sizes.last) * em + rows * row)
+    across = width / columns
+    axes = []
+    for index in range(count):
+        ax = figure.add_axes((0, 0, 1, 1))
+        slot = Slot(
+            left=index % columns * across + sizes.left * em,
+            top=(sizes.legend + sizes.head) * em + index // columns * row,
+            width=across - (sizes.left + sizes.right) * em,
+            height=sizes.body * em,
+        )
+        place(ax, slot)
+        axes.append(ax)
+    return figure, axes
 
 
-def panel_points(columns: int) -> float:
-    """Return about how wide a panel's axes are, in points, before the figure is laid out."""
-    width = 72 * float(matplotlib.rcParams["figure.figsize"][0])
-    em = float(matplotlib.rcParams["font.size"])
-    return (width - 2 * em) / columns - 6 * em
+def room_across(ax: Axes) -> float:
+    """Return the width of the axes in font sizes."""
+    return size_in_points(ax)[0] / float(matplotlib.rcParams["font.size"])
 
 
 def choose_scales(known: Sequence[float], wanted: Sequence[float] | None) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.lines import ChannelLines
-from skviz.figures.palette import scale_styles
+from skviz.figures.palette import line_handles, scale_styles
 from skviz.scaling import scale_label
 from skviz.units import Unit
 
@@ -132,7 +133,7 @@ def lay_over_lines(ax: Axes, lines: ChannelLines) -> None:
     _add_legend(ax, "figure 3 (c)", marked=False)
 
 
-def lay_over_classes(axes: Sequence[Axes], curves: ClassCurves) -> None:
+def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:
     """Draw the published curves of figure 4 behind ours, one panel per unit.
 
     Raises `UsageError` unless the classes are ImageNet's 1,000, by index.
@@ -147,7 +148,7 @@ def lay_over_classes(axes: Sequence[Axes], curves: ClassCurves) -> None:
             f"expected classes sorted by index, as the paper's are, got '{curves.sort}'"
         )
     found = 0
-    for ax, unit in zip(axes, curves.units, strict=True):
+    for ax, unit in zip(figure.axes, curves.units, strict=True):
         styles = scale_styles(curves.scales, ax.get_facecolor())
         for scale, style in zip(curves.scales, styles, strict=True):
             curve = published_curve(unit, scale)
@@ -155,6 +156,13 @@ def lay_over_classes(axes: Sequence[Axes], curves: ClassCurves) -> None:
                 ax.plot(*curve, color=style.colour, **_FAINT)
                 found += 1
     _require(found, curves.scales, "2_3, 3_4 or 5_3")
+    styles = scale_styles(curves.scales, figure.axes[0].get_facecolor())
+    handles = [
+        *line_handles(styles),
+        published_handle(figure.axes[0], "figure 4", marked=False),
+    ]
+    figure.legends.clear()
+    figure.legend(handles=handles, loc="upper right", ncols=len(handles))
 
 
 _FAINT: dict[str, Any] = {"linestyle": "-", "linewidth": 2.6, "alpha": 0.35, "zorder": 1.5}
@@ -190,7 +198,7 @@ def _add_legend(ax: Axes, figure: str, *, marked: bool) -> None:
     place: dict[str, Any] = {}
     if isinstance(legend._loc_real, int) and legend.get_bbox_to_anchor() is not ax.bbox:  # type: ignore[attr-defined]
         place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)  # type: ignore[arg-type]
+    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)
 
 
 def _require(found: int, scales: Sequence[float], units: str) -> None:

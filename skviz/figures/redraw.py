@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.layout import new_figure
+from skviz.figures.heatmap import ChannelHeatmap, plot_heatmaps
 from skviz.figures.lines import ChannelLines
 from skviz.figures.palette import line_handles, scale_styles
-from skviz.figures.panels import panels
+from skviz.figures.panels import PanelSizes, panels
 from skviz.figures.style import figure_style
 from skviz.units import Unit, paper_units, select_units
 
@@ -127,14 +125,14 @@ class RunFigure:
         if len(charts) == 1:
             figure = charts[0].plot()
         else:
-            columns = 2 if len(charts) <= 6 else 4
-            figure, axes = panels(len(charts), 15, columns)
+            columns = 2 if len(charts) <= 6 else 3
+            figure, axes = panels(len(charts), columns, PanelSizes(body=11, head=2))
             for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
                 lowest = index + columns >= len(charts)
-                chart.plot(ax, legend=False, labels=("channel" if lowest else None, None))
-                ax.set_ylabel(chart.short_label)
+                labels = ("channel" if lowest else None, chart.short_label)
+                chart.plot(ax, legend=False, labels=labels)
             styles = scale_styles(charts[0].scales, axes[0].get_facecolor())
-            figure.legend(handles=line_handles(styles), loc="outside upper right", ncols=8)
+            figure.legend(handles=line_handles(styles), loc="upper right", ncols=8)
         if self.paper:
             from skviz.figures.published import lay_over_lines
 
@@ -155,7 +153,7 @@ class RunFigure:
         if self.paper:
             from skviz.figures.published import lay_over_classes
 
-            lay_over_classes(figure.axes, curves)
+            lay_over_classes(figure, curves)
         return figure
 
     def _channels(self, summary: Summary) -> Figure:
@@ -165,13 +163,7 @@ class RunFigure:
             )
             for unit in self._shown(summary)
         ]
-        width = float(matplotlib.rcParams["figure.figsize"][0])
-        heights = [chart.size()[1] for chart in maps]
-        figure = new_figure(width, sum(heights), constrained=True)
-        parts = figure.subfigures(len(maps), 1, height_ratios=heights, squeeze=False)[:, 0]
-        for chart, part in zip(maps, parts, strict=True):
-            chart.plot(part)
-        return figure
+        return plot_heatmaps(maps)
 
     def _shown(self, summary: Summary) -> list[Unit]:
         """Return the units asked for; by default 3_4, or the second of the paper's units."""

@@ -1,5 +1,7 @@
 """SKNet itself, the table of known networks, and reading checkpoints."""
 
+from skviz.models.light import with_selective_kernels
+from skviz.models.naming import load_model
 from skviz.models.registry import (
     CONFIGS,
     DEFAULT_MODEL,
@@ -9,7 +11,6 @@ from skviz.models.registry import (
     count_macs,
     count_parameters,
     known_models,
-    load_model,
     model_info,
 )
 from skviz.models.sknet import Branch, SKConv, SKNet, SKNetConfig, SKUnit, sk_units
@@ -31,4 +32,5 @@ __all__ = [
     "load_model",
     "model_info",
     "sk_units",
+    "with_selective_kernels",
 ]

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from skviz.errors import UnknownModelError, WeightsError, did_you_mean
+from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_mean
 from skviz.models.checkpoints import fit_prefix, load_state, read_checkpoint
 from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
 from skviz.scaling import InputSpec
@@ -151,7 +151,7 @@ def load_model(
             f"expected the bundled weights {path.name} to have the checksum {expected}, got "
             f"{digest}; the file is damaged, install skviz again"
         )
-    known = json.loads(metadata.get("skviz", "{}"))
+    known = _description(metadata, path)
     with torch.device("meta"):
         state = fit_prefix(state, set(SKNet(CONFIGS[name]).state_dict()))
     classifier = state.get("fc.weight")
@@ -170,9 +170,24 @@ def load_model(
             mean=tuple(known["spec"]["mean"]),
             std=tuple(known["spec"]["std"]),
         )
-    classes = tuple(known["classes"]) if "classes" in known else None
+    classes = tuple(known["classes"]) or None
     label = "bundled" if expected is not None else path.name
     return _finish(network, ModelInfo(name, label, digest, True, spec, classes))
+
+
+def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    """What the weights say of themselves: classes and what the network expects to see."""
+    try:
+        known = json.loads(metadata.get("skviz", "{}"))
+        spec = known.get("spec")
+        if spec is not None:
+            InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"]))
+        return {**known, "classes": [str(name) for name in known.get("classes", [])]}
+    except (AttributeError, KeyError, TypeError, ValueError, SkvizError) as error:
+        raise WeightsError(
+            f"expected {path} to describe itself as skviz writes it, its metadata is damaged: "
+            f"{error!r}"
+        ) from None
 
 
 def _crop(config: SKNetConfig) -> float:

@@ -138,7 +138,7 @@ class SKConv(nn.Module):
         if self.attention is None:
             return fused
         weights = self.attention(fused)[..., None, None]
-        selected = weights[:, 0] * features[0]
+        selected: Tensor = weights[:, 0] * features[0]
         for index in range(1, len(features)):
             selected = torch.addcmul(selected, weights[:, index], features[index])
         return selected
@@ -252,18 +252,21 @@ def initialise(network: nn.Module) -> None:
 
 def sk_units(network: SKNet) -> list[Unit]:
     """List the SK units of a network built here, in the order of execution."""
-    units = []
-    for index, stage in enumerate(network.stages):
-        for position, unit in enumerate(network.get_submodule(stage).children()):
-            convolution = unit.sk
-            if not isinstance(convolution, SKConv) or convolution.attention is None:
-                continue
+    units: list[Unit] = []
+    positions: dict[str, int] = {}
+    for path, module in network.named_modules():
+        stage = path.partition(".")[0]
+        # Parts that were compiled one by one sit below a module "_orig_mod".
+        if not isinstance(module, SKConv) or stage not in network.stages:
+            continue
+        positions[stage] = positions.get(stage, 0) + 1
+        if module.attention is not None:
             units.append(
                 Unit(
-                    name=f"SK_{index + 2}_{position + 1}",
-                    path=f"{stage}.{position}.sk",
-                    kernels=convolution.kernels,
-                    channels=convolution.attention.channels,
+                    name=f"SK_{stage.removeprefix('stage')}_{positions[stage]}",
+                    path=path,
+                    kernels=module.kernels,
+                    channels=module.attention.channels,
                     found_by="skviz SKNet",
                 )
             )

@@ -132,10 +132,18 @@ def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -
         group=options.group,
         branch=options.branch,
         units=[unit.name for unit in result.choice.bars],
+        captions=_captions(result),
         note=f"{result.model.name}, weights: {result.model.weights}",
         warning=result.note or "",
         style=options.style,
     )
+
+
+def _captions(result: ImageResult) -> list[str] | None:
+    """Below each view: the most probable class and its probability."""
+    if result.classes is None:
+        return None
+    return [f"{name} {probability:.0%}" for name, probability in (c[0] for c in result.classes)]
 
 
 def save_result(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from skviz.files import write_text
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
 from skviz.training.data import balanced_sampler, mixup, training_transform
+from skviz.training.precision import autocast, dilated_in_float32, resolve_precision
 from skviz.training.recipe import Recipe
 
 # After so many steps without one usable gradient the run cannot be saved by skipping.
@@ -255,56 +255,6 @@ def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str,
         {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
     ]
-
-
-def resolve_precision(name: str, device: torch.device) -> torch.dtype:
-    """Turn "auto", "fp32", "bf16" or "fp16" into a dtype; auto is the fastest safe one."""
-    if name == "auto":
-        if device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        return torch.bfloat16 if _cpu_has_bf16() else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
-
-
-def _cpu_has_bf16() -> bool:
-    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    return bool(supported()) if supported is not None else False
-
-
-def autocast(precision: torch.dtype, device: torch.device) -> torch.autocast:
-    """Mixed precision for the forward pass, or nothing for float32."""
-    enabled = precision is not torch.float32
-    return torch.autocast(device.type, precision if enabled else None, enabled=enabled)
-
-
-@contextmanager
-def dilated_in_float32(
-    network: nn.Module, precision: torch.dtype, device: torch.device
-) -> Iterator[None]:
-    """Keep dilated grouped convolutions in float32 on the CPU while the block lasts.
-
-    Their bf16 backward pass there reads memory that nobody wrote: the gradients are
-    sometimes non-finite, and where they are finite they are not to be trusted either.
-    """
-    convolutions = [
-        module
-        for module in network.modules()
-        if isinstance(module, nn.Conv2d) and module.groups > 1 and max(module.dilation) > 1
-    ]
-    if precision is torch.float32 or device.type != "cpu":
-        convolutions = []
-    for module in convolutions:
-        module.forward = partial(_in_float32, module.forward, device.type)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        for module in convolutions:
-            del module.forward
-
-
-def _in_float32(forward: Callable[[Tensor], Tensor], device: str, x: Tensor) -> Tensor:
-    with torch.autocast(device, enabled=False):
-        return forward(x.float())
 
 
 @torch.no_grad()

@@ -28,8 +28,9 @@ from skviz.training.data import (
     numbers_of,
     open_folder,
 )
-from skviz.training.engine import Step, Trainer, resolve_precision
+from skviz.training.engine import Step, Trainer
 from skviz.training.export import export_checkpoint
+from skviz.training.precision import resolve_precision
 from skviz.training.recipe import Recipe
 
 _PRECISION_NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}

@@ -21,6 +21,15 @@ from skviz.models.sknet import SKNet
 
 TINY = Path(__file__).resolve().parent.parent / "tiny.py"
 CONFIG = runpy.run_path(str(TINY))["CONFIG"]
+PRELOAD = [
+    "skviz.models",
+    "skviz.analysis.engine",
+    "skviz.analysis.run",
+    "skviz.capture.probe",
+    "pandas",
+    "pyarrow.parquet",
+    "safetensors.torch",
+]
 CLASSES = ("ant", "bee", "cat")
 
 
@@ -31,9 +40,12 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = SKNet(CONFIG)
     for name, parameter in network.named_parameters():
         if name.endswith("fc2.weight"):
-            parameter.data *= 200
+            parameter.data *= 2000
         if name.startswith("fc.weight"):
-            parameter.data *= 30
+            parameter.data *= 100
+    # Random networks prefer one class for everything: start all of them equal.
+    with torch.no_grad():
+        network.fc.bias -= network.eval()(torch.randn(64, 3, 16, 16)).mean(dim=0)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     save_file(network.state_dict(), path)
     return path
@@ -80,19 +92,15 @@ def start() -> Callable[..., BaseProcess]:
     old = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["skviz.models", "skviz.analysis.run", "skviz.analysis.engine"])
+    context.set_forkserver_preload(PRELOAD)
 
     def run(*arguments: object, **environment: str) -> BaseProcess:
-        os.environ.update(environment)
-        try:
-            process = context.Process(
-                target=runpy.run_path,
-                args=(str(TINY), {"ARGUMENTS": [str(word) for word in arguments]}, "__main__"),
-            )
-            process.start()
-        finally:
-            for name in environment:
-                del os.environ[name]
+        given = {
+            "ARGUMENTS": [str(word) for word in arguments],
+            "ENVIRONMENT": {"OMP_NUM_THREADS": "1", **environment},
+        }
+        process = context.Process(target=runpy.run_path, args=(str(TINY), given, "__main__"))
+        process.start()
         return process
 
     if old is None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
 
-import skviz
-from skviz.analysis.datasets import open_dataset
+from skviz.analysis.datasets import DataSource, open_dataset
 from skviz.analysis.moments import compute
 from skviz.analysis.records import Run, RunError
 from skviz.analysis.run import Options, analyze, prepare
@@ -68,7 +70,7 @@ def test_numbers_equal_plain_numpy(run: Run, pictures: Path, tiny: torch.nn.Modu
     total = run.moments()
     for number, (name, whole) in enumerate(vectors.items()):
         # The check would see nothing if the attention hardly changed.
-        assert whole.std(axis=0).mean() > 0.05
+        assert whole.std(axis=0).mean() > 0.01
         found = compute(total[name])
         assert found.count == len(whole)
         np.testing.assert_allclose(found.mean, whole.mean(axis=0), atol=1e-6)
@@ -103,7 +105,7 @@ def test_numbers_equal_plain_numpy(run: Run, pictures: Path, tiny: torch.nn.Modu
     odds /= odds.sum(axis=-1, keepdims=True)
     first = table[table["unit"] == "SK_2_1"]
     best = logits.argmax(axis=-1).reshape(-1)
-    assert len(set(best)) > 1
+    assert len(set(best)) > 1, "the check needs different predictions"
     np.testing.assert_array_equal(first["predicted"], best)
     np.testing.assert_allclose(first["probability"], odds.max(axis=-1).reshape(-1), atol=1e-6)
     right = (logits.argmax(axis=-1) == labels[:, None]).reshape(-1)
@@ -121,7 +123,7 @@ def test_rows_are_sorted_and_complete(run: Run, pictures: Path) -> None:
     np.testing.assert_array_equal(table["label"].to_numpy()[::6], images.labels)
 
 
-def test_what_was_done(run: Run) -> None:
+def test_what_was_done(run: Run, tiny: torch.nn.Module) -> None:
     settings = json.loads((run.path / "run.json").read_text())
     assert settings["model"]["name"] == "tiny"
     assert len(settings["model"]["sha256"]) == len(settings["model"]["state"]) == 64
@@ -134,13 +136,9 @@ def test_what_was_done(run: Run) -> None:
     assert run.missing == []
     assert run.errors == []
     assert [unit.short for unit in run.units] == ["2_1", "3_1"]
-    assert run.units == Probe(load(run)).units
+    assert run.units == Probe(tiny).units
     assert run.classes == ("ant", "bee", "cat")
     assert repr(run) == f"Run({str(run.path)!r})"
-
-
-def load(run: Run) -> torch.nn.Module:
-    return skviz.models.build("tiny", classes=3)  # type: ignore[attr-defined]
 
 
 def test_finished_run_is_left_alone(run: Run, pictures: Path, tiny: torch.nn.Module) -> None:
@@ -157,11 +155,14 @@ def test_finished_run_is_left_alone(run: Run, pictures: Path, tiny: torch.nn.Mod
 def test_missing_shards_are_done_again(
     run: Run, pictures: Path, tiny: torch.nn.Module, workers: int
 ) -> None:
-    before = {file.name: file.read_bytes() for file in (run.path / "shards").iterdir()}
+    before = {file: file.read_bytes() for file in run.path.rglob("0*")}
     table_file(run.path, 1).unlink()
     table_file(run.path, 4).unlink()
     moments_file(run.path, 4).unlink()
-    (run.path / "shards" / ".skviz-left.tmp").write_text("of a killed process")
+    left, young = (run.path / "shards" / f".skviz-{name}.tmp" for name in ("left", "young"))
+    left.write_text("of a process that was killed long ago")
+    os.utime(left, (0, 0))
+    young.write_text("of a process that is at work")
     assert run.missing == [1, 4]
     again = analyze(
         pictures,
@@ -175,13 +176,8 @@ def test_missing_shards_are_done_again(
         progress=False,
     )
     assert again.complete
-    after = {file.name: file.read_bytes() for file in (run.path / "shards").iterdir()}
-    assert after.keys() == before.keys()
-    for name, data in before.items():
-        assert data == after[name] or name.endswith(".npz"), name
-    np.testing.assert_array_equal(
-        Run(run.path).moments()["SK_3_1"].m2, run.moments()["SK_3_1"].m2
-    )
+    assert {file: file.read_bytes() for file in run.path.rglob("0*")} == before
+    assert list(run.path.rglob(".skviz*")) == [young]
 
 
 def test_other_settings_are_refused(run: Run, pictures: Path, tiny: torch.nn.Module) -> None:
@@ -211,26 +207,26 @@ def test_another_projects_folder(pictures: Path, tiny: torch.nn.Module, tmp_path
 
 
 def test_what_cannot_be_read_of_a_run(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="expected the folder of a run, with a run.json"):
+    with pytest.raises(UsageError, match=r"expected the folder of a run, with a run.json"):
         Run(tmp_path / "nothing")
-    with pytest.raises(UsageError, match="expected columns out of image, label.*got wrong"):
+    with pytest.raises(UsageError, match=r"expected columns out of image, label.*got wrong"):
         run.records(["wrong"])
     with pytest.raises(UsageError, match="the name of one unit, got 'all', which means 2_1, 3_1"):
         run.channels("all")
-    with pytest.raises(RunError, match="expected the vectors of SK_2_1.*--channels 2_1"):
+    with pytest.raises(RunError, match=r"expected the vectors of SK_2_1.*--channels 2_1"):
         run.channels("2_1")
     table_file(run.path, 1).write_bytes(b"damaged")
     with pytest.raises(RunError, match=r"cannot read '.*00001.parquet'.*remove the files"):
         run.records()
     moments_file(run.path, 0).unlink()
-    with pytest.raises(RunError, match=r"00000.moments.npz': it is missing"):
+    with pytest.raises(RunError, match=r"moments/00000.npz': it is missing"):
         run.moments()
     settings = json.loads((run.path / "run.json").read_text())
     (run.path / "run.json").write_text(json.dumps({**settings, "class_channels": False}))
     with pytest.raises(RunError, match="analyze with --class-channels"):
         Run(run.path).class_channel_moments("2_1")
     (run.path / "run.json").write_text(json.dumps({**settings, "version": 99}))
-    with pytest.raises(UsageError, match="expected a run of format 1 .* got 99"):
+    with pytest.raises(UsageError, match=r"expected a run of format 1 .* got 99"):
         Run(run.path)
     (run.path / "run.json").write_text("{")
     with pytest.raises(RunError, match=r"cannot read '.*run.json'"):
@@ -244,6 +240,17 @@ def test_a_run_without_records(pictures: Path, tiny: torch.nn.Module, tmp_path: 
     assert not run.complete
 
 
+def bomb(side: int) -> bytes:
+    """A PNG of a hundred bytes that claims to have `side` squared pixels."""
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 def test_broken_files_are_listed(
     picture: Callable[..., Path], tiny: torch.nn.Module, tmp_path: Path
 ) -> None:
@@ -255,8 +262,7 @@ def test_broken_files_are_listed(
     (folder / "011.png").write_bytes(good[: len(good) // 2])
     (folder / "017.png").write_text("no picture")
     (folder / "023.png").write_bytes(b"%PDF-1.4 another kind of file")
-    bomb = Image.new("L", (20_000, 20_000))
-    bomb.save(folder / "029.png", compress_level=1)
+    (folder / "029.png").write_bytes(bomb(40_000))
     picture(folder / "035.png", 1, (1, 40))
     reasons = {"005": "empty", "011": "truncated", "017": "not an image", "023": "not an image"}
     reasons |= {"029": "decompression bomb", "035": "too large for"}
@@ -299,7 +305,7 @@ def test_a_box_off_the_picture_is_an_unreadable_image(
     manifest.write_text(
         "path,left,top,right,bottom\nant/000.png,900,900,950,950\nant/001.png,2,2,20,20\n"
     )
-    source = skviz.analysis.datasets.DataSource(manifest, root=pictures)  # type: ignore[attr-defined]
+    source = DataSource(manifest, root=pictures)
     run = analyze(source, tiny, out=tmp_path / "run", workers=0, progress=False)
     assert [error["image"] for error in run.errors] == ["ant/000.png"]
     assert "within or across a picture" in run.errors[0]["reason"]
@@ -310,7 +316,7 @@ def test_boxes_move_the_crop(pictures: Path, tiny: torch.nn.Module, tmp_path: Pa
     box = (3.0, 4.0, 15.0, 14.0)
     manifest = tmp_path / "list.csv"
     manifest.write_text("path,left,top,right,bottom\nant/000.png,3,4,15,14\n")
-    source = skviz.analysis.datasets.DataSource(manifest, root=pictures)  # type: ignore[attr-defined]
+    source = DataSource(manifest, root=pictures)
     run = analyze(source, tiny, out=tmp_path / "run", workers=0, progress=False)
     spec = model_info(tiny).spec
     views = enlarge(pictures / "ant" / "000.png", SCALES, spec, box=box)
@@ -322,11 +328,7 @@ def test_boxes_move_the_crop(pictures: Path, tiny: torch.nn.Module, tmp_path: Pa
     assert np.abs(centred.difference("3_1") - expected).max() > 1e-3
 
 
-def test_labels_by_name(
-    pictures: Path, tiny: torch.nn.Module, tmp_path: Path
-) -> None:
-    from dataclasses import replace
-
+def test_labels_by_name(pictures: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
     tiny.skviz = replace(model_info(tiny), classes=("cat", "dog", "ant", "bee"))  # type: ignore
     run = analyze(pictures, tiny, out=tmp_path / "run", workers=0, progress=False)
     assert run.settings["dataset"]["labels"] == "name"
@@ -369,4 +371,5 @@ def test_half_precision(run: Run, pictures: Path, tiny: torch.nn.Module, tmp_pat
 def test_plain_readers_open_it(run: Run) -> None:
     """PyArrow alone reads the folder as one table."""
     table = pq.read_table(run.path / "shards", columns=["image", "difference"])
+    assert len(pd.read_parquet(run.path / "shards")) == 360
     assert table.num_rows == 360

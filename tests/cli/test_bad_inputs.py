@@ -85,7 +85,7 @@ CASES: dict[str, tuple[str, str, int]] = {
     ),
     # The command itself
     "unknown command": ("atention {photo.jpg}", "Did you mean 'attention'?", 2),
-    "strange command": ("zzz", "no such command 'zzz'. Known are: attention, models", 2),
+    "strange command": ("zzz", "no such command 'zzz'. Known are: ", 2),
     "unknown option": ("attention {photo.jpg} --scale 1", "No such option", 2),
     "extra argument": ("models sknet50", "unexpected extra argument", 2),
 }

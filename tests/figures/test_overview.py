@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
-from skviz.figures import AttentionFigure, ChannelLines, UnitBars, draw_attention
+from skviz.figures import AttentionFigure, ChannelLines, UnitBars, draw_attention, figure_style
 from skviz.figures.palette import WARNING_COLOUR
 from skviz.scaling import Views
 
@@ -132,6 +133,24 @@ def test_constant_attention_can_be_drawn(
     halves = {name: np.full_like(array, 0.5) for name, array in attention.arrays.items()}
     even = Attention(attention.units, halves, attention.scales)
     assert_tidy(draw_attention(views_of(), even, "3_4"))
+
+
+@pytest.mark.parametrize("style", ["paper", "talk"])
+def test_a_figure_is_the_same_outside_its_style(
+    attention: Attention, views_of: MakeViews, assert_tidy: Tidy, style: str
+) -> None:
+    with figure_style(style):
+        figure = draw_attention(views_of(), attention, ["3_4", "4_6"], style=None)
+        inside = np.asarray(_pixels(figure))
+        assert len(axes_of(figure, "SK_3_4").get_xticks()) > 4
+    np.testing.assert_array_equal(_pixels(figure), inside)
+    assert_tidy(figure)
+
+
+def _pixels(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="rgba", dpi=50)
+    return stream.getvalue()
 
 
 def test_errors(attention: Attention, views_of: MakeViews) -> None:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from skviz.errors import WeightsError
 from skviz.models import build, load_model
-from skviz.models.checkpoints import load_state, read_checkpoint
+from skviz.models.checkpoints import read_checkpoint
 
 NAME = "sknet50_lite"
 
@@ -116,7 +116,7 @@ def test_a_malicious_pickle_is_refused_and_runs_nothing(tmp_path: Path) -> None:
 def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "network.pt"
     torch.save(build(NAME, classes=2), path)
-    with pytest.raises(WeightsError, match="refused to read .* save the state dict alone"):
+    with pytest.raises(WeightsError, match=r"refused to read .* save the state dict alone"):
         load_model(NAME, path)
 
 
@@ -139,17 +139,29 @@ def test_files_that_are_no_checkpoints(
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="expected a checkpoint at .* found no such file"):
+    with pytest.raises(WeightsError, match=r"expected a checkpoint at .* found no such file"):
         load_model(NAME, tmp_path / "nowhere.pth")
-    with pytest.raises(WeightsError, match="expected a checkpoint file at .* found a folder"):
+    with pytest.raises(WeightsError, match=r"expected a checkpoint file at .* found a folder"):
         load_model(NAME, tmp_path)
 
 
 def test_content_that_is_no_state_dict(tmp_path: Path) -> None:
     path = tmp_path / "list.pth"
     torch.save([1, 2, 3], path)
-    with pytest.raises(WeightsError, match="expected a state dict in .* got list"):
+    with pytest.raises(WeightsError, match=r"expected a state dict in .* got list"):
         read_checkpoint(path)
     torch.save({"epoch": 3}, path)
-    with pytest.raises(WeightsError, match="expected tensors by name in .* found epoch"):
+    with pytest.raises(WeightsError, match=r"expected tensors by name in .* found epoch"):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize("text",
+    ["{", "[]", '{"spec": {}}', '{"spec": {"size": 0}}', '{"classes": 3}'],
+)
+def test_damaged_metadata_is_an_error(
+    tmp_path: Path, state: dict[str, torch.Tensor], text: str
+) -> None:
+    path = tmp_path / "damaged.safetensors"
+    save_file(state, path, metadata={"skviz": text})
+    with pytest.raises(WeightsError, match=r"damaged\.safetensors to describe itself"):
+        load_model(NAME, path)

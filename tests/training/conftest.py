@@ -65,7 +65,7 @@ def short() -> Recipe:
     return Recipe(
         epochs=3,
         batch_size=4,
-        size=24,
+        size=32,
         start_size=16,
         warmup_epochs=1,
         erase=0.3,

@@ -71,7 +71,7 @@ def test_a_truncated_checkpoint(network: SKNet, tmp_path: Path) -> None:
 def test_a_state_dict_is_no_training_checkpoint(network: SKNet, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save(network.state_dict(), path)
-    with pytest.raises(WeightsError, match="that 'skviz train' wrote, .* is something else"):
+    with pytest.raises(WeightsError, match=r"that 'skviz train' wrote, .* is something else"):
         Checkpoint.load(path)
 
 

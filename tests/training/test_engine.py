@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from skviz.errors import WeightsError
 from skviz.models import SKNet, SKNetConfig
 from skviz.scaling import InputSpec
 from skviz.training import Checkpoint, Recipe, Trainer, TrainingError
 from skviz.training.data import open_folder
-from skviz.training.engine import autocast, dilated_in_float32, resolve_precision
+from skviz.training.precision import autocast, dilated_in_float32, resolve_precision
 
 CPU = torch.device("cpu")
 
@@ -84,7 +85,6 @@ def test_dilated_convolutions_run_in_float32_and_get_their_forward_back(
     assert seen == {(1, 1): torch.bfloat16, (2, 2): torch.float32}
     assert not any("forward" in vars(module) for module in network.modules())
     with pytest.raises(KeyboardInterrupt), dilated_in_float32(network, torch.bfloat16, CPU):
-        assert any("forward" in vars(module) for module in network.modules())
         raise KeyboardInterrupt
     assert not any("forward" in vars(module) for module in network.modules())
     with dilated_in_float32(network, torch.float32, CPU):
@@ -133,3 +133,14 @@ def test_precision_by_name() -> None:
     assert resolve_precision("bf16", CPU) is torch.bfloat16
     assert resolve_precision("fp16", CPU) is torch.float16
     assert resolve_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+
+
+def test_a_checkpoint_of_another_network_does_not_fit(
+    images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe
+) -> None:
+    """Also where the settings claim that it is the same run."""
+    wide = trainer(images, tmp_path / "run", tiny.with_(stem_width=4), replace(short, epochs=1))
+    wide.run()
+    run = trainer(images, tmp_path / "run", tiny, replace(short, epochs=1))
+    with pytest.raises(WeightsError, match=r"to fit the network and optimiser of this run"):
+        run.resume()

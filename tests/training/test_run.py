@@ -118,7 +118,7 @@ def test_a_finished_run_is_exported_again_by_resuming(
     described = json.loads(metadata["skviz"])
     assert described["credits"] == ["drawn by the test"]
     assert described["classes"] == ["ant", "bee", "cup"]
-    assert described["spec"]["size"] == 24
+    assert described["spec"]["size"] == 32
     assert described["recipe"] == replace(short, epochs=1).to_dict()
     assert described["data"]["images"] == 18
     assert state["fc.weight"].dtype is torch.float16
@@ -130,7 +130,7 @@ def test_metrics_are_a_file(images: Path, tmp_path: Path, tiny: SKNetConfig, sho
     result = train(images, tmp_path / "run", config=tiny, recipe=short, workers=0)
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert [epoch["epoch"] for epoch in metrics["epochs"]] == [1, 2, 3]
-    assert [epoch["size"] for epoch in metrics["epochs"]] == [16, 16, 24]
+    assert [epoch["size"] for epoch in metrics["epochs"]] == [16, 16, 32]
     assert metrics["settings"]["recipe"]["epochs"] == 3
     assert len(result.history) == 3
 
@@ -235,7 +235,7 @@ def run(images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe) -> Path:
         ({"recipe": {"epochs": 4}}, "recipe.epochs: 3 there, 4 now"),
         ({"recipe": {"seed": 7}}, "recipe.seed: 0 there, 7 now"),
         ({"workers": 1}, "workers: 0 there, 1 now"),
-        ({"input_size": 32}, "spec.size: 24 there, 32 now"),
+        ({"input_size": 48}, "spec.size: 32 there, 48 now"),
         ({"model": "sknet26"}, "model: 'sknet50_lite' there, 'sknet26' now"),
         ({"config": {"stem_width": 4}}, "config.stem_width: 8 there, 4 now"),
     ],

@@ -211,11 +211,12 @@ class Nested(Plain):
 
     def forward(self, x):
         pairs = [[f(x), None] for f in self.convs]
-        w = self.logits(sum(map(lambda p: p[0], pairs))).reshape(-1, 2, self.c, 1, 1).softmax(1)
+        w = self.logits(sum(map(lambda p: p[0], pairs)))  # noqa: C417
+        w = w.reshape(-1, 2, self.c, 1, 1).softmax(1)
         self.record(w.flatten(2))
         for pair, a in zip(pairs, w.chunk(2, 1), strict=True):
             pair[1] = a.squeeze(1)
-        return sum(map(lambda p: p[0] * p[1], pairs))
+        return sum(map(lambda p: p[0] * p[1], pairs))  # noqa: C417
 
 
 class ChannelsLast(Plain):
@@ -593,6 +594,183 @@ class PreNorm(nn.Module):
         return x
 
 
+class CatWrong(Plain):
+    """(B, 2C), softmax over all of axis 1, then split in two."""
+
+    wrong = "wrong axis"
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = F.softmax(self.logits(a + b), dim=1)
+        self.record(w.view(-1, 2, C))
+        p, q = w.chunk(2, 1)
+        return a * p[..., None, None] + b * q[..., None, None]
+
+
+class OneMinus(Plain):
+    """A softmax over two, of which only the first weight is used."""
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = self.logits(a + b).view(-1, 2, C).softmax(1)
+        self.record(w)
+        p = w[:, 0, :, None, None]
+        return a * p + b * (1 - p)
+
+
+class OnesMinus(TwoSigmoid):
+    """ones_like(w) - w."""
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = torch.sigmoid(self.gate((a + b).mean((2, 3))))[..., None, None]
+        self.record(torch.stack((w, 1 - w), 1).flatten(2))
+        return w * a + (torch.ones_like(w) - w) * b
+
+
+class Lerp(TwoSigmoid):
+    """torch.lerp between the branches."""
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = torch.sigmoid(self.gate((a + b).mean((2, 3))))[..., None, None]
+        self.record(torch.stack((w, 1 - w), 1).flatten(2))
+        return torch.lerp(b, a, w)
+
+
+class Sigmoids(Plain):
+    """A sigmoid for each branch: nothing competes."""
+
+    wrong = "do not compete"
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = torch.sigmoid(self.logits(a + b)).view(-1, 2, C)
+        self.record(w)
+        return a * w[:, 0, :, None, None] + b * w[:, 1, :, None, None]
+
+
+class Cascade(Plain):
+    """The second branch goes on from the first, which it thereby shares."""
+
+    kernels = (None, None)
+
+    def forward(self, x):
+        a = self.convs[0](x)
+        b = self.convs[1](a)
+        w = self.logits(a + b).view(-1, 2, C, 1, 1).softmax(1)
+        self.record(w.flatten(2))
+        return a * w[:, 0] + b * w[:, 1]
+
+
+class Interpolated(Plain):
+    """Attention spread over the pixels by interpolation, the mean of the branches."""
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = self.logits(a + b).view(-1, 2, C).softmax(1)
+        self.record(w)
+        wide = F.interpolate(w.flatten(1)[..., None, None], size=x.shape[2:], mode="bilinear")
+        return (torch.stack((a, b), 1) * wide.view(-1, 2, C, *x.shape[2:])).mean(1)
+
+
+class InferenceMode(Plain):
+    def forward(self, x):
+        with torch.inference_mode():
+            return super().forward(x)
+
+
+class PixelFusion(Plain):
+    """Weights per pixel, not per channel."""
+
+    why = "differs from pixel to pixel"
+
+    def __init__(self):
+        super().__init__()
+        self.g = nn.Conv2d(C, 2, 1)
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = self.g(a + b).softmax(1)
+        return a * w[:, :1] + b * w[:, 1:]
+
+
+class Mixture(Plain):
+    """One weight for a whole branch."""
+
+    why = "one weight for a whole branch, no channels"
+
+    def __init__(self):
+        super().__init__()
+        self.g = nn.Linear(C, 2)
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = self.g((a + b).mean((2, 3))).softmax(1)
+        return a * w[:, 0, None, None, None] + b * w[:, 1, None, None, None]
+
+
+class Learned(Plain):
+    """Weights that are parameters."""
+
+    why = "does not depend on the input"
+
+    def __init__(self):
+        super().__init__()
+        self.p = nn.Parameter(torch.randn(2, C))
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        w = self.p.softmax(0)[..., None, None]
+        return a * w[0] + b * w[1]
+
+
+class EachAlone(Plain):
+    """A softmax over the channels for each branch."""
+
+    why = "each branch is weighed alone, by a softmax over its channels"
+
+    def forward(self, x):
+        a, b = (f(x) for f in self.convs)
+        p, q = self.logits(a + b).chunk(2, 1)
+        return a * p.softmax(1)[..., None, None] + b * q.softmax(1)[..., None, None]
+
+
+class SelfAttention(nn.Module):
+    """Between positions: no branches."""
+
+    why = "mixes positions"
+
+    def forward(self, x):
+        f = x.flatten(2)
+        w = (f.transpose(1, 2) @ f).softmax(-1)
+        return (f @ w).view_as(x)
+
+
+class ChannelSelfAttention(nn.Module):
+    """Between channels: their number does not follow the image."""
+
+    why = "mixes positions or channels"
+
+    def forward(self, x):
+        f = x.flatten(2)
+        w = (f @ f.transpose(1, 2)).softmax(-1)
+        return (w @ f).view_as(x)
+
+
+class DynamicKernel(Plain):
+    """A mixture of kernels, one for each image."""
+
+    why = "multiplies weights"
+
+    def forward(self, x):
+        w = self.logits(x).view(-1, 2, C).mean(2).softmax(1)
+        kernels = torch.stack([f[0].weight for f in self.convs]).flatten(1)
+        mixed = (w[:, :, None] * kernels).sum(1).view(-1, C, 3, 3)
+        merged = F.conv2d(x.reshape(1, -1, *x.shape[2:]), mixed, padding=1, groups=len(x))
+        return merged.view_as(x)
+
+
 class Classifier(nn.Module):
     """A stem, the variant, and a classifier with a class softmax at its end."""
 
@@ -642,5 +820,9 @@ SELECTIVE = [
     SharedConv, Three, Nested, ChannelsLast, Einsum, Matmul, CatSoftmax, InPlace, Buffer,
     AddCMul, Detached, ByHand, LogSoftmax, TwoSigmoid, Softmax2d, Squeezing, Half, Stacked,
     PoolBranch, NullBranch, Constant, Reweighted, Spread, Split, Streams, Strided, Gated,
-    FusedTwice, Folded, Scaled,
+    FusedTwice, Folded, Scaled, CatWrong, OneMinus, OnesMinus, Lerp, Sigmoids, Cascade,
+    Interpolated, InferenceMode,
+]  # fmt: skip
+NOT_SELECTIVE = [
+    PixelFusion, Mixture, Learned, EachAlone, SelfAttention, ChannelSelfAttention, DynamicKernel,
 ]  # fmt: skip

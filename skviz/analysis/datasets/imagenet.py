@@ -118,7 +118,8 @@ def _read_meta(path: Path) -> dict[int, str]:
     from scipy.io import loadmat
 
     try:
-        entries = loadmat(path, squeeze_me=True, variable_names=["synsets"])["synsets"]
+        with path.open("rb") as file:
+            entries = loadmat(file, squeeze_me=True, variable_names=["synsets"])["synsets"]
         return {
             int(entry["ILSVRC2012_ID"]): str(entry["WNID"])
             for entry in np.atleast_1d(entries)

@@ -1,0 +1,128 @@
+"""`skviz plot`: the figures of a run, drawn from its records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+from .echo import Echo
+
+FIGURES = ("lines", "bars", "classes", "units", "channels")
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--figure",
+    "kind",
+    type=click.Choice(FIGURES),
+    required=True,
+    help="lines: attention of one kernel over channels (figure 3 (c), left); bars: difference per "
+    "unit with deviations (its right); classes: difference per class (figure 4); units: all units "
+    "along depth; channels: heat map of channel by scale.",
+)
+@click.option(
+    "--unit",
+    "units",
+    type=options.CommaList(),
+    metavar="UNIT",
+    multiple=True,
+    help="Unit to draw: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
+    "[default: those of the paper's figure; for units: all]",
+)
+@click.option(
+    "--scales",
+    metavar="LIST",
+    help="Scales to draw, with commas between them.  [default: all; for classes: 1,1.5]",
+)
+@click.option(
+    "--every", type=click.IntRange(min=1), metavar="N", default=1, help="Draw every Nth class."
+)
+@click.option(
+    "--smooth",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=1,
+    help="Draw the mean of N successive classes.",
+)
+@click.option(
+    "--sort",
+    type=click.Choice(("index", "shift", "name")),
+    default="index",
+    show_default=True,
+    help="Order of the classes, or of the channels of a heat map.",
+)
+@options.group
+@options.branch
+@click.option(
+    "--deviations/--no-deviations",
+    default=None,
+    help="Show the standard deviation over images.  [default: for bars]",
+)
+@click.option("--paper", is_flag=True, help="Lay the paper's values over the figure (SKNet-50).")
+@options.style
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="The figure; its ending says the format: .png, .pdf or .svg.",
+)
+@options.overwrite
+@options.as_json
+@options.quiet
+def plot(
+    run: Path,
+    kind: str,
+    units: tuple[tuple[str, ...], ...],
+    scales: str | None,
+    every: int,
+    smooth: int,
+    sort: str,
+    group: int | None,
+    branch: int | None,
+    deviations: bool | None,
+    paper: bool,
+    style: str,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Draw a figure of a RUN from its records. The network is not needed.
+
+    A run that is not complete is drawn as far as it is, with a warning.
+    """
+    from skviz.analysis.records import Run
+    from skviz.figures.redraw import RunFigure
+    from skviz.figures.save import save_figure
+    from skviz.figures.style import style_names
+    from skviz.files import check_output
+    from skviz.scaling import parse_scales
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    figure = RunFigure(
+        kind,
+        units=tuple(name for names in units for name in names),
+        scales=None if scales is None else parse_scales(scales),
+        every=every,
+        smooth=smooth,
+        sort=sort,
+        group=group,
+        branch=branch,
+        deviations=deviations,
+        paper=paper,
+        style=style,
+    )
+    style_names(style)
+    check_output(out, overwrite)
+    records = Run(run)
+    if not records.complete:
+        missing = len(records.missing)
+        echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
+    drawn = figure.draw(records.summary(resamples=0))
+    save_figure(drawn, out, overwrite=overwrite)
+    echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
+    echo.result(f"written: {out}")

@@ -1,0 +1,163 @@
+"""`skviz units`: what a network selects with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .echo import Echo, table
+
+if TYPE_CHECKING:
+    from skviz.units import Unit
+
+
+class JsonObject(click.ParamType):  # type: ignore[type-arg]
+    """A JSON object: '{"num_classes": 10}'."""
+
+    name = "json"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """Return the object as a dictionary; fails on anything else."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError as error:
+            self.fail(f'expected a JSON object such as {{"width": 8}}: {error}', param, ctx)
+        if not isinstance(found, dict):
+            self.fail(f"expected a JSON object, got {value}", param, ctx)
+        return found
+
+
+model_args = click.option(
+    "--model-args",
+    type=JsonObject(),
+    metavar="JSON",
+    help="Arguments of timm's or your own factory: '{\"num_classes\": 10}'.",
+)
+no_pretrained = click.option(
+    "--no-pretrained", is_flag=True, help="Random weights in place of the pretrained ones."
+)
+attention_at = click.option(
+    "--attention",
+    "attention_at",
+    metavar="PATTERN:AXIS",
+    multiple=True,
+    help="Where the attention is: modules by path, and the axis of the branches in what they "
+    "return; 'layer*.*.attn:1'. May be repeated.  [default: it is looked for]",
+)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@options.weights
+@options.allow_mismatch
+@model_args
+@no_pretrained
+@attention_at
+@options.as_json
+def units(
+    model: str,
+    weights: Path | None,
+    allow_mismatch: bool,
+    model_args: dict[str, Any] | None,
+    no_pretrained: bool,
+    attention_at: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the units of a network: branches, kernels, channels, and how each was found.
+
+    MODEL is a name of `skviz models`, timm:NAME, package.module:factory or
+    path/to/file.py:factory. A kernel is shown by its effective size; in brackets how it is
+    made. Notes tell of what is odd: a softmax over a wrong axis, constant attention, null
+    branches, unknown kernel sizes.
+    """
+    from skviz.capture.probe import Probe
+    from skviz.models.naming import load_model
+
+    echo = Echo(as_json=as_json)
+    network = load_model(
+        model,
+        weights,
+        model_args=model_args,
+        pretrained=not no_pretrained,
+        allow_mismatch=allow_mismatch,
+    )
+    probe = Probe(network, attention=attention_at or None)
+    gates = [unit for unit in probe.gates if unit not in probe.units]
+    echo.document(
+        {
+            "model": model,
+            "units": [_document(unit) for unit in probe.units],
+            "gates": [_document(unit) for unit in gates],
+            "not_units": list(probe.rejected),
+        }
+    )
+    head = ["unit", "module", "call", "kind", "kernels", "channels", "found by"]
+    echo.result(table([head, *(_row(unit) for unit in probe.units)]))
+    if gates:
+        echo.result(f"\nand {len(gates)} squeeze-and-excitation gates, by their paths:")
+        echo.result(table([head, *(_row(unit) for unit in gates)]))
+    for note, names in _notes(probe.units).items():
+        echo.warn(f"{names}: {note}")
+
+
+def _row(unit: Unit) -> list[str]:
+    return [
+        unit.short,
+        unit.path or "(the network)",
+        str(unit.call),
+        unit.kind,
+        ", ".join(_kernel(unit, branch) for branch in range(unit.branches)),
+        str(unit.channels),
+        unit.found_by,
+    ]
+
+
+def _kernel(unit: Unit, branch: int) -> str:
+    kernel = unit.kernels[branch]
+    if kernel is None or not unit.kernels_known:
+        return f"branch {branch}"
+    return str(kernel)
+
+
+def _notes(units: tuple[Unit, ...]) -> dict[str, str]:
+    """Every note once, with the units it is about."""
+    found: dict[str, list[str]] = {}
+    for unit in units:
+        for note in unit.notes:
+            found.setdefault(note, []).append(unit.short)
+    return {
+        note: ", ".join(names) if len(names) < len(units) or len(units) == 1 else "all units"
+        for note, names in found.items()
+    }
+
+
+def _document(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "path": unit.path,
+        "call": unit.call,
+        "kind": unit.kind,
+        "branches": [
+            None
+            if kernel is None
+            else {
+                "kernel": kernel.size,
+                "dilation": kernel.dilation,
+                "groups": kernel.groups,
+                "effective": kernel.effective,
+            }
+            for kernel in unit.kernels
+        ],
+        "kernels_known": unit.kernels_known,
+        "channels": unit.channels,
+        "found_by": unit.found_by,
+        "notes": list(unit.notes),
+    }

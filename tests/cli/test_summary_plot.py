@@ -1,0 +1,178 @@
+"""`skviz summary` and `skviz plot` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from skviz.cli.main import cli
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    make_run(folder, stage_units((3, 4, 6, 3), channels=16), classes=6, per_class=3)
+    return folder
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def test_summary_prints_every_unit(run: Path) -> None:
+    result = call("summary", run)
+    assert result.exit_code == 0, result.stderr
+    assert "18 images, 6 classes, 0 unreadable" in result.stdout
+    assert "95 % intervals (2000 bootstrap resamples of 6 classes, seed 0)" in result.stdout
+    assert "Page's test" in result.stdout
+    # Once for its means, three times for its shifts, once for its trend.
+    assert result.stdout.count("SK_5_3") == 5
+    assert result.stderr == ""
+
+
+def test_summary_as_json(run: Path) -> None:
+    result = call("summary", run, "--json", "--no-bootstrap")
+    document = json.loads(result.stdout)
+    assert (document["images"], document["bootstrap"], document["files"]) == (18, None, [])
+    assert len(document["shifts"]) == 48
+    assert document["shifts"][0]["low"] is None
+
+
+def test_summary_options_reach_the_bootstrap(run: Path) -> None:
+    words = ("--resamples", 100, "--confidence", 0.8, "--seed", 3, "--json")
+    document = json.loads(call("summary", run, *words).stdout)
+    assert document["bootstrap"]["resamples"] == 100
+    assert (document["bootstrap"]["confidence"], document["bootstrap"]["seed"]) == (0.8, 3)
+
+
+def test_summary_writes_tables(run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    result = call("summary", run, "--csv", folder, "--no-bootstrap", "--quiet")
+    assert (result.exit_code, result.stdout) == (0, "")
+    names = sorted(file.name for file in folder.iterdir())
+    assert names == ["channels.csv", "classes.csv", "shifts.csv", "trends.csv", "units.csv"]
+    assert len(pd.read_csv(folder / "units.csv")) == 48
+    assert len(pd.read_csv(folder / "classes.csv")) == 6 * 48
+    again = call("summary", run, "--csv", folder, "--no-bootstrap")
+    assert again.exit_code == 1
+    assert "units.csv' already exists; pass --overwrite" in again.stderr
+    assert call("summary", run, "--csv", folder, "--no-bootstrap", "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["lines", "bars", "classes", "units", "channels"])
+def test_plot_draws(run: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "figure.svg"
+    result = call("plot", run, "--figure", kind, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"written: {out}\n"
+    assert out.read_text().count("<svg") == 1
+
+
+@pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_plot_format_follows_the_ending(
+    run: Path, tmp_path: Path, ending: str, start: bytes
+) -> None:
+    out = tmp_path / f"figure.{ending}"
+    result = call("plot", run, "--figure", "bars", "--paper", "--out", out, "--json")
+    assert json.loads(result.stdout) == {"run": str(run), "figure": "bars", "files": [str(out)]}
+    assert out.read_bytes().startswith(start)
+
+
+def test_plot_takes_units_and_scales(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "figure.svg"
+    words = ("--unit", "2_1,2_2", "--unit", "4_*", "--scales", "1,2", "--sort", "shift")
+    result = call("plot", run, "--figure", "classes", *words, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    drawn = out.read_text()
+    assert "SK_4_5" in drawn
+    assert "SK_5_3" not in drawn
+    assert "classes, sorted by shift" in drawn
+
+
+# Name: (arguments, part of the message, exit code).
+CASES = {
+    "no run": ("plot {nothing} --figure bars --out {out.png}", "the folder of a run", 2),
+    "summary of no run": ("summary {nothing}", "the folder of a run", 2),
+    "no figure": ("plot {run} --out {out.png}", "Missing option '--figure'", 2),
+    "no out": ("plot {run} --figure bars", "Missing option '--out'", 2),
+    "unknown figure": ("plot {run} --figure bar --out {out.png}", "'bar' is not one of", 2),
+    "unknown unit": ("plot {run} --figure bars --unit 9_9 --out {out.png}", "unknown unit", 2),
+    "unknown scale": ("plot {run} --figure bars --scales 1,3 --out {out.png}", "got 3", 2),
+    "bad scale": ("plot {run} --figure bars --scales big --out {out.png}", "got 'big'", 2),
+    "bad ending": ("plot {run} --figure bars --out {out.txt}", "ends with .png, .pdf, .svg", 2),
+    "both": (
+        "plot {run} --figure classes --every 2 --smooth 2 --out {out.png}",
+        "'every' or 'smooth', got both",
+        2,
+    ),
+    "every too large": (
+        "plot {run} --figure classes --every 10 --out {out.png}",
+        "from 1 to the 6 classes",
+        2,
+    ),
+    "not for bars": ("plot {run} --figure bars --smooth 2 --out {out.png}", "belongs to the", 2),
+    "paper, few classes": (
+        "plot {run} --figure classes --paper --out {out.png}",
+        "ImageNet's 1000 classes",
+        2,
+    ),
+    "unknown style": ("plot {run} --figure bars --style dar --out {out.png}", "'dark'", 2),
+    "exists": ("plot {run} --figure bars --out {there.png}", "already exists", 1),
+    "no folder": ("plot {run} --figure bars --out {no}/x.png", "there is no folder", 1),
+    "confidence": ("summary {run} --confidence 95", "not in the range", 2),
+    "csv is a file": ("summary {run} --no-bootstrap --csv {there.png}", "is a file", 1),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistakes_are_explained(run: Path, tmp_path: Path, case: str) -> None:
+    command, message, code = CASES[case]
+    (tmp_path / "there.png").write_text("old")
+    words = [
+        str(run) if word == "{run}" else word.replace("{", f"{tmp_path}/").replace("}", "")
+        for word in command.split()
+    ]
+    result = call(*words)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "there.png").read_text() == "old"
+    assert not (tmp_path / "out.png").exists()
+
+
+def test_a_run_that_is_not_complete_warns(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", shards=2)
+    warning = "the run is not complete: 2 of 4 shards miss"
+    assert warning in call("summary", tmp_path / "run", "--no-bootstrap").stderr
+    words = ("plot", tmp_path / "run", "--figure", "bars", "--out", tmp_path / "x.png")
+    assert warning in call(*words).stderr
+
+
+def test_a_run_without_records_fails(tmp_path: Path) -> None:
+    make_run(tmp_path / "run", shards=0)
+    result = call("summary", tmp_path / "run")
+    assert result.exit_code == 1
+    assert "there are none; finish `skviz analyze` first" in result.stderr
+
+
+def test_plot_and_summary_load_no_torch(run: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from skviz.cli.main import cli\n"
+        "for words in (['plot', sys.argv[1], '--figure', 'classes', '--out', sys.argv[2]],"
+        " ['summary', sys.argv[1], '--no-bootstrap']):\n"
+        "    cli.main(words, standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules"
+    )
+    words = [sys.executable, "-c", code, str(run), str(tmp_path / "x.png")]
+    subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
