@@ -10,6 +10,7 @@ import click
 from . import options
 from .echo import Echo
 from .edge import FAILED, IN_PART, INTERRUPTED, Failure
+from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.analysis.records import Run
@@ -182,7 +183,7 @@ running = options.together(
 @run_folder
 @options.scales
 @units
-@options.network
+@chosen_network
 @data_set
 @views
 @kept
@@ -194,10 +195,7 @@ def analyze(
     out: Path,
     scales: str,
     units: tuple[str, ...],
-    model: str | None,
-    weights: Path | None,
-    allow_mismatch: bool,
-    device: str,
+    network: Network,
     labels: Path | None,
     boxes: Path | None,
     root: Path | None,
@@ -228,7 +226,6 @@ def analyze(
     from skviz.analysis.run import Options, prepare
     from skviz.analysis.store import check_run_folder
     from skviz.devices import choose_device
-    from skviz.models import DEFAULT_MODEL, load_model
     from skviz.scaling import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
@@ -236,10 +233,17 @@ def analyze(
     wanted = parse_scales(scales)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
-    place = Ranks.from_environment().device(choose_device(device))
-    network = load_model(model or DEFAULT_MODEL, weights, allow_mismatch=allow_mismatch).to(place)
+    place = Ranks.from_environment().device(choose_device(network.device))
     how["channels"] = how["channels"] or ()
-    analysis = prepare(images, network, out=out, scales=wanted, units=units, options=Options(**how))
+    analysis = prepare(
+        images,
+        network.build().to(place),
+        out=out,
+        scales=wanted,
+        units=units,
+        attention=network.attention_at or None,
+        options=Options(**how),
+    )
     if analysis.ranks.first:
         _announce(analysis, echo)
     try:

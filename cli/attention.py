@@ -11,10 +11,17 @@ import click
 from . import options
 from .echo import Echo, table
 from .edge import FAILED, IN_PART, Failure, exit_code
+from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.analysis.single import ImageResult
     from skviz.reports.single import ImageReport
+
+
+_QUANTITY = {
+    False: "attention difference: largest minus smallest kernel",
+    True: "mean of the gate over channels: one branch, so there is no difference",
+}
 
 
 @click.command()
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 )
 @options.stages
 @options.scales
-@options.network
+@chosen_network
 @options.group
 @options.branch
 @options.formats
@@ -38,10 +45,7 @@ def attention(
     images: tuple[Path, ...],
     stages: tuple[tuple[str, ...], ...],
     scales: str,
-    model: str | None,
-    weights: Path | None,
-    allow_mismatch: bool,
-    device: str,
+    network: Network,
     group: int | None,
     branch: int | None,
     formats: tuple[str, ...],
@@ -60,19 +64,16 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
-    from skviz.devices import choose_device
-    from skviz.models import DEFAULT_MODEL, load_model
     from skviz.reports.single import ReportOptions, report_images
     from skviz.scaling import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
-    place = choose_device(device)
-    network = load_model(model or DEFAULT_MODEL, weights, allow_mismatch=allow_mismatch).to(place)
     reports = []
     for report in report_images(
         images,
-        network,
+        network.load(),
+        attention=network.attention_at or None,
         stages=[name for names in stages for name in names],
         scales=wanted,
         options=ReportOptions(formats, data or (), out, overwrite, style, group, branch),
@@ -115,8 +116,7 @@ def _table(result: ImageResult) -> str:
     name = Path(result.image).name if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",
-        "attention difference: largest minus smallest kernel "
-        f"(in brackets: change from {labels[result.reference]})",
+        f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",
     ]
     return "\n".join([*head, table(rows), *_classes(result)])
 

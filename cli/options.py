@@ -45,7 +45,10 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
 
 
 model = click.option(
-    "--model", metavar="NAME", help="Network; `skviz models` lists them.  [default: sknet50_lite]"
+    "--model",
+    metavar="NAME",
+    help="Network: a name of `skviz models`, timm:NAME, package.module:factory or "
+    "path/to/file.py:factory.  [default: sknet50_lite]",
 )
 weights = click.option(
     "--weights",
@@ -137,5 +140,4 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-network = together(model, weights, allow_mismatch, device)
 output = together(out, overwrite, as_json, quiet)

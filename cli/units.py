@@ -2,75 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
 from .echo import Echo, table
+from .network import Network, named_network
 
 if TYPE_CHECKING:
     from skviz.units import Unit
 
 
-class JsonObject(click.ParamType):  # type: ignore[type-arg]
-    """A JSON object: '{"num_classes": 10}'."""
-
-    name = "json"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dict[str, Any]:
-        """Return the object as a dictionary; fails on anything else."""
-        if isinstance(value, dict):
-            return value
-        try:
-            found = json.loads(value)
-        except ValueError as error:
-            self.fail(f'expected a JSON object such as {{"width": 8}}: {error}', param, ctx)
-        if not isinstance(found, dict):
-            self.fail(f"expected a JSON object, got {value}", param, ctx)
-        return found
-
-
-model_args = click.option(
-    "--model-args",
-    type=JsonObject(),
-    metavar="JSON",
-    help="Arguments of timm's or your own factory: '{\"num_classes\": 10}'.",
-)
-no_pretrained = click.option(
-    "--no-pretrained", is_flag=True, help="Random weights in place of the pretrained ones."
-)
-attention_at = click.option(
-    "--attention",
-    "attention_at",
-    metavar="PATTERN:AXIS",
-    multiple=True,
-    help="Where the attention is: modules by path, and the axis of the branches in what they "
-    "return; 'layer*.*.attn:1'. May be repeated.  [default: it is looked for]",
-)
-
-
 @click.command()
 @click.argument("model", metavar="MODEL")
-@options.weights
-@options.allow_mismatch
-@model_args
-@no_pretrained
-@attention_at
+@named_network
 @options.as_json
-def units(
-    model: str,
-    weights: Path | None,
-    allow_mismatch: bool,
-    model_args: dict[str, Any] | None,
-    no_pretrained: bool,
-    attention_at: tuple[str, ...],
-    as_json: bool,
-) -> None:
+def units(model: str, network: Network, as_json: bool) -> None:
     """List the units of a network: branches, kernels, channels, and how each was found.
 
     MODEL is a name of `skviz models`, timm:NAME, package.module:factory or
@@ -79,17 +28,9 @@ def units(
     branches, unknown kernel sizes.
     """
     from skviz.capture.probe import Probe
-    from skviz.models.naming import load_model
 
     echo = Echo(as_json=as_json)
-    network = load_model(
-        model,
-        weights,
-        model_args=model_args,
-        pretrained=not no_pretrained,
-        allow_mismatch=allow_mismatch,
-    )
-    probe = Probe(network, attention=attention_at or None)
+    probe = Probe(replace(network, model=model).build(), attention=network.attention_at or None)
     gates = [unit for unit in probe.gates if unit not in probe.units]
     echo.document(
         {

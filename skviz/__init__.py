@@ -19,9 +19,22 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     # X as X: these names are meant to be taken from here.
+    from skviz.analysis.datasets import (
+        DataSource as DataSource,
+        ImageSet as ImageSet,
+        Subset as Subset,
+        open_dataset as open_dataset,
+    )
+    from skviz.analysis.merge import merge_runs as merge_runs
+    from skviz.analysis.records import Run as Run
+    from skviz.analysis.run import analyze as analyze
     from skviz.analysis.single import (
         ImageResult as ImageResult,
         analyze_image as analyze_image,
+    )
+    from skviz.analysis.summary import (
+        Summary as Summary,
+        summarise as summarise,
     )
     from skviz.capture.attention import Attention as Attention
     from skviz.capture.probe import Probe as Probe
@@ -37,10 +50,23 @@ if TYPE_CHECKING:
         UsageError as UsageError,
         WeightsError as WeightsError,
     )
+    from skviz.figures import (
+        ChannelHeatmap as ChannelHeatmap,
+        ChannelLines as ChannelLines,
+        ClassCurves as ClassCurves,
+        DepthLines as DepthLines,
+        Thumbnails as Thumbnails,
+        UnitBars as UnitBars,
+        draw_attention as draw_attention,
+        draw_run as draw_run,
+        figure_style as figure_style,
+        save_figure as save_figure,
+    )
     from skviz.images import read_image as read_image
     from skviz.models import (
         known_models as known_models,
         load_model as load_model,
+        with_selective_kernels as with_selective_kernels,
     )
     from skviz.scaling import (
         InputSpec as InputSpec,
@@ -55,7 +81,12 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
+    "skviz.analysis.datasets": ("DataSource", "ImageSet", "Subset", "open_dataset"),
+    "skviz.analysis.merge": ("merge_runs",),
+    "skviz.analysis.records": ("Run",),
+    "skviz.analysis.run": ("analyze",),
     "skviz.analysis.single": ("ImageResult", "analyze_image"),
+    "skviz.analysis.summary": ("Summary", "summarise"),
     "skviz.capture.attention": ("Attention",),
     "skviz.capture.probe": ("Probe",),
     "skviz.errors": (
@@ -70,8 +101,20 @@ _ROOMS = {
         "UsageError",
         "WeightsError",
     ),
+    "skviz.figures": (
+        "ChannelHeatmap",
+        "ChannelLines",
+        "ClassCurves",
+        "DepthLines",
+        "Thumbnails",
+        "UnitBars",
+        "draw_attention",
+        "draw_run",
+        "figure_style",
+        "save_figure",
+    ),
     "skviz.images": ("read_image",),
-    "skviz.models": ("known_models", "load_model"),
+    "skviz.models": ("known_models", "load_model", "with_selective_kernels"),
     "skviz.scaling": ("InputSpec", "Views", "enlarge"),
     "skviz.units": ("Kernel", "Unit", "paper_units", "select_units"),
 }

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 from skviz.errors import UnitError, did_you_mean
 
-_STAGED = re.compile(r"^SK_(\d+)_(\d+)$")
+# SK_3_4; the gates of a network without selective units are SE_3_4.
+_STAGED = re.compile(r"^S[KE]_(\d+)_(\d+)$")
+GATE = "gate"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Unit:
     @property
     def short(self) -> str:
         """The name without its "SK_" in front: "3_4"."""
-        return self.name.removeprefix("SK_")
+        return self.name[3:] if _STAGED.match(self.name) else self.name
 
     @property
     def branches(self) -> int:
@@ -109,6 +111,8 @@ class Unit:
 
     def branch_label(self, branch: int) -> str:
         """The branch by its effective kernel ("5x5"), or "branch 1" where that says nothing."""
+        if self.branches == 1:
+            return GATE
         kernel = self.kernels[branch]
         if kernel is None or not self.kernels_known:
             return f"branch {branch}"
@@ -148,13 +152,11 @@ def _matches(name: str, units: Sequence[Unit]) -> list[int]:
     if name == "paper":
         chosen = paper_units(units)
         return [index for index, unit in enumerate(units) if unit in chosen]
-    patterns = (name, f"SK_{name}")
     found = [
         index
         for index, unit in enumerate(units)
-        if any(unit.name == p or unit.path == p for p in patterns)
-        or any(fnmatch.fnmatchcase(unit.name, p) for p in patterns)
-        or fnmatch.fnmatchcase(unit.path, name)
+        if name in (unit.name, unit.short, unit.path)
+        or any(fnmatch.fnmatchcase(known, name) for known in (unit.name, unit.short, unit.path))
     ]
     if not found:
         stage = name.removeprefix("SK_").split("_")[0]

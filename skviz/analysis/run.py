@@ -122,6 +122,7 @@ def prepare(
     out: str | os.PathLike[str],
     scales: Iterable[float] = DEFAULT_SCALES,
     units: str | Iterable[str] = "all",
+    attention: str | Sequence[str] | None = None,
     options: Options | None = None,
     command: str | None = None,
 ) -> Analysis:
@@ -140,7 +141,7 @@ def prepare(
     check_precision(options.precision)
     ranks = Ranks.from_environment()
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
-    probe = Probe(model, units)
+    probe = Probe(model, units, attention=attention)
     info = model_info(model)
     vectors = _numbers(options.channels, probe.units)
     forward = Forward(probe, info.spec, len(checked), options.precision)

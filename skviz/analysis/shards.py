@@ -105,6 +105,8 @@ def differences(attention: Floats, units: Sequence[Unit]) -> Floats:
     index = np.arange(len(units))
     largest = attention[:, :, index, [unit.largest for unit in units]]
     gap: Floats = largest - attention[:, :, index, [unit.smallest for unit in units]]
+    # A gate has one branch: there is nothing to subtract.
+    gap[:, :, [unit.branches < 2 for unit in units]] = np.nan
     return gap
 
 

@@ -106,17 +106,29 @@ class ImageResult:
         names = self.model.classes
         return top_classes(logits, names if names and len(names) == logits.shape[1] else None)
 
+    @property
+    def gates(self) -> bool:
+        """Whether the units are gates of one branch: a mean applies, a difference does not."""
+        return all(unit.branches == 1 for unit in self.choice.all)
+
+    def values(self, unit: Unit) -> NDArray[np.float32]:
+        """One number per scale, shape (V,): the attention difference, or the mean of a gate."""
+        if unit.branches > 1:
+            return self.attention.difference(unit.name)
+        means: NDArray[np.float32] = self.attention[unit.name].mean(axis=(1, 2)).astype(np.float32)
+        return means
+
     def table(self) -> pd.DataFrame:
         """Return the attention difference, one row per unit and scale.
 
-        Columns: `unit`, `kernels`, `scale`, `difference` in [-1, 1] (section 4.4), and
-        `change` from the reference scale.
+        Columns: `unit`, `kernels`, `scale`, `difference` in [-1, 1] (section 4.4; for a gate,
+        which has one branch, its mean in [0, 1]), and `change` from the reference scale.
         """
         import pandas as pd
 
         rows = []
         for unit in self.choice.all:
-            difference = self.attention.difference(unit.name)
+            difference = self.values(unit)
             kernels = " ".join(_kernels(unit))
             for scale, value in zip(self.views.scales, difference.tolist(), strict=True):
                 change = value - float(difference[self.reference])
@@ -142,7 +154,7 @@ class ImageResult:
         """
         units = {
             unit.name: {
-                "difference": _short(self.attention.difference(unit.name)),
+                "difference": _short(self.values(unit)) if unit.branches > 1 else None,
                 "attention_mean": _short(self.attention[unit.name].mean(axis=-1, dtype=np.float64)),
                 "kernels": _kernels(unit),
             }
@@ -159,7 +171,8 @@ class ImageResult:
             "note": self.note,
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
-            "classes": self.classes and [
+            "classes": self.classes
+            and [
                 [{"class": name, "probability": round(p, 6)} for name, p in best]
                 for best in self.classes
             ],
@@ -179,13 +192,23 @@ class ImageAnalysis:
     model: ModelInfo
 
     @classmethod
-    def of(cls, model: nn.Module, stages: Iterable[str] = ()) -> ImageAnalysis:
-        """Choose the units of a network by name; raises `UnitError` and `CaptureError`."""
+    def of(
+        cls,
+        model: nn.Module,
+        stages: Iterable[str] = (),
+        *,
+        attention: str | Sequence[str] | None = None,
+    ) -> ImageAnalysis:
+        """Choose the units of a network by name; raises `UnitError` and `CaptureError`.
+
+        `attention` tells where the attention is (see `Probe`).
+        """
         from skviz.capture.probe import Probe
         from skviz.models import model_info
 
-        choice = choose_units(Probe(model).units, stages)
-        probe = Probe(model, [unit.name for unit in choice.all])
+        probe = Probe(model, attention=attention)
+        choice = choose_units(probe.units, stages)
+        probe = probe.only([unit.name for unit in choice.all])
         return cls(probe, choice, model_info(model))
 
     def __call__(

@@ -70,8 +70,14 @@ class Attention:
         """Attention difference, shape (B,): mean over channels of largest minus smallest kernel.
 
         In [-1, 1]; for two branches it is 2 * mean(largest) - 1 (section 4.4, figure 3).
+        Raises `UnitError` for a gate: it has one branch, and nothing to subtract.
         """
         unit = self.unit(name)
+        if unit.branches < 2:
+            raise UnitError(
+                f"expected a unit of two branches or more, {unit.name} is a gate with one: it has "
+                "no attention difference, use its mean"
+            )
         array = self.arrays[unit.name].astype(np.float64)
         gap = array[:, unit.largest] - array[:, unit.smallest]
         difference: FloatArray = gap.mean(axis=-1).astype(np.float32)

@@ -119,7 +119,7 @@ class FeatureLabels:
         if name == "copy":
             values = [args[1]]
         known = [self.of(v, v) if self.has(v) else -1 for v in values]
-        if all(isinstance(label, int) for label in known) and len(set(known)) == 1:  # type: ignore[arg-type]
+        if all(isinstance(label, int) for label in known) and len(set(known)) == 1:
             return known[0]
         if name == "copy":
             return self.of(values[0], out) if self.has(values[0]) else -1

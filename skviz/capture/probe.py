@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -102,7 +103,14 @@ class Probe:
         self.known = tuple(source.unit for source in sources)
         self.gates = tuple(source.unit for source in found.gates)
         names = [units] if isinstance(units, str) else list(units)
+        self.found = found
         self.sources = _chosen(names, found)
+
+    def only(self, units: str | Iterable[str]) -> Probe:
+        """Return a probe of the same network for other units, without looking for them again."""
+        other = copy.copy(self)
+        other.sources = _chosen([units] if isinstance(units, str) else list(units), self.found)
+        return other
 
     @property
     def units(self) -> tuple[Unit, ...]:
@@ -294,12 +302,15 @@ def to_numpy(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
 def evaluating(network: nn.Module) -> Iterator[None]:
     """Put a network into evaluation mode, and every module back into its own afterwards."""
     modes = [(module, module.training) for module in network.modules()]
-    network.eval()
+    # A network that is in evaluation mode already is left alone: setting modes takes time.
+    if any(mode for _, mode in modes):
+        network.eval()
     try:
         yield
     finally:
         for module, mode in modes:
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
 
 
 def _original(model: nn.Module) -> nn.Module:
@@ -334,5 +345,5 @@ def _eagerly(model: nn.Module) -> Iterator[None]:
 def _is_compiled(module: nn.Module) -> bool:
     return (
         getattr(module, "_compiled_call_impl", None) is not None
-        or getattr(module, "_orig_mod", None) is not None
+        or module._modules.get("_orig_mod") is not None
     )

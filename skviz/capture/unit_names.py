@@ -49,7 +49,7 @@ def named(network: nn.Module, places: Sequence[Place]) -> list[str]:
                 name = f"{name}#{place.call}"
         else:
             positions[stage] += 1
-            name = f"SK_{stage}_{positions[stage]}"
+            name = f"{'SE' if place.gate else 'SK'}_{stage}_{positions[stage]}"
         taken[name] += 1
         names.append(name if taken[name] == 1 else f"{name}~{taken[name]}")
     return names

@@ -77,6 +77,8 @@ class UnitBars:
             chosen = paper_units(attention.units)
         else:
             chosen = select_units(units, attention.units)
+        if branch is None and all(unit.branches == 1 for unit in chosen):
+            branch = 0  # gates: their mean, for there is no difference
         if branch is None:
             values = [attention.difference(unit.name) for unit in chosen]
         else:

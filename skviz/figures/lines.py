@@ -20,7 +20,7 @@ from skviz.figures.layout import keep_tick_labels, own_axes, size_in_points
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean
-from skviz.units import select_units
+from skviz.units import GATE, select_units
 
 if TYPE_CHECKING:
     from skviz.analysis.summary import Summary
@@ -236,7 +236,9 @@ def _checked_group(group: int | None, channels: int, unit: str) -> int:
 
 def branch_phrase(label: str) -> str:
     """Return a branch's label within a sentence: "the 5x5 kernel", or "branch 1"."""
-    return label if label.startswith("branch") else f"the {label} kernel"
+    if label.startswith("branch"):
+        return label
+    return "the gate" if label == GATE else f"the {label} kernel"
 
 
 def required_scales(attention: Attention) -> tuple[float, ...]:

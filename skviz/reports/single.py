@@ -61,6 +61,7 @@ def report_images(
     *,
     stages: Iterable[str] = (),
     scales: Iterable[float] = DEFAULT_SCALES,
+    attention: str | Sequence[str] | None = None,
     options: ReportOptions = ReportOptions(),
 ) -> Iterator[ImageReport]:
     """Analyze images one after another, and write the figure and data of each.
@@ -75,7 +76,7 @@ def report_images(
 
     checked = check_scales(scales)
     style_names(options.style)
-    analysis = ImageAnalysis.of(model, stages)
+    analysis = ImageAnalysis.of(model, stages, attention=attention)
     planned = plan_files(images, analysis.choice, options)
     output_folder(options.out)
     for files in planned:

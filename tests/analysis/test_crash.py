@@ -30,8 +30,8 @@ SHARDS = 60 // SHARD_SIZE
 @pytest.fixture(scope="session")
 def arguments(pictures: Path, tiny_weights: Path) -> list[str]:
     """A command that writes many small shards."""
-    text = f"analyze {pictures} --model tiny --weights {tiny_weights} --shard-size {SHARD_SIZE} --shuffle 1"
-    return f"{text} --device cpu --workers 0 --quiet".split()
+    text = f"analyze {pictures} --model tiny --weights {tiny_weights} --shard-size {SHARD_SIZE}"
+    return f"{text} --shuffle 1 --device cpu --workers 0 --quiet".split()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -147,3 +148,24 @@ def test_an_image_from_memory_has_no_name(photo: Path, model: nn.Module) -> None
     result = analyze_image(photo.read_bytes(), model, scales=[1.0])
     assert result.image is None
     assert result.to_dict()["image"] is None
+
+
+def test_a_trained_classifier_names_its_classes(photo: Path, model: nn.Module) -> None:
+    known = model.skviz
+    names = tuple(f"thing {index}" for index in range(112))
+    try:
+        model.skviz = dataclasses.replace(known, trained=True, classes=names)
+        result = analyze_image(photo, model, stages=["2_1"])
+        untrained = dataclasses.replace(result, model=known)
+    finally:
+        model.skviz = known
+    assert untrained.classes is None
+    classes = result.classes
+    assert classes is not None
+    logits = torch.tensor(result.attention.logits, dtype=torch.float64)
+    for row, best in zip(logits.softmax(dim=1), classes, strict=True):
+        assert [name for name, _ in best] == [names[i] for i in row.argsort(descending=True)[:3]]
+        assert best[0][1] == pytest.approx(row.max().item(), abs=1e-6)
+    document = result.to_dict()
+    assert document["classes"][0][0]["class"] == classes[0][0][0]
+    assert untrained.to_dict()["classes"] is None

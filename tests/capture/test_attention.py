@@ -75,3 +75,12 @@ def test_table_is_tidy(attention: Attention) -> None:
 def test_table_without_scales_counts_samples(attention: Attention) -> None:
     frame = Attention(attention.units, attention.arrays).to_frame()
     assert list(frame["sample"].unique()) == [0, 1]
+
+
+def test_a_gate_has_no_difference() -> None:
+    gate = Unit("SE_2_1", "stage2.0.se", (None,), 2)
+    attention = Attention((gate,), {"SE_2_1": np.full((1, 1, 2), 0.5, np.float32)}, (1.0,))
+    assert gate.branch_label(0) == "gate"
+    assert attention["2_1"].shape == (1, 1, 2)
+    with pytest.raises(UnitError, match="SE_2_1 is a gate with one: it has no attention diff"):
+        attention.difference("2_1")

@@ -43,10 +43,24 @@ def test_every_command_has_help(name: str) -> None:
             assert parameter.help, f"{parameter.name} has no help"
 
 
+def test_every_command_is_in_the_readme(root: Path) -> None:
+    readme = (root / "README.md").read_text()
+    assert [name for name in COMMANDS if f"| `skviz {name}" not in readme] == []
+
+
 def test_commands_are_the_files_of_the_package() -> None:
     """A command file that the table forgets could never be called."""
     folder = Path(__file__).resolve().parents[2] / "cli"
-    helpers = {"__init__", "__main__", "echo", "edge", "main", "options", "training_options"}
+    helpers = {
+        "__init__",
+        "__main__",
+        "echo",
+        "edge",
+        "main",
+        "network",
+        "options",
+        "training_options",
+    }
     files = {file.stem for file in folder.glob("*.py")} - helpers
     assert files == {module for module, _, _ in COMMANDS.values()}
 

@@ -81,9 +81,7 @@ def test_a_checkpoint_of_another_network_gives_a_report(tmp_path: Path) -> None:
     assert "--allow-mismatch" in message
 
 
-def test_allow_mismatch_loads_what_fits(
-    tmp_path: Path, state: dict[str, torch.Tensor]
-) -> None:
+def test_allow_mismatch_loads_what_fits(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
     path = tmp_path / "part.pth"
     part = {key: value for key, value in state.items() if not key.startswith("stage5")}
     torch.save(part | {"extra": torch.zeros(1)}, path)
@@ -155,7 +153,8 @@ def test_content_that_is_no_state_dict(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize("text",
+@pytest.mark.parametrize(
+    "text",
     ["{", "[]", '{"spec": {}}', '{"spec": {"size": 0}}', '{"classes": 3}'],
 )
 def test_damaged_metadata_is_an_error(

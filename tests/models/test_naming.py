@@ -115,7 +115,7 @@ def test_timm_brings_its_input() -> None:
 
 def test_timm_that_cannot_build_says_why() -> None:
     pytest.importorskip("timm")
-    with pytest.raises(ModelError, match="timm cannot build timm:skresnet18: .*nonsense"):
+    with pytest.raises(ModelError, match=r"timm cannot build timm:skresnet18: .*nonsense"):
         load_model("timm:skresnet18", pretrained=False, model_args={"nonsense": 1})
 
 
@@ -126,7 +126,9 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch: pytest.MonkeyPat
         raise OSError("cannot reach the host")
 
     monkeypatch.setattr(timm, "create_model", refuse)
-    with pytest.raises(ModelError, match="host; .* pass a checkpoint with --weights FILE, or --no"):
+    with pytest.raises(
+        ModelError, match=r"host; .* pass a checkpoint with --weights FILE, or --no"
+    ):
         load_model("timm:skresnet18")
 
 

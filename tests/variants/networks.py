@@ -739,7 +739,7 @@ class EachAlone(Plain):
 class SelfAttention(nn.Module):
     """Between positions: no branches."""
 
-    why = "mixes positions"
+    why = "more weights than branches and channels can have"
 
     def forward(self, x):
         f = x.flatten(2)

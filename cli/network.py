@@ -1,0 +1,168 @@
+"""The options that choose a network, taken together: one object for every command."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class JsonObject(click.ParamType):  # type: ignore[type-arg]
+    """A JSON object: '{"num_classes": 10}'."""
+
+    name = "json"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """Return the object as a dictionary; fails on anything else."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value)
+        except ValueError as error:
+            self.fail(f'expected a JSON object such as {{"width": 8}}: {error}', param, ctx)
+        if not isinstance(found, dict):
+            self.fail(f"expected a JSON object, got {value}", param, ctx)
+        return found
+
+
+class Triple(click.ParamType):  # type: ignore[type-arg]
+    """Three numbers with commas between them, one per colour: "0.5,0.5,0.5"."""
+
+    name = "three numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers as a tuple; fails on anything else."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != 3:
+            self.fail(f"expected three numbers with commas between them, got '{value}'", param, ctx)
+        return numbers
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network to run, with which weights, and where: what the options said."""
+
+    model: str | None = None
+    weights: Path | None = None
+    allow_mismatch: bool = False
+    model_args: dict[str, Any] | None = None
+    no_pretrained: bool = False
+    input_size: int | None = None
+    crop: float | None = None
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    attention_at: tuple[str, ...] = ()
+    device: str = "auto"
+
+    def load(self) -> nn.Module:
+        """Build the network and put it on its device; see `skviz.load_model`."""
+        from skviz.devices import choose_device
+
+        place = choose_device(self.device)
+        return self.build().to(place)
+
+    def build(self) -> nn.Module:
+        """Build the network, on the CPU."""
+        from skviz.models import DEFAULT_MODEL, load_model
+
+        return load_model(
+            self.model or DEFAULT_MODEL,
+            self.weights,
+            model_args=self.model_args,
+            pretrained=not self.no_pretrained,
+            allow_mismatch=self.allow_mismatch,
+            input_size=self.input_size,
+            crop=self.crop,
+            mean=self.mean,
+            std=self.std,
+        )
+
+
+def _taken_together(
+    *chosen: Callable[[Command], Command], besides: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
+    """Make a decorator: the command gets one `network` in place of the options' values.
+
+    `besides` are fields of `Network` that the command takes for itself.
+    """
+    names = [field.name for field in fields(Network) if field.name not in besides]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            given = {name: kwargs.pop(name) for name in names if name in kwargs}
+            return command(*args, network=Network(**given), **kwargs)
+
+        return options.together(*chosen)(cast(Command, run))
+
+    return decorate
+
+
+model_args = click.option(
+    "--model-args",
+    type=JsonObject(),
+    metavar="JSON",
+    help="Arguments of timm's or your own factory: '{\"num_classes\": 10}'.",
+)
+no_pretrained = click.option(
+    "--no-pretrained", is_flag=True, help="Random weights in place of the pretrained ones."
+)
+attention_at = click.option(
+    "--attention",
+    "attention_at",
+    metavar="PATTERN:AXIS",
+    multiple=True,
+    help="Where the attention is: modules by path, and the axis of the branches in what they "
+    "return; 'layer*.*.attn:1'. May be repeated.  [default: it is looked for]",
+)
+input_size = click.option(
+    "--input-size",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    help="Side of the network's square input.  [default: the network's own]",
+)
+crop = click.option(
+    "--crop",
+    type=float,
+    metavar="SHARE",
+    help="Share of the shorter side that 1.0x shows.  [default: the network's own]",
+)
+mean = click.option(
+    "--mean",
+    type=Triple(),
+    metavar="R,G,B",
+    help="Normalisation: mean of the colours in [0, 1].  [default: the network's own]",
+)
+std = click.option(
+    "--std",
+    type=Triple(),
+    metavar="R,G,B",
+    help="Normalisation: deviation of the colours.  [default: the network's own]",
+)
+
+_SOURCE = (options.weights, options.allow_mismatch, model_args, no_pretrained)
+_INPUT = (input_size, crop, mean, std)
+
+network = _taken_together(options.model, *_SOURCE, *_INPUT, attention_at, options.device)
+named_network = _taken_together(*_SOURCE, *_INPUT, attention_at, besides=("model",))
