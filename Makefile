@@ -60,4 +60,6 @@ $(VENV)/.ready: pyproject.toml | $(BIN)/python
 
 $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@# What these two ask for would replace Pillow; what the tests use of them needs none of it.
+	$(BIN)/python -m pip install --quiet --no-deps zcls resnest
 	@touch $@ $(VENV)/.ready
