@@ -49,6 +49,16 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _why_not(path: Path, error: Exception) -> str:
     text = str(error)
+    if isinstance(error, OSError):
+        return f"cannot read {path}: {error.strerror or error}"
+    with path.open("rb") as file:
+        # torch.save writes a zip, older files are bare pickles; nothing else is a checkpoint.
+        checkpoint = file.read(4).startswith((b"PK\x03\x04", b"\x80"))
+    if not checkpoint:
+        return (
+            f"cannot read {path} as a checkpoint: its content is neither a zip nor a pickle; "
+            "expected a file of torch.save or safetensors"
+        )
     if "weights_only" in text.lower() or "Unsupported" in text or "GLOBAL" in text:
         first = next((line for line in text.splitlines() if "GLOBAL" in line), "")
         return (

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_mean
 from skviz.models.checkpoints import fit_prefix, load_state, read_checkpoint
@@ -229,8 +228,16 @@ def count_macs(make: Callable[[], nn.Module], size: int) -> int:
 
     `make` builds the network; nothing is computed: it runs on shapes alone.
     """
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        make().eval()(torch.empty(1, 3, size, size))
+    with torch.device("meta"):
+        return _macs(make(), size)
+
+
+def _macs(network: nn.Module, size: int) -> int:
+    # Importing the counter takes a second, and only counting needs it.
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        network.eval()(torch.empty(1, 3, size, size, device="meta"))
     return int(counter.get_total_flops()) // 2
 
 
@@ -244,7 +251,7 @@ def known_models() -> list[ModelCard]:
             ModelCard(
                 name=name,
                 parameters=count_parameters(network),
-                macs=count_macs(lambda config=config: SKNet(config), config.input_size),  # type: ignore[misc]
+                macs=_macs(network, config.input_size),
                 input_size=config.input_size,
                 units=[unit.name for unit in sk_units(network)],
                 weights="bundled" if bundled_weights(name) else None,
