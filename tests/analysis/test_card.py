@@ -318,6 +318,8 @@ def test_shipped_card_is_of_the_shipped_weights(shipped: dict) -> None:
     assert shipped["weights"]["sha256"] == info.sha256
     text = files("skviz.assets").joinpath("sknet50_lite.card.md").read_text("utf-8")
     assert text == markdown(shipped)
+    page = Path(__file__).resolve().parents[2] / "docs" / "model-card.md"
+    assert page.read_text("utf-8") == text
 
 
 def test_shipped_numbers_come_out_again(shipped: dict, shared_data: Path, tmp_path: Path) -> None:
