@@ -91,7 +91,7 @@ def unwrap(content: object, path: Path) -> dict[str, Tensor]:
     return state
 
 
-def fit_prefix(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
+def _fit_prefix(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
     """Take prefixes off as long as that makes more names match."""
     improved = True
     while improved:
@@ -112,7 +112,7 @@ def load_state(
     (the first few and how many), unless `allow_mismatch`; then everything that fits loads.
     """
     own = network.state_dict()
-    state = fit_prefix(dict(state), set(own))
+    state = _fit_prefix(dict(state), set(own))
     missing = [key for key in own if key not in state]
     unexpected = [key for key in state if key not in own]
     shapes = [

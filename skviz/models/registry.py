@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_mean
-from skviz.models.checkpoints import fit_prefix, load_state, read_checkpoint
+from skviz.models.checkpoints import load_state, read_checkpoint
 from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
 from skviz.scaling import InputSpec
 
@@ -151,12 +151,9 @@ def load_model(
             f"{digest}; the file is damaged, install skviz again"
         )
     known = _description(metadata, path)
-    with torch.device("meta"):
-        state = fit_prefix(state, set(SKNet(CONFIGS[name]).state_dict()))
-    classifier = state.get("fc.weight")
-    changes: dict[str, Any] = {}
-    if classifier is not None and classifier.ndim == 2:
-        changes["classes"] = int(classifier.shape[0])
+    # The file knows how many classes there are, whatever prefix its names have.
+    classifiers = [t for k, t in state.items() if f".{k}".endswith(".fc.weight") and t.ndim == 2]
+    changes: dict[str, Any] = {"classes": len(classifiers[0])} if classifiers else {}
     network = build(name, seed, **changes)
     load_state(network, state, path, allow_mismatch=allow_mismatch)
     config = network.config
