@@ -259,6 +259,11 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
         echo.warn(note)
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
+    if any(unit.branches == 1 for unit in run.units):
+        echo.warn(
+            "gates have one branch and so no attention difference: `difference` stays empty, "
+            "`attention_0` is their mean; the figures lines and channels apply"
+        )
     if run.classes and run.settings["dataset"]["labels"] is None:
         echo.warn("the classes of data set and network differ: `correct` stays empty")
     done, total = len(run.done), run.settings["shards"]

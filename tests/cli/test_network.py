@@ -86,3 +86,39 @@ def test_wrong_options(
     )
     assert code == 2
     assert message in err
+
+
+GATES = """
+import torch
+from torch import nn
+
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+        self.down, self.up = nn.Conv2d(8, 4, 1), nn.Conv2d(4, 8, 1)
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.conv(x)
+        gate = self.up(self.down(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        return self.fc((x * gate).mean((2, 3)))
+"""
+
+
+def test_gates_are_recorded_without_a_difference(photo: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    (tmp_path / "net.py").write_text(GATES)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "one.jpg").write_bytes(photo.read_bytes())
+    code, _, err = run(
+        *("analyze", tmp_path / "images", "--model", f"{tmp_path / 'net.py'}:Gated"),
+        *("--input-size", 32, "--out", tmp_path / "run", "--workers", 0),
+    )
+    assert code == 0
+    assert "gates have one branch and so no attention difference" in err
+    records = pd.read_parquet(tmp_path / "run" / "shards")
+    assert len(records) == 3
+    assert records["difference"].isna().all()
+    assert records["attention_0"].between(0, 1).all()
