@@ -123,11 +123,12 @@ def _table(result: ImageResult) -> str:
 
 def _classes(result: ImageResult) -> list[str]:
     """What the network takes the picture for, one line per scale."""
-    if result.classes is None:
+    classes = result.classes
+    if classes is None:
         return []
     lines = [
         f"  {label:>5}  " + ", ".join(f"{name} {probability:.0%}" for name, probability in best)
-        for label, best in zip(result.views.labels, result.classes, strict=True)
+        for label, best in zip(result.views.labels, classes, strict=True)
     ]
     return ["most probable classes:", *lines]
 

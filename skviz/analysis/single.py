@@ -152,6 +152,7 @@ class ImageResult:
         Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
         summing to 1) and `kernels`. `classes` has per scale the most probable ones, or is None.
         """
+        classes = self.classes
         units = {
             unit.name: {
                 "difference": _short(self.values(unit)) if unit.branches > 1 else None,
@@ -171,10 +172,10 @@ class ImageResult:
             "note": self.note,
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
-            "classes": self.classes
+            "classes": classes
             and [
                 [{"class": name, "probability": round(p, 6)} for name, p in best]
-                for best in self.classes
+                for best in classes
             ],
             "units": units,
         }

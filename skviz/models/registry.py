@@ -107,14 +107,19 @@ def build(name: str, seed: int = 0, **changes: Any) -> SKNet:
     `changes` replace fields of its `SKNetConfig`. The global random state stays as it was.
     Raises `UnknownModelError` for a name that is not in the table.
     """
+    config = _known_config(name).with_(**changes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return SKNet(config)
+
+
+def _known_config(name: str) -> SKNetConfig:
     if name not in CONFIGS:
         known = ", ".join(CONFIGS)
         raise UnknownModelError(
             f"unknown network '{name}'.{did_you_mean(name, CONFIGS)} skviz knows: {known}"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return SKNet(CONFIGS[name].with_(**changes))
+    return CONFIGS[name]
 
 
 def load_model(
@@ -131,15 +136,13 @@ def load_model(
     false), else it is untrained with a fixed seed and says so in `.skviz.trained`. Raises
     `UnknownModelError` or `WeightsError`.
     """
-    if name not in CONFIGS:
-        build(name)
+    _known_config(name)  # An unknown name must not be taken for one without bundled weights.
     if weights is None and pretrained:
         weights = bundled_weights(name)
     if weights is None:
         untrained = build(name, seed)
-        config = untrained.config
         label = f"untrained (seed {seed})"
-        spec = InputSpec(config.input_size, crop=_crop(config))
+        spec = input_spec(untrained.config)
         return _finish(untrained, ModelInfo(name, label, None, False, spec))
     path = Path(weights)
     state, metadata = read_checkpoint(path)
@@ -156,8 +159,7 @@ def load_model(
     changes: dict[str, Any] = {"classes": len(classifiers[0])} if classifiers else {}
     network = build(name, seed, **changes)
     load_state(network, state, path, allow_mismatch=allow_mismatch)
-    config = network.config
-    spec = InputSpec(config.input_size, crop=_crop(config))
+    spec = input_spec(network.config)
     if "spec" in known:
         spec = replace(
             spec,
@@ -186,8 +188,12 @@ def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _crop(config: SKNetConfig) -> float:
-    return 1.0 if config.stem == "cifar" else 0.875
+def input_spec(config: SKNetConfig, size: int | None = None) -> InputSpec:
+    """What a network of skviz expects to see, at `size` pixels or its configuration's own.
+
+    ImageNet's evaluation crop, 224 of 256 pixels; the small CIFAR pictures are seen whole.
+    """
+    return InputSpec(size or config.input_size, crop=1.0 if config.stem == "cifar" else 0.875)
 
 
 def _finish(network: SKNet, info: ModelInfo) -> nn.Module:

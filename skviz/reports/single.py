@@ -142,9 +142,10 @@ def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -
 
 def _captions(result: ImageResult) -> list[str] | None:
     """Below each view: the most probable class and its probability."""
-    if result.classes is None:
+    classes = result.classes
+    if classes is None:
         return None
-    return [f"{name} {probability:.0%}" for name, probability in (c[0] for c in result.classes)]
+    return [f"{name} {probability:.0%}" for name, probability in (best[0] for best in classes)]
 
 
 def save_result(

@@ -18,7 +18,7 @@ from torchvision.datasets import ImageFolder
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder
 from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
-from skviz.models.registry import _crop
+from skviz.models.registry import input_spec
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, WEIGHTS
 from skviz.training.data import (
@@ -96,7 +96,7 @@ def train(
     device = device or torch.device("cpu")
     recipe = _settled(recipe or Recipe(), device)
     config = config or _config(model)
-    spec = InputSpec(input_size or recipe.size, crop=_crop(config))
+    spec = input_spec(config, input_size or recipe.size)
     folder = _results_folder(Path(out), resume or overwrite)
     train_set = open_folder(data, None)
     held_out = None if validation is None else _validation_set(validation, train_set, spec)
