@@ -36,7 +36,7 @@ def main() -> None:
     assert files("skviz").joinpath("py.typed").is_file()
     print(f"{len(shipped)} bundled files are readable and equal to those of the checkout")
 
-    assert run("--version").split() == ["skviz", version("skviz")]
+    assert run("--version").splitlines()[0] == f"skviz {version('skviz')}"
     models = {model["name"]: model for model in json.loads(run("models", "--json"))}
     for name, parameters in PARAMETERS.items():
         assert models[name]["parameters"] == parameters, models[name]

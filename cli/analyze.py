@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import candidates, options
 from .echo import Echo
 from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
@@ -68,6 +68,7 @@ run_folder = click.option(
 units = click.option(
     "--units",
     type=options.CommaList(),
+    shell_complete=candidates.units,
     default="all",
     show_default=True,
     metavar="LIST",
@@ -119,6 +120,7 @@ views = options.together(
     click.option(
         "--resample",
         metavar="NAME",
+        shell_complete=candidates.one_of(candidates.RESAMPLE),
         default="bicubic",
         show_default=True,
         help="Filter: nearest, box, bilinear, hamming, bicubic or lanczos.",
@@ -126,6 +128,7 @@ views = options.together(
     click.option(
         "--fill",
         metavar="NAME",
+        shell_complete=candidates.one_of(candidates.FILL),
         default="mean",
         show_default=True,
         help="What is beyond the picture: mean, black, white, edge or reflect.",
@@ -135,6 +138,7 @@ kept = options.together(
     click.option(
         "--channels",
         type=options.CommaList(),
+        shell_complete=candidates.units,
         metavar="LIST",
         default=None,
         help="Units whose whole attention vectors are kept (float16).",
@@ -155,6 +159,7 @@ running = options.together(
     click.option(
         "--precision",
         metavar="NAME",
+        shell_complete=candidates.one_of(candidates.PRECISION),
         default="fp32",
         show_default=True,
         help="Arithmetic of the network: fp32, bf16 or fp16.",
@@ -181,6 +186,13 @@ running = options.together(
 @click.command()
 @click.argument("dataset")
 @run_folder
+@click.option(
+    "--control",
+    metavar="NAME",
+    help="Make a control of the run: blur, object-constant, object-blurred, masked, masked-box, "
+    "zoom-out-FILL, resample-FILTER, random:SEED, cascade:UNIT:SEED or unit:UNIT:SEED; "
+    "`skviz controls` makes them all.",
+)
 @options.scales
 @units
 @chosen_network
@@ -193,6 +205,7 @@ running = options.together(
 def analyze(
     dataset: str,
     out: Path,
+    control: str | None,
     scales: str,
     units: tuple[str, ...],
     network: Network,
@@ -221,6 +234,7 @@ def analyze(
     that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
     a warning only).
     """
+    from skviz.analysis.controls import parse_control
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
     from skviz.analysis.ranks import Ranks
     from skviz.analysis.run import Options, prepare
@@ -231,6 +245,7 @@ def analyze(
     echo = Echo(quiet=quiet, as_json=as_json)
     check_run_folder(out)
     wanted = parse_scales(scales)
+    different = None if control is None else parse_control(control)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
     place = Ranks.from_environment().device(choose_device(network.device))
@@ -243,6 +258,7 @@ def analyze(
         units=units,
         attention=network.attention_at or None,
         options=Options(**how),
+        control=different,
     )
     if analysis.ranks.first:
         _announce(analysis, echo)
@@ -255,7 +271,7 @@ def analyze(
 
 def _announce(analysis: Analysis, echo: Echo) -> None:
     run, images = analysis.run, analysis.images
-    for note in images.notes:
+    for note in (*images.notes, *analysis.notes):
         echo.warn(note)
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 from .edge import FAILED, IN_PART, Failure, exit_code
 from .network import Network, network as chosen_network
 
@@ -76,7 +76,9 @@ def attention(
         attention=network.attention_at or None,
         stages=[name for names in stages for name in names],
         scales=wanted,
-        options=ReportOptions(formats, data or (), out, overwrite, style, group, branch),
+        options=ReportOptions(
+            formats, data or (), out, overwrite, style, group, branch, command_line()
+        ),
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import click
 
+# Where the group notes what was called, for the metadata of what is written.
+COMMAND_LINE = "skviz.command_line"
+
 
 @dataclass(frozen=True)
 class Echo:
@@ -41,6 +44,11 @@ class Echo:
     def error(self, text: str) -> None:
         """Say what failed while the rest goes on."""
         click.echo(f"Error: {text}", err=True)
+
+
+def command_line() -> str:
+    """Return the command that is running, as the shell would take it: "skviz plot ..."."""
+    return str(click.get_current_context().meta.get(COMMAND_LINE, ""))
 
 
 def table(rows: list[list[str]]) -> str:

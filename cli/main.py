@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 from typing import NoReturn
 
 import click
 
-from skviz import __version__
 from skviz.errors import SkvizError, did_you_mean
 
+from .config import config_files
+from .defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
+from .echo import COMMAND_LINE
 from .edge import FAILED, INTERRUPTED, WRONG_USAGE, Failure, exit_code
 
 # Name: (module of this package, function in it, one line of help).
@@ -22,11 +25,20 @@ COMMANDS = {
     "merge": ("merge", "merge", "Join runs that were made apart."),
     "attention": ("attention", "attention", "Draw the attention of photographs at several scales."),
     "card": ("card", "card", "Measure a network on photographs and write its model card."),
+    "completion": ("completion", "completion", "Print the script that completes in a shell."),
+    "doctor": ("doctor", "doctor", "Look whether everything that skviz needs works here."),
+    "compare": ("compare", "compare", "Compare two runs, or a run with the paper's values."),
+    "field": ("field", "field", "Measure the effective receptive field of units."),
+    "controls": ("controls", "controls", "Make a run and its controls: is the effect real?"),
+    "intervene": ("intervene", "intervene", "Replace the attention and measure the output."),
+    "info": ("info", "info", "Say what a figure, a folder or a JSON file of skviz is."),
     "models": ("models", "models", "List the networks that skviz can build."),
     "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
+    "report": ("report", "report", "Put a run or images together: page, slides, PDF, folder."),
     "summary": ("summary", "summary", "Summarise a run: means, shifts, intervals, tests."),
     "train": ("train", "train", "Train a network on an image folder."),
     "units": ("units", "units", "List the units of a network, and how each was found."),
+    "verdicts": ("verdicts", "verdicts", "Say what each unit's shift is consistent with."),
 }
 
 
@@ -39,19 +51,52 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, function, _ = COMMANDS[cmd_name]
+        module, function, line = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(f".{module}", __package__), function)
         assert isinstance(command, click.Command)
+        command.short_help = line  # For shells that show it beside the word.
+        take_environment(cmd_name, command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if not name.startswith("-") and name not in COMMANDS and not ctx.resilient_parsing:
-            hint = did_you_mean(name, COMMANDS) or f" Known are: {', '.join(sorted(COMMANDS))}."
-            raise Failure(f"no such command '{name}'.{hint}", WRONG_USAGE)
-        return super().resolve_command(ctx, args)
+        word = args[0]
+        ctx.meta[COMMAND_LINE] = shlex.join(["skviz", *args])
+        if not word.startswith("-") and word not in COMMANDS and not ctx.resilient_parsing:
+            hint = did_you_mean(word, COMMANDS) or f" Known are: {', '.join(sorted(COMMANDS))}."
+            raise Failure(f"no such command '{word}'.{hint}", WRONG_USAGE)
+        name, command, rest = super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing and name is not None and name not in WITHOUT_CONFIG:
+            self._take_defaults(ctx, name, rest)
+        return name, command, rest
+
+    def _take_defaults(self, ctx: click.Context, name: str, rest: list[str]) -> None:
+        """Put what configuration files say of a command where click looks for defaults."""
+        if ctx.params["no_config"]:
+            return
+        wants_help = bool({"-h", "--help"} & set(rest))
+        try:
+            files = config_files()
+            found = option_defaults(files, name, self.with_defaults(ctx)) if files else {}
+        except SkvizError as error:
+            if not wants_help:  # Who reads help may be about to mend the file.
+                raise
+            click.echo(f"Warning: {error}", err=True)
+            return
+        ctx.default_map = {name: found}
+        quiet = found.get("quiet") or {"-q", "--quiet"} & set(rest)
+        if found and not quiet and not wants_help:
+            words = options_of(self.with_defaults(ctx)[name])
+            said = ", ".join(word for word, option in words.items() if option.name in found)
+            shown = " and ".join(f"'{file.shown}'" for file in files)
+            click.echo(f"defaults from {shown}: {said}", err=True)
+
+    def with_defaults(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The commands that take defaults from configuration files."""
+        names = [name for name in self.list_commands(ctx) if name not in WITHOUT_CONFIG]
+        found = {name: self.get_command(ctx, name) for name in names}
+        return {name: command for name, command in found.items() if command is not None}
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that help does not import every command.
@@ -65,13 +110,36 @@ class LazyGroup(click.Group):
             raise Failure(str(error), exit_code(error)) from error
 
 
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from .versions import version_text
+
+    click.echo(version_text())
+    ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part, 130 interrupted.",
 )
-@click.version_option(__version__, prog_name="skviz", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the versions of skviz, Python, torch and the bundled weights, and exit.",
+)
+@click.option(
+    "--no-config",
+    is_flag=True,
+    envvar="SKVIZ_NO_CONFIG",
+    show_envvar=True,
+    help="Take no defaults from configuration files.",
+)
+def cli(no_config: bool) -> None:
     """See which kernel a selective-kernel network chooses, per unit, channel and object scale."""
 
 

@@ -6,18 +6,23 @@ them, before any work is done.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from skviz.errors import did_you_mean
+
+from . import candidates
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("png", "pdf", "svg")
 DATA_FORMATS = ("csv", "json")
 DEVICES = ("auto", "cpu", "cuda")
+PLACES = ("paper", "thesis", "talk", "poster", "web")
 
 
 class CommaList(click.ParamType):  # type: ignore[type-arg]
@@ -43,10 +48,26 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
                 self.fail(f"expected {' or '.join(self.known)}, got '{word}'.{hint}", param, ctx)
         return words
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Complete the last word of the list."""
+        return candidates.listed(self.known, incomplete)
+
+
+class NearChoice(click.Choice):  # type: ignore[type-arg]
+    """A choice that names the nearest word when another one is given."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Say what was expected, and what may have been meant."""
+        hint = did_you_mean(str(value), map(str, self.choices))
+        return super().get_invalid_choice_message(value, ctx) + hint
+
 
 model = click.option(
     "--model",
     metavar="NAME",
+    shell_complete=candidates.models,
     help="Network: a name of `skviz models`, timm:NAME, package.module:factory or "
     "path/to/file.py:factory.  [default: sknet50_lite]",
 )
@@ -56,11 +77,20 @@ weights = click.option(
     metavar="FILE",
     help="Checkpoint for the network: .pth, .pt or .safetensors.",
 )
+null = click.option(
+    "--null",
+    "null",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    multiple=True,
+    help="Random networks to hold the run against: a folder of `skviz controls`, or the run of "
+    "one random network; may be repeated.",
+)
 allow_mismatch = click.option(
     "--allow-mismatch", is_flag=True, help="Load what fits of a checkpoint of another network."
 )
 device = click.option(
-    "--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where to run."
+    "--device", type=NearChoice(DEVICES), default="auto", show_default=True, help="Where to run."
 )
 scales = click.option(
     "--scales",
@@ -74,6 +104,7 @@ stages = click.option(
     "stages",
     type=CommaList(),
     metavar="UNIT",
+    shell_complete=candidates.units,
     multiple=True,
     help="Unit to draw: 3_4, SK_3_4, a pattern such as 3_*, paper or all. May be repeated, or a "
     "list with commas.  [default: 3_4]",
@@ -107,13 +138,13 @@ data = click.option(
     default=None,
     help="Also write the numbers: csv, json, with commas between them.",
 )
-style = click.option(
-    "--style",
-    metavar="NAME",
-    default="default",
+quantity = click.option(
+    "--quantity",
+    type=NearChoice(("difference", "expected-kernel")),
+    default="difference",
     show_default=True,
-    help="Look of the figure: default, paper, talk, dark, any Matplotlib style, or several with "
-    "commas between them.",
+    callback=lambda _ctx, _param, value: value.replace("-", "_"),
+    help="What to follow: the attention difference, or the expected kernel size in pixels.",
 )
 out = click.option(
     "--out",
@@ -141,3 +172,45 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 
 output = together(out, overwrite, as_json, quiet)
+
+
+_LOOK = together(
+    click.option(
+        "--for",
+        "place",
+        type=NearChoice(PLACES),
+        help="Where the figure goes; sets width, fonts, lines and resolution together.",
+    ),
+    click.option(
+        "--columns",
+        type=click.IntRange(1, 2),
+        default=1,
+        show_default=True,
+        help="Columns of a paper that the figure spans: 3.5 or 7.16 inches.",
+    ),
+    click.option("--dark", is_flag=True, help="Draw light on dark."),
+    click.option(
+        "--style",
+        metavar="NAME",
+        shell_complete=candidates.styles,
+        default="default",
+        show_default=True,
+        help="Look of the figure: a style of skviz or of Matplotlib, or several with commas "
+        "between them.",
+    ),
+)
+
+
+def style(command: Command) -> Command:
+    """Add --for, --columns, --dark and --style; the command gets them as one `style`."""
+
+    @functools.wraps(command)
+    def with_style(
+        *args: Any, place: str | None, columns: int, dark: bool, style: str, **others: Any
+    ) -> Any:
+        from skviz.figures.places import place_style
+
+        chosen = place_style(place, columns=columns, dark=dark, style=style)
+        return command(*args, style=chosen, **others)
+
+    return _LOOK(cast(Command, with_style))

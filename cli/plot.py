@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from . import options
-from .echo import Echo
+from . import candidates, options
+from .echo import Echo, command_line
 
 FIGURES = ("lines", "bars", "classes", "units", "channels")
 
@@ -17,7 +17,7 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
 @click.option(
     "--figure",
     "kind",
-    type=click.Choice(FIGURES),
+    type=options.NearChoice(FIGURES),
     required=True,
     help="lines: attention of one kernel over channels (figure 3 (c), left); bars: difference per "
     "unit with deviations (its right); classes: difference per class (figure 4); units: all units "
@@ -28,6 +28,7 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
     "units",
     type=options.CommaList(),
     metavar="UNIT",
+    shell_complete=candidates.units,
     multiple=True,
     help="Unit to draw: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
     "[default: those of the paper's figure; for units: all]",
@@ -49,7 +50,7 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
 )
 @click.option(
     "--sort",
-    type=click.Choice(("index", "shift", "name")),
+    type=options.NearChoice(("index", "shift", "name")),
     default="index",
     show_default=True,
     help="Order of the classes, or of the channels of a heat map.",
@@ -62,6 +63,8 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
     help="Show the standard deviation over images.  [default: for bars]",
 )
 @click.option("--paper", is_flag=True, help="Lay the paper's values over the figure (SKNet-50).")
+@options.quantity
+@options.null
 @options.style
 @click.option(
     "--out",
@@ -85,6 +88,8 @@ def plot(
     branch: int | None,
     deviations: bool | None,
     paper: bool,
+    null: tuple[Path, ...],
+    quantity: str,
     style: str,
     out: Path,
     overwrite: bool,
@@ -93,12 +98,16 @@ def plot(
 ) -> None:
     """Draw a figure of a RUN from its records. The network is not needed.
 
-    A run that is not complete is drawn as far as it is, with a warning.
+    A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
+    band shows where 95 % of random networks would put the value at the larger scale.
     """
+    from skviz.analysis.null_runs import random_runs
     from skviz.analysis.records import Run
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure
     from skviz.figures.save import save_figure
-    from skviz.figures.style import style_names
+    from skviz.figures.style import figure_style, style_names
     from skviz.files import check_output
     from skviz.scaling import parse_scales
 
@@ -114,6 +123,7 @@ def plot(
         branch=branch,
         deviations=deviations,
         paper=paper,
+        quantity=quantity,
         style=style,
     )
     style_names(style)
@@ -122,7 +132,14 @@ def plot(
     if not records.complete:
         missing = len(records.missing)
         echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
-    drawn = figure.draw(records.summary(resamples=0))
-    save_figure(drawn, out, overwrite=overwrite)
+    unknown = [unit.name for unit in records.units if not unit.kernels_known]
+    if quantity == "expected_kernel" and unknown:
+        echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
+    summary, random = records.summary(resamples=0), random_runs(null)
+    drawn = figure.draw(summary, random)
+    caption = caption_of(figure.displays(summary, random), About.of_run(records))
+    metadata = figure_metadata(caption, command_line())
+    with figure_style(style):  # The resolution is the style's, too.
+        save_figure(drawn, out, metadata, overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")

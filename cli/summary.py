@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from .echo import Echo, table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from skviz.analysis.null import Place
     from skviz.analysis.summary import Summary
 
 
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
 )
+@options.quantity
+@options.null
 @options.overwrite
 @options.as_json
 @options.quiet
@@ -54,6 +59,8 @@ def summary(
     resamples: int,
     confidence: float,
     seed: int,
+    quantity: str,
+    null: tuple[Path, ...],
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -64,8 +71,14 @@ def summary(
     (whole classes are drawn where images have labels), paired effect sizes (d_z is the mean
     change by its deviation; rank-biserial the balance of rises and falls), Wilcoxon's
     signed-rank test with Holm's correction over units, and the share of images, classes and
-    channels that rise. Page's test asks whether the difference rises over all scales.
+    channels that rise. Page's test asks whether the difference rises over all scales. With
+    --quantity expected-kernel all of this is about the expected kernel size.
+
+    With --null it also says where each unit's shift to the largest scale lies among those of
+    random networks.
     """
+    from skviz.analysis.null import places_of
+    from skviz.analysis.null_runs import random_runs
     from skviz.analysis.records import Run
     from skviz.reports.tables import write_tables
 
@@ -75,13 +88,19 @@ def summary(
         missing = len(records.missing)
         echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
     found: Summary = records.summary(
-        resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed
-    )
+        resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
+        quantity=quantity,
+    )  # fmt: skip
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []
+    places = places_of(found.measurements, random_runs(null)) if null else {}
     document = found.to_dict() if as_json else {}
+    if null:
+        document = {**document, "null": {kind: _null_dicts(row) for kind, row in places.items()}}
     echo.document({**document, "files": [str(file) for file in files]})
     if not as_json and not quiet:
         echo.result(_text(found))
+        for kind, row in places.items():
+            echo.result(_null_text(kind, row, found))
     for file in files:
         echo.result(f"written: {file}")
 
@@ -104,14 +123,41 @@ def _text(found: Summary) -> str:
         parts.append(f"correct: {shares}")
     parts += ["", "attention difference, largest minus smallest kernel: mean (deviation)"]
     parts.append(_means(found))
+    parts += _kernels(found)
     shifts = found.shifts
     if len(shifts):
-        parts += ["", f"paired shift of the difference{_intervals(found)}"]
+        parts += ["", f"paired shift of {_subject(found)}{_intervals(found)}"]
         parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
         parts += [_shifts(shifts)]
     if len(found.scales) > 2:
-        parts += ["", "rise over all scales (Page's test, one-sided)", _trends(found.trends)]
+        words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
+        parts += ["", words, _trends(found.trends)]
     return "\n".join(parts)
+
+
+def _null_dicts(places: Sequence[Place | None]) -> list[dict[str, float | None] | None]:
+    return [None if place is None else asdict(place) for place in places]
+
+
+def _null_text(kind: str, places: Sequence[Place | None], found: Summary) -> str:
+    """Say where each unit's shift lies among those of random networks."""
+    rows = [["unit", "mean", "deviation", "95 % of more", "shift above", "p (Holm)"]]
+    for unit, place in zip(found.units, places, strict=True):
+        if place is None:
+            rows.append([unit.name, "-", "-", "-", "-", "-"])
+            continue
+        ends = f"{_signed(place.low)} {_signed(place.high)}"
+        p = math.nan if place.p_holm is None else place.p_holm
+        above = f"{place.above} of {place.seeds}"
+        rows.append([
+            unit.name, _signed(place.mean), _plain(place.std), ends, above, _p(p)
+        ])  # fmt: skip
+    to = f"1 to {found.scales[-1]:g}"
+    words = {
+        "raw": f"shift from {to} in random networks",
+        "matched": f"the same, of random networks that would vary as much over images at {1:g}x",
+    }
+    return f"\n{words[kind]}\n{table(rows)}"
 
 
 def _means(found: Summary) -> str:
@@ -123,6 +169,30 @@ def _means(found: Summary) -> str:
         ]
         rows.append([str(unit), *cells])
     return table(rows)
+
+
+def _kernels(found: Summary) -> list[str]:
+    """Say the expected kernel size of the units whose kernels are known, and which are not."""
+    known = [unit for unit in found.units if unit.kernels_known]
+    unknown = [unit.name for unit in found.units if not unit.kernels_known]
+    parts = []
+    if known:
+        rows = [["unit", *(f"{scale:g}x" for scale in found.scales)]]
+        frame = found.to_frame().set_index("unit")
+        for unit in known:
+            part = frame.loc[[unit.name]]
+            pairs = zip(part["expected_kernel"], part["expected_kernel_std"], strict=True)
+            rows.append([unit.name, *(f"{_plain(size)} ({_plain(std)})" for size, std in pairs)])
+        parts = ["", "expected kernel size in pixels: mean (deviation)", table(rows)]
+    if unknown:
+        which = "of no unit" if not known else f"not of {', '.join(unknown)}"
+        parts += ["", f"expected kernel size: {which}, for kernel sizes are not known"]
+    return parts
+
+
+def _subject(found: Summary) -> str:
+    kernels = found.options.quantity == "expected_kernel"
+    return "the expected kernel size" if kernels else "the difference"
 
 
 def _intervals(found: Summary) -> str:

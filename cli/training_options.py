@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .options import NearChoice
+
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -50,7 +52,7 @@ RECIPE_FIELDS: dict[str, tuple[Any, str, str]] = {
     "balance": (float, "0.5", "0 keeps the frequencies of classes, 1 makes them all equal."),
     "ema_decay": (float, "0.998", "Decay of the averaged weights per step; 0 averages nothing."),
     "clip_norm": (float, "5.0", "Largest norm of the gradients."),
-    "precision": (click.Choice(PRECISIONS), "auto", "Arithmetic: auto is the fastest safe one."),
+    "precision": (NearChoice(PRECISIONS), "auto", "Arithmetic: auto is the fastest safe one."),
     "seed": (int, "0", "Seed of everything random."),
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import candidates, options
 from .echo import Echo, table
 from .network import Network, named_network
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=candidates.models)
 @named_network
 @options.as_json
 def units(model: str, network: Network, as_json: bool) -> None:
@@ -64,7 +64,7 @@ def _row(unit: Unit) -> list[str]:
 def _kernel(unit: Unit, branch: int) -> str:
     kernel = unit.kernels[branch]
     if kernel is None or not unit.kernels_known:
-        return f"branch {branch}"
+        return unit.branch_label(branch)
     return str(kernel)
 
 

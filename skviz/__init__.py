@@ -19,12 +19,28 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     # X as X: these names are meant to be taken from here.
+    from skviz.analysis.compare import (
+        Comparison as Comparison,
+        compare as compare,
+    )
+    from skviz.analysis.compare_paper import (
+        PaperComparison as PaperComparison,
+        compare_with_paper as compare_with_paper,
+    )
+    from skviz.analysis.controls.making import make_suite as make_suite
+    from skviz.analysis.controls.suite import Suite as Suite
     from skviz.analysis.datasets import (
         DataSource as DataSource,
         ImageSet as ImageSet,
         Subset as Subset,
+        example_images as example_images,
         open_dataset as open_dataset,
     )
+    from skviz.analysis.field import receptive_field as receptive_field
+    from skviz.analysis.field_result import ReceptiveField as ReceptiveField
+    from skviz.analysis.field_store import load_field as load_field, save_field as save_field
+    from skviz.analysis.intervention_result import InterventionRun as InterventionRun
+    from skviz.analysis.interventions import intervene_dataset as intervene_dataset
     from skviz.analysis.merge import merge_runs as merge_runs
     from skviz.analysis.records import Run as Run
     from skviz.analysis.run import analyze as analyze
@@ -37,6 +53,7 @@ if TYPE_CHECKING:
         summarise as summarise,
     )
     from skviz.capture.attention import Attention as Attention
+    from skviz.capture.intervene import intervene as intervene
     from skviz.capture.probe import Probe as Probe
     from skviz.errors import (
         CaptureError as CaptureError,
@@ -54,10 +71,14 @@ if TYPE_CHECKING:
         ChannelHeatmap as ChannelHeatmap,
         ChannelLines as ChannelLines,
         ClassCurves as ClassCurves,
+        ComparedShifts as ComparedShifts,
         DepthLines as DepthLines,
+        FieldMaps as FieldMaps,
+        FieldWidths as FieldWidths,
         Thumbnails as Thumbnails,
         UnitBars as UnitBars,
         draw_attention as draw_attention,
+        draw_field as draw_field,
         draw_run as draw_run,
         figure_style as figure_style,
         save_figure as save_figure,
@@ -81,13 +102,29 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
-    "skviz.analysis.datasets": ("DataSource", "ImageSet", "Subset", "open_dataset"),
+    "skviz.analysis.compare": ("Comparison", "compare"),
+    "skviz.analysis.compare_paper": ("PaperComparison", "compare_with_paper"),
+    "skviz.analysis.controls.making": ("make_suite",),
+    "skviz.analysis.controls.suite": ("Suite",),
+    "skviz.analysis.datasets": (
+        "DataSource",
+        "ImageSet",
+        "Subset",
+        "example_images",
+        "open_dataset",
+    ),
+    "skviz.analysis.field": ("receptive_field",),
+    "skviz.analysis.field_result": ("ReceptiveField",),
+    "skviz.analysis.field_store": ("load_field", "save_field"),
+    "skviz.analysis.intervention_result": ("InterventionRun",),
+    "skviz.analysis.interventions": ("intervene_dataset",),
     "skviz.analysis.merge": ("merge_runs",),
     "skviz.analysis.records": ("Run",),
     "skviz.analysis.run": ("analyze",),
     "skviz.analysis.single": ("ImageResult", "analyze_image"),
     "skviz.analysis.summary": ("Summary", "summarise"),
     "skviz.capture.attention": ("Attention",),
+    "skviz.capture.intervene": ("intervene",),
     "skviz.capture.probe": ("Probe",),
     "skviz.errors": (
         "CaptureError",
@@ -105,10 +142,14 @@ _ROOMS = {
         "ChannelHeatmap",
         "ChannelLines",
         "ClassCurves",
+        "ComparedShifts",
         "DepthLines",
+        "FieldMaps",
+        "FieldWidths",
         "Thumbnails",
         "UnitBars",
         "draw_attention",
+        "draw_field",
         "draw_run",
         "figure_style",
         "save_figure",

@@ -107,6 +107,12 @@ class Views:
         return torch.from_numpy(np.ascontiguousarray(normalised.transpose(0, 3, 1, 2)))
 
 
+def mean_colour(spec: InputSpec) -> tuple[int, int, int]:
+    """Return the normalisation's mean as RGB in 0 to 255: the network sees it as about zero."""
+    red, green, blue = (min(255, max(0, round(255 * value))) for value in spec.mean)
+    return red, green, blue
+
+
 def scale_label(scale: float) -> str:
     """Return a scale as the paper writes it: "1.0x", "1.25x"."""
     text = f"{scale:g}"
@@ -288,8 +294,7 @@ def _padded(
         rows = _source_index(image.height, top, bottom, fill)
         columns = _source_index(image.width, left, right, fill)
         return Image.fromarray(np.asarray(image)[np.ix_(rows, columns)])
-    mean = tuple(min(255, max(0, round(255 * value))) for value in spec.mean)
-    colour = {"mean": mean, "black": (0, 0, 0), "white": (255, 255, 255)}[fill]
+    colour = {"mean": mean_colour(spec), "black": (0, 0, 0), "white": (255, 255, 255)}[fill]
     canvas = Image.new("RGB", (left + image.width + right, top + image.height + bottom), colour)
     canvas.paste(image, (left, top))
     return canvas

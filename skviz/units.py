@@ -10,8 +10,15 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
 
 # SK_3_4; the gates of a network without selective units are SE_3_4.
 _STAGED = re.compile(r"^S[KE]_(\d+)_(\d+)$")
@@ -47,7 +54,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Unit(ShowsTable):
     """One selective-kernel unit of a network.
 
     `name` is "SK_3_4" (or the module path where a network has no stages), `path` the dotted
@@ -118,6 +125,49 @@ class Unit:
             return f"branch {branch}"
         same = [k for k in self.kernels if k is not None and k.effective == kernel.effective]
         return kernel.label if len(same) == 1 else f"{kernel.label} (branch {branch})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per branch.
+
+        Columns: `unit`, `branch`, `kernel` (its label), `size`, `dilation`, `groups` and
+        `effective` (size in pixels) of the kernel, missing where it is unknown, `channels`.
+        """
+        import pandas as pd
+
+        columns = ["unit", "branch", "kernel", "size", "dilation", "groups", "effective"]
+        rows = [
+            (self.name, branch, self.branch_label(branch))
+            + (
+                (None,) * 4
+                if kernel is None
+                else (kernel.size, kernel.dilation, kernel.groups, kernel.effective)
+            )
+            for branch, kernel in enumerate(self.kernels)
+        ]
+        frame = pd.DataFrame(rows, columns=columns)
+        frame = frame.astype(dict.fromkeys(columns[3:], "Int64"))
+        return frame.assign(channels=self.channels)
+
+    def to_numpy(self) -> NDArray[np.float64]:
+        """Return the effective kernel size of every branch, shape (M,), nan where unknown."""
+        import numpy as np
+
+        sizes = [np.nan if kernel is None else kernel.effective for kernel in self.kernels]
+        return np.array(sizes, dtype=np.float64)
+
+    def overview(self) -> Overview:
+        """Return its branches as they are shown in a notebook."""
+        import pandas as pd
+
+        rows = [
+            (branch, self.branch_label(branch), "unknown" if kernel is None else str(kernel))
+            for branch, kernel in enumerate(self.kernels)
+        ]
+        title = f"{self.name}: {self.kind}, {self.channels} channels"
+        title += f" ({self.path})" if self.path else ""
+        if self.notes:
+            title += f"; {'; '.join(self.notes)}"
+        return Overview(title, pd.DataFrame(rows, columns=["branch", "label", "kernel"]))
 
 
 def paper_units(units: Sequence[Unit]) -> list[Unit]:

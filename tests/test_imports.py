@@ -17,8 +17,8 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"errors"},
-    {"units", "files", "images", "devices"},
+    {"errors", "display"},
+    {"units", "files", "images", "devices", "allocator"},
     {"scaling"},
     {"models"},
     {"capture", "training"},

@@ -20,7 +20,8 @@ from skviz.analysis.evaluation import (
     open_photographs,
     reestimate_bn,
 )
-from skviz.analysis.verdict import judge, published_deviation, published_difference, summary
+from skviz.analysis.published import published_deviation, published_difference
+from skviz.analysis.verdict import judge, summary
 from skviz.errors import ScaleError, UsageError
 from skviz.models import (
     DEFAULT_MODEL,

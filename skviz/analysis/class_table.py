@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.measurements import FloatArray, Measurements, RunMeasurements
+from skviz.analysis.quantity import DIFFERENCE, values_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +31,14 @@ class ClassTable:
         measurements: Measurements | RunMeasurements,
         units: Sequence[int] | None = None,
         scales: Sequence[int] | None = None,
+        quantity: str = DIFFERENCE,
     ) -> ClassTable:
         """Average the images of each class; images without a label are left out.
 
-        `units` and `scales` choose some of those measured, by index.
+        `units` and `scales` choose some of those measured, by index; `quantity` is one of
+        `QUANTITIES`.
         """
-        cube = measurements.difference
+        cube = values_of(measurements, quantity)
         units = range(cube.shape[2]) if units is None else units
         scales = range(cube.shape[1]) if scales is None else scales
         if measurements.labels is None:

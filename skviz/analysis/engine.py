@@ -47,6 +47,7 @@ class ShardBuilder:
     keep: Keep
     index: list[NDArray[np.int64]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
+    crops: list[NDArray[np.float32]] = field(default_factory=list)
     channels: list[Moments | None] = field(default_factory=list)
     groups: list[Groups | None] = field(default_factory=list)
     vectors: dict[int, list[NDArray[np.float16]]] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class ShardBuilder:
             return
         labels = self.images.labels[batch.index]
         self.index.append(batch.index)
+        self.crops.append(batch.crops)
         for number, attention in enumerate(measured.attention):
             self.channels[number] = update(self.channels[number], attention)
             if self.keep.class_channels:
@@ -94,6 +96,7 @@ class ShardBuilder:
             predicted=predicted,
             probability=np.concatenate([none, *(part.probability for part in self.measured)]),
             correct=correctness(labels, predicted, self.keep.class_map),
+            crop=np.concatenate([none.astype(np.float32), *self.crops]),
             channels=[_on_cpu(moments) for moments in self.channels if moments is not None],
             class_channels=[group for group in self.groups if group is not None],
             vectors={

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
-from skviz.errors import SkvizError, UsageError
+from skviz.analysis.arithmetic import PLAIN, Arithmetic, Rounding, apply, choose, rounding
+from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean
 from skviz.scaling import InputSpec
 
 if TYPE_CHECKING:
+    from skviz.analysis.datasets.imageset import ImageSet
+    from skviz.analysis.loading import ViewMaker
+    from skviz.analysis.run import Options
     from skviz.capture.probe import Probe
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # In views. Larger batches gain nothing on a processor, and its allocator dislikes them.
 CPU_BATCH = 16
 _FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
+# Seconds of work from which on it is worth choosing how to compute.
+_LONG = 60.0
 # A larger batch must be this much faster to be worth its memory.
 _WORTH = 1.05
 
@@ -47,10 +54,20 @@ class Forward:
     """A network made ready for batches of uint8 views.
 
     `batch_size` is in views, over images and scales; it halves by itself when memory runs out.
+    Without `predictions` the pass ends behind the deepest unit. `arithmetic` says how the
+    network computes; `plain` is the probe of the network as it was given.
     """
 
-    def __init__(self, probe: Probe, spec: InputSpec, batch_size: int, precision: str) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        spec: InputSpec,
+        batch_size: int,
+        precision: str,
+        predictions: bool = True,
+    ) -> None:
         self.probe, self.spec, self.batch_size = probe, spec, batch_size
+        self.plain, self.arithmetic, self.predictions = probe, PLAIN, predictions
         self.device = next(probe.network.parameters(), torch.empty(0)).device
         self.precision = precision
         self._mean = torch.tensor(spec.mean, device=self.device).reshape(1, 3, 1, 1)
@@ -59,7 +76,7 @@ class Forward:
     def measure(self, pixels: Tensor) -> Measured:
         """Run images, uint8 of shape (n, S, size, size, 3), n at least 1."""
         n, scales = pixels.shape[:2]
-        attention, logits = self._run(pixels.flatten(0, 1))
+        attention, logits = self.run(pixels.flatten(0, 1))
         units = self.probe.units
         # float64 from here on: means and deviations of many images must not lose digits.
         whole = [
@@ -67,9 +84,12 @@ class Forward:
             for unit in units
         ]
         branches = max(unit.branches for unit in units)
-        means = np.full((n, scales, len(units), branches), np.nan)
-        for index, array in enumerate(whole):
-            means[:, :, index, : array.shape[2]] = array.mean(dim=-1).cpu().numpy()
+        # Put together before they are fetched: every single one would wait for the card.
+        padded = [
+            pad(array.mean(dim=-1), (0, branches - array.shape[2]), value=float("nan"))
+            for array in whole
+        ]
+        means = torch.stack(padded, dim=2).cpu().numpy()
         predicted = np.full((n, scales), -1, np.int32)
         probability = np.full((n, scales), np.nan)
         if logits is not None:
@@ -78,13 +98,32 @@ class Forward:
             probability[:] = best.values.reshape(n, scales).cpu().numpy()
         return Measured(means, whole, predicted, probability)
 
+    def adopt(self, arithmetic: Arithmetic, images: ImageSet, views: ViewMaker) -> None:
+        """Compute so from now on; the images serve to see what can be folded."""
+        if arithmetic != self.arithmetic:
+            self.probe = apply(self.plain, arithmetic, self.images(sample(images, views, 1)))
+            self.arithmetic = arithmetic
+
+    def images(self, views: Tensor) -> Tensor:
+        """Return what the network gets for uint8 views: (N, 3, size, size), normalised."""
+        on_device = views.to(self.device, non_blocking=True)
+        # Pixels come with the channels last; a network may compute in that order too.
+        last = self.arithmetic.memory_format == "channels_last"
+        order = torch.channels_last if last else torch.contiguous_format
+        images = on_device.permute(0, 3, 1, 2).contiguous(memory_format=order).float()
+        return images.div_(255).sub_(self._mean).div_(self._std)
+
     def outputs(self) -> int | None:
         """Return the number of classes the network puts out, or None; tries it on one view."""
         blank = torch.zeros((1, self.spec.size, self.spec.size, 3), dtype=torch.uint8)
         logits = self._part(blank)[1]
         return None if logits is None else int(logits.shape[1])
 
-    def _run(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+    def run(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Return the attention (N, M, C) of every unit, and the class output (N, K) or None.
+
+        `views` is uint8 of shape (N, size, size, 3).
+        """
         parts = []
         start = 0
         while start < len(views):
@@ -101,11 +140,9 @@ class Forward:
         return joined, torch.cat(logits) if logits else None
 
     def _part(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        on_device = views.to(self.device, non_blocking=True)
-        images = on_device.permute(0, 3, 1, 2).contiguous().float()
-        images = images.div_(255).sub_(self._mean).div_(self._std)
+        images = self.images(views)
         with self._casting():
-            attention, output = self.probe.capture(images, output=True)
+            attention, output = self.probe.capture(images, output=self.predictions)
         is_logits = isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1
         return attention, output if is_logits else None
 
@@ -126,10 +163,50 @@ class Forward:
             torch.cuda.empty_cache()
 
 
+def settle_arithmetic(
+    forward: Forward, images: ImageSet, views: ViewMaker, work: int, options: Options
+) -> tuple[Arithmetic, Rounding | None]:
+    """Choose how the network computes for `work` views, and measure what that costs in digits.
+
+    Everything stays plain for little work, where choosing would take longer than it saves.
+    """
+    batch = options.batch_size or (CPU_BATCH if forward.device.type == "cpu" else _FIRST_GPU_BATCH)
+    dtype = PRECISIONS[options.precision]
+    plain = options.tune is False and not options.compiled and dtype is None
+    if plain or (
+        options.tune is None and not options.compiled and dtype is None and _quick(forward, work)
+    ):
+        return PLAIN, None
+    example = forward.images(sample(images, views, batch))
+    chosen = choose(forward.plain, example) if options.tune is not False else PLAIN
+    if options.compiled:
+        chosen = replace(chosen, compiled=True)
+    other = apply(forward.plain, chosen, example)
+    return chosen, rounding(forward.plain, other, example, dtype)
+
+
+def sample(images: ImageSet, views: ViewMaker, count: int) -> Tensor:
+    """Return about `count` uint8 views (N, size, size, 3) of the first images, at least one.
+
+    Images that cannot be read are left out; where none can, noise stands in.
+    """
+    found: list[NDArray[np.uint8]] = []
+    for number in range(min(len(images), 4 * count)):
+        if sum(map(len, found)) >= count:
+            break
+        with suppress(ImageError, UsageError):
+            found.append(views(images.read(number), images.box(number))[0])
+    if found:
+        return torch.from_numpy(np.concatenate(found)[:count])
+    size = views.spec.size
+    return torch.randint(0, 256, (count, size, size, 3), dtype=torch.uint8)
+
+
 def check_precision(precision: str) -> str:
     """Return the precision; raises `UsageError` for an unknown one."""
     if precision not in PRECISIONS:
-        raise UsageError(f"expected precision {', '.join(PRECISIONS)}, got '{precision}'")
+        hint = did_you_mean(precision, PRECISIONS)
+        raise UsageError(f"expected precision {', '.join(PRECISIONS)}, got '{precision}'.{hint}")
     return precision
 
 
@@ -150,6 +227,20 @@ def find_batch_size(forward: Forward, scales: int) -> int:
             break
         best, best_rate, size = size, rate, size * 2
     return best
+
+
+def _quick(forward: Forward, work: int) -> bool:
+    """Whether so many views take less than a minute, judged by a small batch."""
+    size = forward.spec.size
+    noise = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
+    started = time.perf_counter()
+    forward.run(noise)
+    spent = time.perf_counter() - started
+    if spent * work / 4 > _LONG:  # The first pass is slow: only the second one counts.
+        started = time.perf_counter()
+        forward.run(noise)
+        spent = time.perf_counter() - started
+    return spent * work / 4 <= _LONG
 
 
 def _rate(forward: Forward, views: int) -> float:

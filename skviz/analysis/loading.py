@@ -24,21 +24,32 @@ _FEW_IMAGES = 64
 _MOST_WORKERS = 16
 
 
+# Views, uint8 of shape (S, size, size, 3), and the sides of their crops, float32 of shape (S,).
+Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
 @dataclass(frozen=True)
 class ViewMaker:
-    """Makes the views of one image: uint8 of shape (S, size, size, 3)."""
+    """Makes the views of one image, and says which side its crops have in original pixels."""
 
     scales: tuple[float, ...]
     spec: InputSpec
     resample: str = "bicubic"
     fill: str = "mean"
 
-    def __call__(self, image: Image.Image, box: Box | None) -> NDArray[np.uint8]:
+    def __call__(self, image: Image.Image, box: Box | None) -> Made:
         """Enlarge the centre, or the box; raises `ScaleError` for too small an image."""
         views = enlarge(
             image, self.scales, self.spec, resample=self.resample, fill=self.fill, box=box
         )
-        return views.pixels
+        sides = [right - left for left, _, right, _ in views.boxes]
+        return views.pixels, np.array(sides, np.float32)
+
+    def at_one(self, image: Image.Image, box: Box | None) -> tuple[NDArray[np.uint8], float]:
+        """Return the 1.0x view (size, size, 3), and its side in original pixels."""
+        plain = ViewMaker((1.0,), self.spec, self.resample, self.fill)
+        pixels, sides = plain(image, box)
+        return pixels[0], float(sides[0])
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,15 @@ class Chunk:
 class Batch:
     """The loaded images of a chunk: n of them could be read.
 
-    `index` (n,) are their numbers, `pixels` is uint8 of shape (n, S, size, size, 3); `errors`
-    holds the names of the others, with the reason.
+    `index` (n,) are their numbers, `pixels` is uint8 of shape (n, S, size, size, 3), `crops`
+    (n, S) the sides of the crops in original pixels; `errors` holds the names of the others,
+    with the reason.
     """
 
     chunk: Chunk
     index: NDArray[np.int64]
     pixels: Tensor
+    crops: NDArray[np.float32]
     errors: tuple[dict[str, str], ...] = ()
 
     def pin_memory(self) -> Batch:
@@ -101,20 +114,22 @@ class ChunkReader(Dataset[Batch]):
         self.images, self.views = images, views
 
     def __getitem__(self, chunk: Chunk) -> Batch:
-        index, pixels, errors = [], [], []
+        index, pixels, crops, errors = [], [], [], []
         for number in range(chunk.start, chunk.stop):
             try:
-                made = self.views(self.images.read(number), self.images.box(number))
+                made, sides = self.views(self.images.read(number), self.images.box(number))
             # UsageError: a box outside of its picture. Scales were checked before.
             except (ImageError, UsageError) as error:
                 errors.append({"image": self.images.names[number], "reason": str(error)})
             else:
                 index.append(number)
                 pixels.append(made)
-        size = self.views.spec.size
-        empty = np.empty((0, len(self.views.scales), size, size, 3), np.uint8)
+                crops.append(sides)
+        size, scales = self.views.spec.size, len(self.views.scales)
+        empty = np.empty((0, scales, size, size, 3), np.uint8)
         stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)
-        return Batch(chunk, np.array(index, np.int64), stacked, tuple(errors))
+        sides = np.stack(crops) if crops else np.empty((0, scales), np.float32)
+        return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors))
 
 
 def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) -> Iterator[Batch]:

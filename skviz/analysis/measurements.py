@@ -39,7 +39,8 @@ class Measurements:
 
     `difference` (N, V, U) is the attention difference, `expected_kernel` (N, V, U) in pixels,
     `labels` (N,) the class index (-1: none) or None without labels, `correct` (N, V) is 1 or
-    0. `channels` maps a unit's name to its moments. `about` says which run it was.
+    0, `crop` (N, V) the side of the crop in original pixels. `channels` maps a unit's name to
+    its moments. `about` says which run it was.
     """
 
     units: tuple[Unit, ...]
@@ -49,6 +50,7 @@ class Measurements:
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] | None = None
     correct: NDArray[np.float32] | None = None
+    crop: NDArray[np.float32] | None = None
     channels: Mapping[str, ChannelMoments] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
@@ -86,6 +88,14 @@ class RunMeasurements:
         return None if np.isnan(correct).all() else correct
 
     @cached_property
+    def crop(self) -> NDArray[np.float32]:
+        """Side of the crop in original pixels, (N, V); nan in runs of older versions."""
+        if "crop" not in self.run.columns:
+            images = len(self.difference)
+            return np.full((images, len(self.scales)), np.nan, np.float32)
+        return self._cube(self.run.table(["crop"])["crop"])[:, :, 0]
+
+    @cached_property
     def channels(self) -> Mapping[str, ChannelMoments]:
         from skviz.analysis.moments import compute
 
@@ -103,7 +113,8 @@ class RunMeasurements:
         return {
             "run": str(self.run.path),
             "complete": self.run.complete,
-            "model": {key: model.get(key) for key in ("name", "weights", "trained", "control")},
+            "model": {key: model.get(key) for key in ("name", "weights", "trained")},
+            "control": settings.get("control"),
             "dataset": {key: data.get(key) for key in ("kind", "root", "digest")},
             "unreadable": len(self.run.errors),
         }

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from skviz.analysis.moments import Moments, merge, merge_groups
 from skviz.analysis.settings import FORMAT, VERSION, Settings, unit_from_dict
 from skviz.analysis.shards import channels_file, errors_file, moments_file, table_file
+from skviz.display import Overview, ShowsTable
 from skviz.errors import SkvizError, UsageError
+from skviz.scaling import scale_label
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class ClassMoments:
     difference: Moments
 
 
-class Run:
+class Run(ShowsTable):
     """A folder of records, made by `skviz analyze`; complete or not.
 
     Reads what is there when it is asked. Raises `UsageError` where the folder is no run, and
@@ -108,12 +110,21 @@ class Run:
             found += _read(errors_file(self.path, number), _load_json)
         return found
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the records' columns; older runs have fewer. Raises `RunError`."""
+        import pyarrow.parquet as pq
+
+        first = table_file(self.path, self._some_done()[0])
+        return tuple(_read(first, pq.read_schema).names)
+
     def records(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the records as a pandas frame, one row per image, scale and unit.
 
         `columns` chooses some of `image`, `label`, `scale`, `unit`, `attention_0`, ...,
-        `difference`, `expected_kernel`, `predicted`, `probability`, `correct`; fewer read
-        faster. Rows are sorted by image, scale and unit, and complete. Raises `RunError`.
+        `difference`, `expected_kernel`, `predicted`, `probability`, `correct`, `crop`;
+        fewer read faster. Rows are sorted by image, scale and unit, and complete. Raises
+        `RunError`.
         """
         frame: pd.DataFrame = self.table(columns).to_pandas()
         return frame
@@ -123,14 +134,15 @@ class Run:
         import pyarrow as pa
 
         tables = list(self.shard_tables(columns))
-        return pa.concat_tables(tables).unify_dictionaries()
+        # Shards of an older version of skviz lack the newest columns: null there.
+        return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
 
     def shard_tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """Yield the table of one shard after another: for work in constant memory."""
         import pyarrow.parquet as pq
 
         done = self._some_done()
-        known = pq.read_schema(table_file(self.path, done[0])).names
+        known = self.columns
         unknown = [name for name in columns or () if name not in known]
         if unknown:
             raise UsageError(
@@ -199,6 +211,40 @@ class Run:
             )
         files = [channels_file(self.path, n, index, found) for n in self._some_done()]
         return np.concatenate([_read(file, _load_array) for file in files])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the records as a pandas frame; see `records`."""
+        return self.records()
+
+    def to_numpy(self, column: str = "difference") -> dict[str, NDArray[Any]]:
+        """Return a dictionary from unit name to a column per image and scale, (images, S).
+
+        The images and scales are in the order of the records. Raises `RunError`, and
+        `UsageError` for an unknown column.
+        """
+        values = self.table([column]).column(column).to_numpy()
+        cube = values.reshape(-1, len(self.scales), len(self.units))
+        return {unit.name: cube[:, :, u] for u, unit in enumerate(self.units)}
+
+    def overview(self) -> Overview:
+        """Return what the run is, as it is shown in a notebook; reads no records."""
+        import pandas as pd
+
+        model, dataset = self.settings["model"], self.settings["dataset"]
+        shards = f"{len(self.done)} of {self.settings['shards']} shards"
+        control = self.settings.get("control")
+        facts = {
+            "folder": str(self.path),
+            "network": f"{model['name']}, weights: {model['weights']}",
+            "data set": f"{dataset['root']}, {dataset['images']} images",
+            "classes": str(len(self.classes) or "none"),
+            "scales": ", ".join(scale_label(scale) for scale in self.scales),
+            "units": f"{len(self.units)}: {', '.join(unit.name for unit in self.units)}",
+            "control": "none" if control is None else str(control["kind"]),
+            "state": f"{'complete' if self.complete else 'not complete'}, {shards}",
+        }
+        table = pd.DataFrame(list(facts.items()), columns=["what", "value"])
+        return Overview("run of skviz", table)
 
     def summary(self, **options: Any) -> Any:
         """Return means, deviations and tests; see `skviz.analysis.summary.summarise`."""

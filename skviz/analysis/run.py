@@ -12,21 +12,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from skviz.analysis.controls.control import Control, parse_control
 from skviz.analysis.datasets import DataSource, ImageSet, open_dataset
 from skviz.analysis.ranks import Ranks
 from skviz.analysis.records import Run
 from skviz.analysis.settings import FORMAT, VERSION, Settings, state_digest, unit_to_dict, versions
 from skviz.analysis.store import check_run_folder, clean, start_run
-from skviz.errors import UsageError
+from skviz.errors import UsageError, did_you_mean
 from skviz.scaling import DEFAULT_SCALES, FILLS, RESAMPLING, check_scales
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from skviz.analysis.controls.networks import Calibration, RandomNetwork
     from skviz.analysis.engine import Keep
     from skviz.analysis.forward import Forward
+    from skviz.analysis.loading import ViewMaker
 
+_SHOWN = 5
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
 
@@ -38,7 +42,10 @@ class Options:
     attention vectors are kept, `class_channels` keeps the moments of every channel per class.
     `batch_size` is in views, over images and scales; None finds one. `precision` is "fp32",
     "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
-    None chooses by the size of the data set.
+    None chooses by the size of the data set. `tune` folds BN into convolutions and chooses the
+    memory format by measurement; None does it for what takes longer than a minute. `compiled`
+    compiles the network. Without `predictions` the network runs only as far as the deepest
+    unit. `keep_memory` sets glibc's allocator for the process (see `skviz.allocator`).
     """
 
     resample: str = "bicubic"
@@ -49,6 +56,10 @@ class Options:
     precision: str = "fp32"
     workers: int | None = None
     shard_size: int | None = None
+    tune: bool | None = None
+    compiled: bool = False
+    predictions: bool = True
+    keep_memory: bool = True
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "shard_size"):
@@ -58,9 +69,11 @@ class Options:
         if self.workers is not None and self.workers < 0:
             raise UsageError(f"expected workers of 0 or more, got {self.workers}")
         for name, known in (("resample", RESAMPLING), ("fill", FILLS)):
-            if getattr(self, name) not in known:
+            value = getattr(self, name)
+            if value not in known:
                 raise UsageError(
-                    f"expected {name} to be one of {', '.join(known)}, got {getattr(self, name)!r}"
+                    f"expected {name} to be one of {', '.join(known)}, got {value!r}."
+                    f"{did_you_mean(str(value), known)}"
                 )
 
 
@@ -69,7 +82,8 @@ class Analysis:
     """An analysis that is ready to go on: its folder exists and fits, the network was tried.
 
     `missing` are the shards that this process has still to do, `resumed` says whether the run
-    was begun before.
+    was begun before. `views` makes what the network sees; `random` is the network that runs in
+    place of the given one, for a control of the network. `notes` say what a user should know.
     """
 
     run: Run
@@ -80,6 +94,10 @@ class Analysis:
     forward: Forward
     keep: Keep
     ranks: Ranks
+    views: ViewMaker
+    random: RandomNetwork | None = None
+    calibration: Calibration | None = None
+    notes: tuple[str, ...] = ()
 
     def __call__(self, progress: bool = True) -> Run:
         """Do what is missing; returns the run.
@@ -87,16 +105,24 @@ class Analysis:
         Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
         when the records cannot be written, `CaptureError`.
         """
+        from skviz.allocator import keep_memory
+        from skviz.analysis.arithmetic import Arithmetic
         from skviz.analysis.engine import run_shards
         from skviz.analysis.forward import find_batch_size
-        from skviz.analysis.loading import ChunkReader, Plan, ViewMaker, batches, choose_workers
+        from skviz.analysis.loading import ChunkReader, Plan, batches, choose_workers
         from skviz.analysis.progress import Progress
 
         if not self.missing:
             return self.run
         settings, options, forward = self.run.settings, self.options, self.forward
+        if options.keep_memory:
+            keep_memory()
+        if self.random is not None and self.calibration is not None:
+            self.random.settle(self.calibration, settings["control"]["seed"])
         scales = len(self.run.scales)
         forward.batch_size = options.batch_size or find_batch_size(forward, scales)
+        # What the run was begun with, also where this process would choose otherwise.
+        forward.adopt(Arithmetic.of(settings.get("arithmetic")), self.images, self.views)
         at_once = max(1, forward.batch_size // scales)
         plan = Plan(self.missing, len(self.images), settings["shard_size"], at_once)
         todo = sum(plan.size(shard) for shard in plan.shards)
@@ -104,8 +130,7 @@ class Analysis:
         workers = options.workers
         if workers is None:
             workers = choose_workers(todo, on_cpu, self.ranks.local_world)
-        views = ViewMaker(self.run.scales, forward.spec, options.resample, options.fill)
-        reader = ChunkReader(self.images, views)
+        reader = ChunkReader(self.images, self.views)
         with (
             Progress(todo, show=progress and self.ranks.first) as shown,
             closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
@@ -125,13 +150,19 @@ def prepare(
     attention: str | Sequence[str] | None = None,
     options: Options | None = None,
     command: str | None = None,
+    control: Control | str | None = None,
+    calibration: Calibration | None = None,
 ) -> Analysis:
     """Check everything that can be checked, and begin or find the run in `out`.
 
-    See `analyze`.
+    See `analyze`. `calibration` are the images at 1.0x for the BN statistics of random
+    networks, where several runs share them.
     """
+    from skviz.analysis.controls.networks import Calibration, random_network
+    from skviz.analysis.controls.views import control_views
     from skviz.analysis.engine import Keep, class_map
-    from skviz.analysis.forward import Forward, check_precision
+    from skviz.analysis.forward import Forward, check_precision, settle_arithmetic
+    from skviz.analysis.loading import ViewMaker
     from skviz.capture.probe import Probe
     from skviz.models import model_info
 
@@ -142,9 +173,21 @@ def prepare(
     ranks = Ranks.from_environment()
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
     probe = Probe(model, units, attention=attention)
+    state = state_digest(probe.network)
     info = model_info(model)
     vectors = _numbers(options.channels, probe.units)
-    forward = Forward(probe, info.spec, len(checked), options.precision)
+    control = parse_control(control) if isinstance(control, str) else control
+    control = None if control is None else control.for_units(probe.known)
+    _check_boxes(control, images)
+    plain = ViewMaker(checked, info.spec, options.resample, options.fill)
+    views = control_views(control, plain)
+    checked = views.scales
+    random = None
+    if control is not None and control.on_network:
+        random = random_network(probe.network, control, probe.known, info.spec)
+        probe = probe.on(random.network)
+        calibration = calibration or Calibration(images, plain)
+    forward = Forward(probe, info.spec, len(checked), options.precision, options.predictions)
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
     size = options.shard_size or _shard_size(len(images))
@@ -155,16 +198,17 @@ def prepare(
             "name": info.name,
             "weights": info.weights,
             "sha256": info.sha256,
-            "state": state_digest(probe.network),
-            "trained": info.trained,
+            # Of the given network: random weights follow from it, the control and the images.
+            "state": state,
+            "trained": info.trained and (control is None or control.kind != "random"),
             "classes": None if info.classes is None else list(info.classes),
-            "control": None,
         },
+        "control": _control_settings(control, random),
         "units": [unit_to_dict(unit) for unit in probe.units],
         "scales": list(checked),
         "spec": asdict(info.spec),
-        "resample": options.resample,
-        "fill": options.fill,
+        "resample": views.resample,
+        "fill": views.fill,
         "dataset": {
             "kind": images.kind,
             "root": None if images.root is None else images.root.resolve().name,
@@ -177,17 +221,37 @@ def prepare(
         "shard_size": size,
         "shards": -(-len(images) // size),
         "precision": options.precision,
+        "arithmetic": None,
+        "rounding": None,
+        "predictions": options.predictions,
         "channels": [probe.units[number].name for number in vectors],
         "class_channels": options.class_channels,
         "versions": versions(),
         "command": command or shlex.join(sys.argv),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if not (path / "run.json").exists():
+        work = len(images) * len(checked)
+        chosen, errors = settle_arithmetic(forward, images, views, work, options)
+        settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
     resumed = start_run(path, settings)
     run = Run(path)
     keep = Keep(probe.units, checked, vectors, options.class_channels, mapping)
     missing = tuple(ranks.share(run.missing))
-    return Analysis(run, images, missing, resumed, options, forward, keep, ranks)
+    return Analysis(
+        run,
+        images,
+        missing,
+        resumed,
+        options,
+        forward,
+        keep,
+        ranks,
+        views,
+        random,
+        calibration,
+        _notes(random),
+    )
 
 
 def analyze(
@@ -198,6 +262,7 @@ def analyze(
     scales: Iterable[float] = DEFAULT_SCALES,
     units: str | Iterable[str] = "all",
     progress: bool = True,
+    control: Control | str | None = None,
     **options: Any,
 ) -> Run:
     """Run a data set through a network at several scales; return the folder of records.
@@ -205,7 +270,9 @@ def analyze(
     `dataset` is a folder of images, a manifest, "torchvision:NAME", a `DataSource` or an
     `ImageSet`. Every image is enlarged as `skviz.enlarge` does, and the attention of `units` is
     kept in `out` (figure 3 (c), figure 4). Calling it again with an unfinished run goes on with
-    it, with a finished one it returns it. `options` are the fields of `Options`.
+    it, with a finished one it returns it. `control` makes it a control of such a run ("blur",
+    "random:7": see `skviz.analysis.controls.parse_control`). `options` are the fields of
+    `Options`.
 
     Unreadable images are skipped and listed in `Run.errors`. Raises `UsageError` for wrong
     names and for a run of other settings, `OutputError` for a folder that is something else or
@@ -218,7 +285,33 @@ def analyze(
         scales=scales,
         units=units,
         options=Options(**_tuples(options)),
+        control=control,
     )(progress)
+
+
+def _check_boxes(control: Control | None, images: ImageSet) -> None:
+    if control == Control("masked", "box") and not images.boxed:
+        raise UsageError(
+            "expected a data set with boxes for the control 'masked-box', this one has none; "
+            "pass --boxes, or use 'masked'"
+        )
+
+
+def _control_settings(control: Control | None, random: RandomNetwork | None) -> Settings | None:
+    if control is None:
+        return None
+    kept = {} if random is None or not random.kept else {"kept": list(random.kept)}
+    return {**control.to_dict(), **kept}
+
+
+def _notes(random: RandomNetwork | None) -> tuple[str, ...]:
+    if random is None or not random.kept:
+        return ()
+    shown = ", ".join(random.kept[:_SHOWN]) + (", ..." if random.kept[_SHOWN:] else "")
+    return (
+        f"{len(random.kept)} parameters keep the given network's values, because nothing says "
+        f"how to re-initialise them: {shown}",
+    )
 
 
 def _tuples(options: dict[str, Any]) -> dict[str, Any]:

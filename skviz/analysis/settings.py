@@ -25,6 +25,8 @@ FREE = (
     "command",
     "created",
     "merged_from",
+    "arithmetic",
+    "rounding",
     "model.weights",
     "model.sha256",
     "dataset.root",

@@ -14,6 +14,14 @@ from numpy.typing import NDArray
 
 from skviz.analysis.class_table import ClassTable
 from skviz.analysis.measurements import Measurements, RunMeasurements
+from skviz.analysis.quantity import (
+    DIFFERENCE,
+    EXPECTED_KERNEL,
+    channel_values,
+    checked_quantity,
+    require_kernels,
+    values_of,
+)
 from skviz.analysis.statistics import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -27,6 +35,8 @@ from skviz.analysis.statistics import (
     share_above_zero,
     signed_rank,
 )
+from skviz.display import Overview, ShowsTable
+from skviz.scaling import scale_label
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -39,20 +49,29 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SummaryOptions:
-    """How intervals are made: number of resamples (0: none), confidence and random seed."""
+    """How intervals are made: number of resamples (0: none), confidence and random seed.
+
+    `quantity` is what shifts, trends and classes are about: "difference" (attention difference)
+    or "expected_kernel" (expected kernel size in pixels).
+    """
 
     resamples: int = RESAMPLES
     confidence: float = CONFIDENCE
     seed: int = SEED
+    quantity: str = DIFFERENCE
+
+    def __post_init__(self) -> None:
+        checked_quantity(self.quantity)
 
 
-@dataclass(frozen=True, eq=False)
-class Summary:
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary(ShowsTable):
     """What a run says, per unit (U), scale (V, ascending), class (K) and channel (C).
 
     The quantity is the attention difference in [-1, 1]: per image the mean over channels of
-    the attention of the largest kernel minus that of the smallest (section 4.4). Every table
-    is computed when it is first asked for.
+    the attention of the largest kernel minus that of the smallest (section 4.4); with
+    `options.quantity` "expected_kernel" shifts, trends and classes are those of the expected
+    kernel size in pixels. Every table is computed when it is first asked for.
     """
 
     measurements: Measurements | RunMeasurements
@@ -67,6 +86,11 @@ class Summary:
     def scales(self) -> tuple[float, ...]:
         """The V scales, ascending."""
         return self.measurements.scales
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The quantity per image, scale and unit, shape (N, V, U); nan where there is none."""
+        return values_of(self.measurements, self.options.quantity)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -90,6 +114,36 @@ class Summary:
             rows.append((self.units[u].name, self.scales[v], n, mean, std, size, size_std))
         columns = ["unit", "scale", "n", "mean", "std", "expected_kernel", "expected_kernel_std"]
         return pd.DataFrame(rows, columns=columns)
+
+    def to_numpy(self) -> dict[str, NDArray[np.float32]]:
+        """Return a dictionary from unit name to the quantity per image and scale, (N, V)."""
+        return {unit.name: self.values[:, :, u] for u, unit in enumerate(self.units)}
+
+    def overview(self) -> Overview:
+        """Return mean and deviation per unit and scale as they are shown in a notebook."""
+        import pandas as pd
+
+        values = self.values
+        rows = []
+        for u, unit in enumerate(self.units):
+            found = [_moments(values[:, v, u]) for v in range(len(self.scales))]
+            shown = ["-" if not n else f"{mean:+.4f} ± {std:.4f}" for n, mean, std in found]
+            kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
+            rows.append((unit.name, kernels, *shown))
+        name = self.measurements.about.get("model")
+        known = name.get("name") if isinstance(name, dict) else name
+        quantity = (
+            "attention difference"
+            if self.options.quantity == DIFFERENCE
+            else "expected kernel size in pixels"
+        )
+        count = f"{len(values)} image" + ("s" if len(values) != 1 else "")
+        title = f"{known or 'network'}, {count}: {quantity}, mean ± standard deviation over images"
+        columns = ["unit", "kernels", *(scale_label(scale) for scale in self.scales)]
+        return Overview(title, pd.DataFrame(rows, columns=columns))
+
+    def __repr__(self) -> str:
+        return self.overview().text
 
     @cached_property
     def shifts(self) -> pd.DataFrame:
@@ -124,7 +178,7 @@ class Summary:
 
         rows: list[list[Any]] = []
         for u, unit in enumerate(self.units):
-            found = page_trend(self.measurements.difference[:, :, u])
+            found = page_trend(self.values[:, :, u])
             if found is None:
                 note = "fewer than three scales" if len(self.scales) < 3 else "not enough data"
                 rows.append([unit.name, 0, None, None, None, None, note])
@@ -139,8 +193,8 @@ class Summary:
 
     @cached_property
     def class_table(self) -> ClassTable:
-        """The mean attention difference per class, as arrays; see `ClassTable`."""
-        return ClassTable.of(self.measurements)
+        """The mean of the quantity per class, as arrays; see `ClassTable`."""
+        return ClassTable.of(self.measurements, quantity=self.options.quantity)
 
     @cached_property
     def classes(self) -> pd.DataFrame:
@@ -191,6 +245,28 @@ class Summary:
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 
+    @cached_property
+    def channel_kernels(self) -> pd.DataFrame:
+        """One row per unit, scale and channel: its expected kernel size, over all images.
+
+        Columns: `unit`, `scale`, `channel`, `n`, `expected_kernel` in pixels: the sum over
+        branches of mean attention times effective kernel size, nan where kernels are unknown.
+        """
+        import pandas as pd
+
+        frames = []
+        for unit in self.units:
+            found = self.measurements.channels[unit.name]
+            sizes = channel_values(unit, found, EXPECTED_KERNEL)
+            index = pd.MultiIndex.from_product(
+                [self.scales, range(sizes.shape[1])], names=["scale", "channel"]
+            )
+            frame = pd.DataFrame({"expected_kernel": sizes.ravel()}, index=index).reset_index()
+            frame.insert(0, "unit", unit.name)
+            frame.insert(3, "n", np.repeat(found.count, sizes.shape[1]))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
     @property
     def accuracy(self) -> list[float | None]:
         """Share of labelled images that the network classifies correctly, per scale."""
@@ -208,7 +284,7 @@ class Summary:
         """
         if not self.options.resamples or not self.pairs:
             return None
-        cube = self.measurements.difference.astype(np.float64)
+        cube = self.values.astype(np.float64)
         low, high = (list(side) for side in zip(*self.pairs, strict=True))
         changes = (cube[:, high] - cube[:, low]).transpose(0, 2, 1).reshape(len(cube), -1)
         labels = self.measurements.labels
@@ -238,6 +314,7 @@ class Summary:
             "images": len(self.measurements.difference),
             "classes": len(self.class_table.labels),
             "scales": list(self.scales),
+            "quantity": self.options.quantity,
             "accuracy": self.accuracy,
             "bootstrap": bootstrap,
             "units": _records(self.to_frame()),
@@ -247,7 +324,7 @@ class Summary:
 
     def _shift(self, low: int, high: int) -> list[list[Any]]:
         """Return one row per unit for a pair of scales."""
-        cube = self.measurements.difference
+        cube = self.values
         pair = self.pairs.index((low, high))
         rows: list[list[Any]] = []
         for u, unit in enumerate(self.units):
@@ -271,10 +348,10 @@ class Summary:
         return rows
 
     def _channels_that_rise(self, unit: Unit, low: int, high: int) -> float | None:
-        """Return the share of channels whose mean difference of attention rises."""
-        mean = self.measurements.channels[unit.name].mean
-        gap = mean[:, unit.largest] - mean[:, unit.smallest]
-        return share_above_zero(gap[high] - gap[low])
+        """Return the share of channels whose mean over images rises."""
+        moments = self.measurements.channels[unit.name]
+        mean = channel_values(unit, moments, self.options.quantity)
+        return share_above_zero(mean[high] - mean[low])
 
 
 def summarise(
@@ -283,11 +360,16 @@ def summarise(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = SEED,
+    quantity: str = DIFFERENCE,
 ) -> Summary:
     """Return the summary of a run; its records are read when they are first asked for.
 
     `resamples` is the number of bootstrap resamples (0: no intervals), `confidence` that of
-    the intervals, `seed` that of the draws. Raises `RunError` for a run without images.
+    the intervals, `seed` that of the draws. `quantity` is what shifts, trends and classes are
+    about: "difference" or "expected_kernel".
+
+    Raises `RunError` for a run without images, `UsageError` for an unknown quantity, and for
+    the expected kernel size of a network none of whose units has known kernels.
     """
     from skviz.analysis.records import RunError
 
@@ -295,7 +377,10 @@ def summarise(
         raise RunError(
             f"expected records in '{run.path}', there are none; finish `skviz analyze` first"
         )
-    return Summary(RunMeasurements(run), SummaryOptions(resamples, confidence, seed))
+    options = SummaryOptions(resamples, confidence, seed, quantity)
+    if quantity == EXPECTED_KERNEL:
+        require_kernels(run.units)
+    return Summary(RunMeasurements(run), options)
 
 
 def _moments(values: NDArray[Any]) -> tuple[int, float, float]:

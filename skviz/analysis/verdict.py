@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from skviz.analysis.evaluation import Evaluation
+from skviz.analysis.published import published_difference
 from skviz.scaling import scale_label
 
 # The paper claims the pattern for these units, and that it is gone at SK_5_3.
@@ -171,29 +169,3 @@ def _listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names) or "none"
     return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-@cache
-def _published() -> dict[str, Any]:
-    text = files("skviz.assets").joinpath("published", "figure3.json").read_text("utf-8")
-    right: dict[str, Any] = json.loads(text)["right"]
-    return right
-
-
-def published_difference(unit: str, scale: str) -> float | None:
-    """Mean attention difference that the paper publishes (figure 3 c), or None."""
-    right, name = _published(), unit.removeprefix("SK_")
-    values = right["c_all_validation_images"].get(scale)
-    if values is None or name not in right["units"]:
-        return None
-    return float(values[right["units"].index(name)])
-
-
-def published_deviation(unit: str, scale: str) -> float | None:
-    """Standard deviation that the paper's error bars show (figure 3 c), or None."""
-    right, name = _published(), unit.removeprefix("SK_")
-    bars = right["c_error_bars_low_high"].get(scale)
-    if bars is None or name not in right["units"]:
-        return None
-    low, high = bars[right["units"].index(name)]
-    return (float(high) - float(low)) / 2

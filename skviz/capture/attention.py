@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError
 from skviz.units import Unit, select_units
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Attention:
+@dataclass(frozen=True, repr=False)
+class Attention(ShowsTable):
     """Soft attention per unit: arrays of shape (B, M, C) that sum to 1 over M.
 
     `units` lists the units in the order of execution, `arrays` maps a unit's name to its
@@ -126,3 +127,40 @@ class Attention:
             frame.insert(3, "kernel", frame["branch"].map(dict(enumerate(labels))))
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
+
+    def overview(self) -> Overview:
+        """Return the attention difference per unit and scale as it is shown in a notebook.
+
+        Without scales the mean over the batch stands in one column; of a gate, which has no
+        difference, the mean attention is shown.
+        """
+        import pandas as pd
+
+        from skviz.scaling import scale_label
+
+        gates = any(unit.branches == 1 for unit in self.units)
+        count = len(next(iter(self.arrays.values()))) if self.arrays else 0
+        if self.scales is None:
+            columns = [f"mean of {count}"]
+            title = f"attention of {count} inputs"
+        else:
+            columns = [scale_label(scale) for scale in self.scales]
+            title = "attention at each scale"
+        rows = []
+        for unit in self.units:
+            if unit.branches == 1:
+                values = self.arrays[unit.name].mean(axis=(1, 2))
+            else:
+                values = self.difference(unit.name)
+            shown = [values.mean()] if self.scales is None else values
+            kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
+            pattern = ".4f" if unit.branches == 1 else "+.4f"
+            rows.append((unit.name, kernels, unit.channels, *(f"{v:{pattern}}" for v in shown)))
+        what = "mean over channels of largest minus smallest kernel"
+        if gates:
+            what += "; for gates the mean"
+        names = ["unit", "kernels", "channels", *columns]
+        return Overview(f"{title}: {what}", pd.DataFrame(rows, columns=names))
+
+    def __repr__(self) -> str:
+        return self.overview().text

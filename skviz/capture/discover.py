@@ -355,6 +355,7 @@ def _sources(
                 selection.layout.read,
                 Operation(operation, index, owner_call),
                 selection.competing,
+                selection.layout.write,
             )
         )
     return sources

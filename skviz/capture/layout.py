@@ -49,6 +49,28 @@ class Layout:
             "laid out as in the passes that found it; pass an input like yours as `example`"
         )
 
+    def write(self, result: Tensor, attention: Tensor, batch: int) -> Tensor:
+        """Return the result with its attention replaced by `attention` (B, M, C).
+
+        The inverse of `read`: what holds no attention stays as it is. Shape, precision and
+        strides are those of `result`. Raises `CaptureError` as `read` does.
+        """
+        self.read(result, batch)  # Says what is wrong with another shape.
+        short = result
+        if result.ndim == self.axes:
+            for axis in self.constant:
+                short = short.narrow(axis, 0, 1)
+        numbers = torch.arange(short.numel(), device=short.device).reshape(short.shape)
+        first = self.batch_first(numbers, batch) if result.ndim == self.axes else numbers
+        position = first.reshape(batch, -1)
+        places = position.shape[1]
+        table = self.table.to(short.device)
+        values = attention.to(result.dtype)
+        values = torch.where(table >= places, 1 - values, values)
+        flat = short.reshape(-1).clone()
+        flat[position[:, table % places]] = values
+        return torch.empty_like(result).copy_(flat.reshape(short.shape))
+
     def batch_first(self, result: Tensor, batch: int) -> Tensor:
         axis, length = self.batch_axis, result.shape[self.batch_axis]
         if self.fold is None or length % batch:

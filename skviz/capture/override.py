@@ -139,4 +139,7 @@ def _source(told: _Told, name: str) -> Source:
     def read(output: Tensor) -> Tensor:
         return layout.read(output, output.shape[batch_axis] if output.ndim == one.ndim else 1)
 
-    return Source(unit, told.path, read, competing=competing)
+    def put(output: Tensor, attention: Tensor, batch: int) -> Tensor:
+        return layout.write(output, attention, len(attention))
+
+    return Source(unit, told.path, read, competing=competing, put=put)

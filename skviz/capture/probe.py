@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -58,7 +59,9 @@ class _Recording:
                 f"expected {name} ({source.module}) to run once in a forward pass, it ran again; "
                 "its attention is not one array per image"
             )
-        self.seen[name] = checked(source, source.attention(output, self.batch))
+        attention = source.attention(output, self.batch)
+        check_shape(source, attention)
+        self.seen[name] = attention.detach()
 
     @property
     def foreign(self) -> bool:
@@ -110,6 +113,12 @@ class Probe:
         """Return a probe of the same network for other units, without looking for them again."""
         other = copy.copy(self)
         other.sources = _chosen([units] if isinstance(units, str) else list(units), self.found)
+        return other
+
+    def on(self, network: nn.Module) -> Probe:
+        """Return a probe of the same units in a copy of the network, such as `copy.deepcopy`."""
+        other = copy.copy(self)
+        other.model = other.network = _original(network)
         return other
 
     @property
@@ -174,7 +183,9 @@ class Probe:
                 f"expected every unit to run in the forward pass, {', '.join(missing)} did not; "
                 "a compiled or scripted copy of the network may have run in their place"
             )
-        return {unit.name: recording.seen[unit.name] for unit in self.units}, result
+        found = {unit.name: recording.seen[unit.name] for unit in self.units}
+        checked_all(self.sources, found)
+        return found, result
 
     def _listen(self, recording: _Recording, stack: ExitStack) -> None:
         """Put hooks on the modules of the sources; the stack takes them off."""
@@ -270,27 +281,45 @@ def _leave(listening: list[Listener]) -> None:
 
 def checked(source: Source, attention: Tensor) -> Tensor:
     """Return attention of shape (B, M, C) after its own checks, or raise `CaptureError`."""
+    check_shape(source, attention)
+    attention = attention.detach()
+    checked_all([source], {source.unit.name: attention})
+    return attention
+
+
+def check_shape(source: Source, attention: Tensor) -> None:
+    """Raise `CaptureError` for attention of another shape than (B, M, C)."""
     unit = source.unit
     if attention.ndim != 3 or attention.shape[1:] != (unit.branches, unit.channels):
         raise CaptureError(
             f"expected attention of shape (B, {unit.branches}, {unit.channels}) from "
             f"{unit.name} ({unit.path}), got {tuple(attention.shape)}"
         )
-    attention = attention.detach()
-    if not bool(torch.isfinite(attention).all()):
-        raise CaptureError(
-            f"expected finite attention from {unit.name} ({unit.path}), got nan or infinite "
-            "values; check the weights and the input"
-        )
-    tolerance = TOLERANCE.get(attention.dtype, 1e-4)
-    if source.competing and len(attention):
-        error = float((attention.float().sum(dim=1) - 1.0).abs().max())
-        if error > tolerance:
+
+
+def checked_all(sources: Sequence[Source], attention: Mapping[str, Tensor]) -> None:
+    """Raise `CaptureError` unless all attention is finite, and sums to 1 where it competes.
+
+    The answers for all units are fetched at once: every single one would wait for the card.
+    """
+    if not sources or not len(attention[sources[0].unit.name]):
+        return
+    sums = [attention[source.unit.name].float().sum(dim=1) for source in sources]
+    # Attention lies in [0, 1] or is no number at all, so a sum is finite if all its terms are.
+    errors = torch.stack([(total - 1.0).abs().amax() for total in sums]).tolist()
+    for source, error in zip(sources, errors, strict=True):
+        unit = source.unit
+        if not math.isfinite(error):
+            raise CaptureError(
+                f"expected finite attention from {unit.name} ({unit.path}), got nan or infinite "
+                "values; check the weights and the input"
+            )
+        tolerance = TOLERANCE.get(attention[unit.name].dtype, 1e-4)
+        if source.competing and error > tolerance:
             raise CaptureError(
                 f"expected the attention of {unit.name} ({unit.path}) to sum to 1 over the "
                 f"branches, it is off by up to {error:.2g}"
             )
-    return attention
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:

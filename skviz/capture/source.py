@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from skviz.errors import CaptureError
 from skviz.units import Unit
 
 
@@ -26,7 +28,9 @@ class Source:
 
     Without `operation` it is read from what the module returns, by `read(output)`; with one
     from the result of that operation, by `read(result, batch)`. Both give attention of shape
-    (B, M, C). `competing` says that it must sum to 1 over the branches.
+    (B, M, C). `put` is the inverse, called as `put(output, attention, batch)`; it may be left
+    out where `read` returns a view of the module's output. `competing` says that the
+    attention must sum to 1 over the branches.
     """
 
     unit: Unit
@@ -34,7 +38,41 @@ class Source:
     read: Callable[..., Tensor]
     operation: Operation | None = None
     competing: bool = True
+    put: Callable[[Any, Tensor, int], Any] | None = None
 
     def attention(self, output: Any, batch: int) -> Tensor:
         """Return attention of shape (B, M, C) from the module's or operation's result."""
         return self.read(output) if self.operation is None else self.read(output, batch)
+
+    def write(self, output: Any, attention: Tensor, batch: int) -> Any:
+        """Return the module's or operation's result with its attention (B, M, C) replaced.
+
+        Raises `CaptureError` where the result has no room for it: there is no inverse of the
+        reader, or one number stands for several weights that shall differ.
+        """
+        if self.put is not None:
+            written = self.put(output, attention, batch)
+        else:
+            written = self._through_view(output, attention)
+        found = self.attention(written, batch)
+        tolerance = 1e-5 if found.dtype in (torch.float32, torch.float64) else 2e-2
+        if not torch.allclose(found.float(), attention.float(), rtol=0, atol=tolerance):
+            raise CaptureError(
+                f"cannot replace the attention of {self.unit.name} ({self.unit.path}) by any "
+                "other: one number of its result stands for several weights; give weights that "
+                "agree, such as a second branch that is 1 minus the first"
+            )
+        return written
+
+    def _through_view(self, output: Any, attention: Tensor) -> Any:
+        """Write where the reader looks, in a copy of the output."""
+        if isinstance(output, Tensor):
+            copy = output.clone()
+            view = self.read(copy)
+            if view.untyped_storage().data_ptr() == copy.untyped_storage().data_ptr():
+                view.copy_(attention)
+                return copy
+        raise CaptureError(
+            f"cannot replace the attention of {self.unit.name} ({self.unit.path}): it is read "
+            f"from {self.module}, but how to write it back is not known; give its Source a `put`"
+        )

@@ -7,33 +7,52 @@ Matplotlib figure. None of it needs a screen.
 from __future__ import annotations
 
 from skviz.figures.bars import UnitBars
+from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.classes import ClassCurves
+from skviz.figures.comparison import ComparedShifts
 from skviz.figures.depth import DepthLines
+from skviz.figures.field_widths import FieldWidths
+from skviz.figures.fields import FieldMaps, draw_field
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
+from skviz.figures.metadata import FigureInfo, figure_info, figure_metadata
 from skviz.figures.overview import AttentionFigure, draw_attention
 from skviz.figures.palette import ScaleStyle, scale_styles
+from skviz.figures.places import PLACES, place_style
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
-from skviz.figures.save import FORMATS, save_figure
+from skviz.figures.save import FORMATS, figure_bytes, save_figure
 from skviz.figures.style import STYLES, figure_style, style_names
 from skviz.figures.thumbnails import Thumbnails
 
 __all__ = [
     "FORMATS",
+    "PLACES",
     "RUN_FIGURES",
     "STYLES",
+    "About",
     "AttentionFigure",
+    "Caption",
     "ChannelHeatmap",
     "ChannelLines",
     "ClassCurves",
+    "ComparedShifts",
     "DepthLines",
+    "FieldMaps",
+    "FieldWidths",
+    "FigureInfo",
     "RunFigure",
     "ScaleStyle",
     "Thumbnails",
     "UnitBars",
+    "caption_of",
     "draw_attention",
+    "draw_field",
     "draw_run",
+    "figure_bytes",
+    "figure_info",
+    "figure_metadata",
     "figure_style",
+    "place_style",
     "save_figure",
     "scale_styles",
     "style_names",

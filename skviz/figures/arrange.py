@@ -19,7 +19,9 @@ _LONG_NAME, _LONG_NAMES = 8, 3.0  # characters, and height of longer names on en
 _ROW_GAP = 0.8  # charts in a grid bring space for a label below each
 _CHART = 13.0  # height of a chart in a grid
 _LARGEST_IMAGE = 11.0
-_NARROWEST = 52.0
+_NARROWEST = 30.0
+_NARROW = 44.0  # below, everything goes below each other
+_NARROWEST_CHART = 12.5  # of a chart in a grid
 _SLIDE = 0.5625  # height of a 16:9 slide by its width
 _MOST_BESIDE = 12  # units, or a quarter of the bars, that fit beside the images
 
@@ -82,6 +84,12 @@ def arrange(
         slots, span = _crowded(charts, Slot(edge, top, inner, band), em)
         image_slot, chart_slots = _joined(slots[:span]), slots[span:]
         bars_slot = Slot(edge, _bottom(slots) + gap, inner, _BAND * em)
+    elif charts == 1 and width < _NARROW * em:
+        columns = min(len(images.scales), 3)
+        tall = images.height_for(72 * inner, 72 * _LARGEST_IMAGE * em, columns) / 72
+        image_slot = Slot(edge, top, inner, tall)
+        chart_slots = [Slot(edge, top + tall + gap, inner, _CHART * em)]
+        bars_slot = Slot(edge, _bottom(chart_slots) + gap, inner, _CHART * em)
     elif charts == 1:
         left = 0.56 * (inner - gap)
         count = len(images.scales)
@@ -95,14 +103,14 @@ def arrange(
     else:
         image_slot, bars_slot = _grid(Slot(edge, top, inner, band), gap, 2, 2)
         below = Slot(edge, top + band + gap, inner, _CHART * em)
-        chart_slots = _grid(below, gap, _chart_columns(charts), charts, _ROW_GAP * em)
+        chart_slots = _grid(below, gap, _chart_columns(charts, inner), charts, _ROW_GAP * em)
     height = _bottom([image_slot, bars_slot, *chart_slots]) + footer + edge
     return Arrangement(width, height, image_slot, columns, tuple(chart_slots), bars_slot)
 
 
 def _crowded(charts: int, area: Slot, em: float) -> tuple[list[Slot], int]:
     """Put images and charts in one grid; the images span what the charts leave of a row."""
-    per_row = 2 if charts == 1 else _chart_columns(charts)
+    per_row = 2 if charts == 1 else _chart_columns(charts, area.width)
     span = -charts % per_row or per_row
     row = Slot(area.left, area.top, area.width, area.height if charts == 1 else _CHART * em)
     return _grid(row, _GAP * em, per_row, charts + span, _ROW_GAP * em), span
@@ -131,10 +139,14 @@ def _bottom(slots: list[Slot]) -> float:
     return max(slot.top + slot.height for slot in slots)
 
 
-def _chart_columns(count: int) -> int:
+def _chart_columns(count: int, width: float) -> int:
     """Return how many charts go side by side, so that few places stay empty."""
+    _, em = page_width()
+    most = max(1, int(width / (_NARROWEST_CHART * em)))
     if count <= 3:
-        return count
-    if count <= 16:
-        return 2 if count == 4 else 3 if count in (5, 6, 9) else 4
-    return 5
+        wanted = count
+    elif count <= 16:
+        wanted = 2 if count == 4 else 3 if count in (5, 6, 9) else 4
+    else:
+        wanted = 5
+    return min(wanted, most)

@@ -15,14 +15,23 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.layout import keep_tick_labels, own_axes, size_in_points
+from skviz.figures.expected import LABEL, shows_kernels, smallest_kernel
+from skviz.figures.layout import (
+    figure_size,
+    fit_label,
+    keep_tick_labels,
+    own_axes,
+    size_in_points,
+)
 from skviz.figures.lines import branch_phrase, required_scales
+from skviz.figures.null_bands import extra_height, legend_columns, look, null_handle, unit_bands
 from skviz.figures.palette import bar_handles, scale_styles
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
+    from skviz.analysis.null import AnyMeasurements
     from skviz.analysis.summary import Summary
 
 FloatArray = NDArray[np.float64]
@@ -37,7 +46,9 @@ class UnitBars:
 
     `values` has shape (U, V); the default quantity is the attention difference, in [-1, 1].
     `scales` has V entries, `units` names the U units, `errors` (U, V) is the length of the
-    error bars to either side, or None; `quantity` is the label of the y axis. Figure 3, right.
+    error bars to either side, or None; `quantity` is the label of the y axis. Bars start at
+    `base`. `null` (U, V, 2) is where random networks would put each bar's end, nan where there
+    is no such band, or None. Figure 3, right.
     """
 
     values: FloatArray
@@ -45,12 +56,19 @@ class UnitBars:
     units: tuple[str, ...]
     errors: FloatArray | None = None
     quantity: str = DIFFERENCE
+    base: float = 0.0
+    null: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales))
         if self.values.shape != expected:
             raise UsageError(
                 f"expected values of shape (units, scales) = {expected}, got {self.values.shape}"
+            )
+        if self.null is not None and self.null.shape != (*expected, 2):
+            raise UsageError(
+                f"expected a null of shape (units, scales, 2) = {(*expected, 2)},"
+                f" got {self.null.shape}"
             )
         if self.errors is not None and self.errors.shape != expected:
             raise UsageError(
@@ -101,25 +119,37 @@ class UnitBars:
         *,
         scales: Sequence[float] | None = None,
         deviations: bool = True,
+        quantity: str | None = None,
+        null: Sequence[AnyMeasurements] = (),
     ) -> UnitBars:
         """Take the mean over all images of a run: figure 3 (c), right.
 
         By default the last unit of every stage at all scales; the error bars are the standard
-        deviation over images. Raises `UnitError` for an unknown unit and `ScaleError` for a
-        scale that the run does not have.
+        deviation over images. `quantity` is "difference" or "expected_kernel" (default: the
+        summary's own); bars of the expected kernel size start at the smallest kernel. `null`
+        are measurements of random networks on the same images, which make the bands.
+
+        Raises `UnitError` for an unknown unit, `ScaleError` for a scale that the run does not
+        have, and `UsageError` for an unknown quantity or kernels of unknown size.
         """
         known = summary.units
         chosen = paper_units(known) if units is None else select_units(units, known)
         columns = choose_scales(summary.scales, scales)
-        cells = np.ix_([known.index(unit) for unit in chosen], columns)
+        kernels = shows_kernels(summary, quantity, chosen)
+        mean, std = ("expected_kernel", "expected_kernel_std") if kernels else ("mean", "std")
         frame = summary.to_frame()
         shape = (len(known), len(summary.scales))
+        rows = [known.index(unit) for unit in chosen]
+        cells = np.ix_(rows, columns)
+        bands = unit_bands(summary, null, rows, columns, kernels) if null else None
         return cls(
-            values=frame["mean"].to_numpy().reshape(shape)[cells],
+            values=frame[mean].to_numpy().reshape(shape)[cells],
             scales=tuple(summary.scales[column] for column in columns),
             units=tuple(unit.short for unit in chosen),
-            errors=frame["std"].to_numpy().reshape(shape)[cells] if deviations else None,
-            quantity=_quantity(chosen, None),
+            errors=frame[std].to_numpy().reshape(shape)[cells] if deviations else None,
+            quantity=LABEL if kernels else _quantity(chosen, None),
+            base=smallest_kernel(chosen) if kernels else 0.0,
+            null=bands,
         )
 
     @property
@@ -139,10 +169,9 @@ class UnitBars:
 
         `label` replaces the text of the y axis, which is the quantity.
         """
-        width, _ = matplotlib.rcParams["figure.figsize"]
-        wide = len(self.units) > 12
         own = ax is None
-        ax, figure = own_axes(ax, width if wide else 0.6 * width, 0.42 * width)
+        width, height = figure_size()
+        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
         keep_tick_labels(ax)
         background = ax.get_facecolor()
         styles = scale_styles(self.scales, background)
@@ -152,7 +181,8 @@ class UnitBars:
         for index, style in enumerate(styles):
             ax.bar(
                 middle + (index - (count - 1) / 2) * bar,
-                self.values[:, index],
+                self.values[:, index] - self.base,
+                bottom=self.base,
                 width=bar * (0.94 if self.hatched else 1.0),
                 color=style.colour,
                 edgecolor=background,
@@ -164,7 +194,18 @@ class UnitBars:
                 capsize=min(3.0, 12 * bar),
                 error_kw={"elinewidth": 0.8, "capthick": 0.8},
             )
-        ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8)
+            if self.null is not None:
+                low, high = self.null[:, index].T
+                # In front of the bars, which would hide it, but behind their errors.
+                ax.bar(
+                    middle + (index - (count - 1) / 2) * bar,
+                    high - low,
+                    bottom=low,
+                    width=bar,
+                    zorder=1.5,
+                    **look(on_bars=True),
+                )
+        ax.axhline(self.base, color=matplotlib.rcParams["text.color"], linewidth=0.8)
         ax.set_xlim(-0.6, len(self.units) - 0.4)
         ax.margins(y=0.08)
         ax.tick_params(axis="x", length=0)
@@ -173,18 +214,22 @@ class UnitBars:
             ax.set_title(title, parse_math=False)
         if legend:
             handles = bar_handles(styles, background, self.hatched)
+            room = figure.get_size_inches()[0] * 72
+            if self.null is not None:
+                handles.append(null_handle(on_bars=True, room=room))
             # Above the axes: within them there may be no free corner.
             ax.legend(
                 handles=handles,
                 loc="lower right",
                 bbox_to_anchor=(1, 1),
-                ncols=min(count, 5),
+                ncols=min(count, 5) if self.null is None else legend_columns(handles, room),
                 borderaxespad=0.2,
             )
         self.label_units(ax)
         if own:
-            figure.draw_without_rendering()  # settles the width of the axes
+            figure.draw_without_rendering()  # settles the size of the axes
             self.label_units(ax)
+            fit_label(ax)
         return figure
 
     def label_units(self, ax: Axes) -> None:

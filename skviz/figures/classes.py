@@ -9,21 +9,33 @@ from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.analysis.class_table import ClassTable
+from skviz.analysis.quantity import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.bars import DIFFERENCE
-from skviz.figures.layout import root_figure, size_in_points
+from skviz.figures.expected import SHORT_LABEL, shows_kernels
+from skviz.figures.layout import fit_label, root_figure, size_in_points
+from skviz.figures.null_bands import class_bands, draw_band, null_handle
 from skviz.figures.palette import ScaleStyle, line_handles, scale_labels, scale_styles
-from skviz.figures.panels import PanelSizes, choose_scales, panel_columns, panels, room_across
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.panels import (
+    PanelSizes,
+    choose_scales,
+    panel_columns,
+    panel_width,
+    panels,
+    room_across,
+)
+from skviz.figures.text import clean, closed, font_points, shorten, text_width
 from skviz.units import paper_units, select_units
 
 if TYPE_CHECKING:
+    from skviz.analysis.null import AnyMeasurements
     from skviz.analysis.summary import Summary
 
 FloatArray = NDArray[np.float64]
@@ -43,7 +55,8 @@ class ClassCurves:
     holds the class indices, ascending; `names` has one name per class, or is None. `every`
     draws each so manieth class only, `smooth` the mean of so many successive ones (both in the
     order of `sort`: "index", "shift" or "name"). The shift goes from the first to the last of
-    the V scales. Figure 4.
+    the V scales. `quantity` is the label of the y axis. `null` (U, 2, K) is where random
+    networks would put the last of the scales, or None. Figure 4.
     """
 
     values: FloatArray
@@ -54,6 +67,8 @@ class ClassCurves:
     every: int = 1
     smooth: int = 1
     sort: str = "index"
+    quantity: str = DIFFERENCE
+    null: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales), len(self.classes))
@@ -61,6 +76,11 @@ class ClassCurves:
             raise UsageError(
                 "expected values of shape (units, scales, classes) ="
                 f" {expected}, got {self.values.shape}"
+            )
+        bands = (len(self.units), 2, len(self.classes))
+        if self.null is not None and self.null.shape != bands:
+            raise UsageError(
+                f"expected a null of shape (units, 2, classes) = {bands}, got {self.null.shape}"
             )
         if self.names is not None and len(self.names) != len(self.classes):
             raise UsageError(
@@ -82,11 +102,15 @@ class ClassCurves:
         every: int = 1,
         smooth: int = 1,
         sort: str = "index",
+        quantity: str | None = None,
+        null: Sequence[AnyMeasurements] = (),
     ) -> ClassCurves:
         """Take the classes of a run; by default of 2_3, 3_4 and 5_3 at 1.0x and 1.5x.
 
         A network without one of these units shows the last unit of every stage, a run without
-        these scales its first two.
+        these scales its first two. `quantity` is "difference" or "expected_kernel" (default:
+        the summary's own). `null` are measurements of random networks on the same images,
+        which make the bands.
 
         Raises `UnitError` for an unknown unit, `ScaleError` for a scale that the run does not
         have, and `UsageError` for a run without labels, or bad `every`, `smooth` or `sort`.
@@ -101,7 +125,10 @@ class ClassCurves:
             scales = summary.scales[:2]
         columns = choose_scales(summary.scales, PAPER_SCALES if scales is None else scales)
         rows = [known.index(unit) for unit in chosen]
-        table = ClassTable.of(summary.measurements, rows, columns)
+        kernels = shows_kernels(summary, quantity, chosen)
+        table = ClassTable.of(
+            summary.measurements, rows, columns, EXPECTED_KERNEL if kernels else QUANTITY
+        )
         names = summary.measurements.class_names
         return cls(
             values=table.means,
@@ -112,6 +139,8 @@ class ClassCurves:
             every=every,
             smooth=smooth,
             sort=sort,
+            quantity=SHORT_LABEL if kernels else DIFFERENCE,
+            null=class_bands(summary, null, rows, columns, table.labels, kernels) if null else None,
         )
 
     @property
@@ -121,7 +150,11 @@ class ClassCurves:
 
     def _named(self, columns: int) -> bool:
         points = math.ceil(len(self.classes) / self.every)
-        return self.names is not None and self.smooth == 1 and points <= MOST_NAMED // columns
+        if self.names is None or self.smooth > 1 or points > MOST_NAMED // columns:
+            return False
+        # Every name is a line of text on end.
+        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        return 1.25 * size * points <= panel_width(columns)
 
     def shift(self, unit: str) -> FloatArray:
         """Return the shift of every class (K,) from the first to the last scale."""
@@ -135,7 +168,11 @@ class ClassCurves:
         With `smooth`, a point carries the first class that it is the mean of.
         """
         order = self._order(unit)
-        values = self.values[self._index(unit)][:, order]
+        return self._drawn(order, self.values[self._index(unit)][:, order])
+
+    def _drawn(
+        self, order: NDArray[np.int64], values: FloatArray
+    ) -> tuple[NDArray[np.int64], FloatArray]:
         if self.smooth > 1:
             starts = np.arange(0, len(order), self.smooth)
             return order[starts], _mean_of_groups(values, starts)
@@ -168,17 +205,22 @@ class ClassCurves:
             lowest = index + columns >= len(self.units)
             named = self._named(columns)
             self._draw(panel, unit, named)
-            panel.set_ylabel(DIFFERENCE if index % columns == 0 else "")
+            panel.set_ylabel(self.quantity if index % columns == 0 else "")
+            fit_label(panel)
             if named and not (lowest or self.sort == "shift"):
                 panel.set_xticklabels([])
             if lowest:
                 panel.set_xlabel(self._x_label(named))
         if ax is None:
             styles = scale_styles(self.scales, axes[0].get_facecolor())
-            handles = line_handles(styles)
-            for handle in handles if self._named(columns) else ():
-                handle.set_linestyle("")  # the marks of a class are not joined to the next
-            figure.legend(handles=handles, loc="upper right", ncols=len(styles))
+            handles: list[Artist] = []
+            for handle in line_handles(styles):
+                if self._named(columns):
+                    handle.set_linestyle("")  # the marks of a class are not joined to the next
+                handles.append(handle)
+            if self.null is not None:
+                handles.append(null_handle(scale_labels(self.scales)[-1]))
+            figure.legend(handles=handles, loc="upper right", ncols=len(handles))
         return figure
 
     def _panels(self, columns: int) -> tuple[Figure, list[Axes]]:
@@ -199,6 +241,12 @@ class ClassCurves:
         drawn, values = self.points(unit)
         styles = scale_styles(self.scales, ax.get_facecolor())
         position = np.arange(len(drawn))
+        along = position if named or self.sort != "index" else self.classes[drawn]
+        if self.null is not None:
+            order = self._order(unit)
+            _, (low, high) = self._drawn(order, self.null[self._index(unit)][:, order])
+            step = 1 if named or self.sort == "index" else self._step
+            _draw_null(ax, along * step, low, high, named)
         if named:
             _draw_pairs(ax, position, values, styles)
             self._name_ticks(ax, drawn)
@@ -348,6 +396,18 @@ def _draw_pairs(
         ax.plot(x, curve, color=style.colour, marker=style.marker, linestyle="", label=style.label)
 
 
+def _draw_null(
+    ax: Axes, x: NDArray[np.int64], low: FloatArray, high: FloatArray, named: bool
+) -> None:
+    """Draw the band of random networks: steps where classes stand side by side, else an area."""
+    if named:
+        x, low, high = np.stack([x - 0.4, x + 0.4], 1).ravel(), low.repeat(2), high.repeat(2)
+        # Apart from one another: classes have no order.
+        gaps = np.arange(2, len(x), 2)
+        x, low, high = (np.insert(np.asarray(v, float), gaps, np.nan) for v in (x, low, high))
+    draw_band(ax, x, low, high)
+
+
 def _mean_of_groups(values: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
     """Average successive columns, nan left out."""
     present = ~np.isnan(values)
@@ -367,7 +427,7 @@ def _listed(word: str, names: list[str], room: float, size: float) -> str:
     words: list[str] = []
     for name in names:
         text, _, number = clean(name).rpartition(" ")
-        words.append(f"{shorten(text, 11 * size, size)} {number}")
+        words.append(f"{closed(shorten(text, 11 * size, size))} {number}")
     while len(words) > 1 and text_width(f"{word}: {', '.join(words)}", size) > room:
         words.pop()
     return f"{word}: {', '.join(words)}"

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.layout import own_axes
-from skviz.figures.palette import line_handles, scale_styles
+from skviz.figures.layout import figure_size, fit_label, own_axes
+from skviz.figures.null_bands import draw_band, extra_height, legend_columns, null_handle
+from skviz.figures.palette import line_handles, scale_labels, scale_styles
 
 if TYPE_CHECKING:
+    from skviz.analysis.null import AnyMeasurements
     from skviz.analysis.summary import Summary
 
 FloatArray = NDArray[np.float64]
@@ -29,7 +32,9 @@ class DepthLines:
 
     `values` has shape (U, V), in [-1, 1]; `scales` has V entries; `units` names the units
     ("3_4"); `errors` (U, V) is the standard deviation over images, drawn as a band, or None;
-    `stages` has the stage of each unit (None where there is none): a thin line parts them.
+    `stages` has the stage of each unit (None where there is none): a thin line parts them. With
+    `zero` the axis shows zero, which the attention difference has, a kernel size has not.
+    `null` (U, 2) is where random networks would put the last of the scales, or None.
     """
 
     values: FloatArray
@@ -38,12 +43,19 @@ class DepthLines:
     stages: tuple[int | None, ...]
     errors: FloatArray | None = None
     quantity: str = "attention difference"
+    zero: bool = True
+    null: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales))
         if self.values.shape != expected:
             raise UsageError(
                 f"expected values of shape (units, scales) = {expected}, got {self.values.shape}"
+            )
+        if self.null is not None and self.null.shape != (len(self.units), 2):
+            raise UsageError(
+                f"expected a null of shape (units, 2) = {(len(self.units), 2)},"
+                f" got {self.null.shape}"
             )
         if len(self.stages) != len(self.units):
             raise UsageError(
@@ -58,13 +70,22 @@ class DepthLines:
         *,
         scales: Sequence[float] | None = None,
         deviations: bool = False,
+        quantity: str | None = None,
+        null: Sequence[AnyMeasurements] = (),
     ) -> DepthLines:
         """Take the units of a run, by default all of them, with all its scales.
 
-        Raises `UnitError` for an unknown unit and `ScaleError` for an unknown scale.
+        `quantity` and `null` are those of `UnitBars.from_summary`. Raises `UnitError` for an
+        unknown unit, `ScaleError` for an unknown scale, `UsageError` for a quantity that does
+        not fit.
         """
         bars = UnitBars.from_summary(
-            summary, "all" if units is None else units, scales=scales, deviations=deviations
+            summary,
+            "all" if units is None else units,
+            scales=scales,
+            deviations=deviations,
+            quantity=quantity,
+            null=null,
         )
         stages = {unit.short: unit.stage for unit in summary.units}
         return cls(
@@ -74,15 +95,24 @@ class DepthLines:
             stages=tuple(stages[name] for name in bars.units),
             errors=bars.errors,
             quantity=bars.quantity,
+            zero=bars.base == 0,
+            null=None if bars.null is None else bars.null[:, -1],
         )
 
     def plot(self, ax: Axes | None = None) -> Figure:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
-        width, _ = matplotlib.rcParams["figure.figsize"]
         own = ax is None
-        ax, figure = own_axes(ax, width, 0.42 * width)
+        width, height = figure_size()
+        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
         styles = scale_styles(self.scales, ax.get_facecolor())
         x = np.arange(len(self.units))
+        handles: list[Artist] = [*line_handles(styles)]
+        room = figure.get_size_inches()[0] * 72
+        if self.null is not None:
+            # One mark per unit is more than one point of an area: it shows for one unit, too.
+            low, high = np.repeat(self.null, 2, axis=0).T
+            draw_band(ax, np.stack([x - 0.5, x + 0.5], axis=1).ravel(), low, high)
+            handles.append(null_handle(scale_labels(self.scales)[-1], room=room))
         for index, style in enumerate(styles):
             curve = self.values[:, index]
             ax.plot(
@@ -99,7 +129,8 @@ class DepthLines:
                 ax.fill_between(
                     x, curve - spread, curve + spread, color=style.colour, alpha=0.1, linewidth=0
                 )
-        ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8)
+        if self.zero:
+            ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8)
         for index in range(1, len(x)):
             if self.stages[index] != self.stages[index - 1]:
                 ax.axvline(index - 0.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
@@ -108,10 +139,10 @@ class DepthLines:
         ax.set_xlabel("SK unit, in the order of execution")
         ax.set_ylabel(self.quantity, parse_math=False)
         ax.legend(
-            handles=line_handles(styles),
+            handles=handles,
             loc="lower right",
             bbox_to_anchor=(1, 1),
-            ncols=min(len(styles), 8),
+            ncols=min(len(styles), 8) if self.null is None else legend_columns(handles, room),
             borderaxespad=0.2,
         )
         names = UnitBars(self.values, self.scales, self.units)
@@ -119,4 +150,5 @@ class DepthLines:
         if own:
             figure.draw_without_rendering()  # settles the width of the axes
             names.label_units(ax)
+            fit_label(ax)
         return figure

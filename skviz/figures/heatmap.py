@@ -15,11 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
-from skviz.figures.layout import Slot, new_figure, place
+from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
+from skviz.figures.layout import Slot, new_figure, place, size_in_points
 from skviz.figures.lines import ChannelLocator, branch_phrase
 from skviz.figures.palette import scale_labels
 from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points, text_width
+from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import select_units
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class ChannelHeatmap:
 
     `values` has shape (V, C), in [0, 1]. The upper map shows them, the lower one the change
     from the first scale. `sort` "shift" orders the channels by their change from the first to
-    the last scale, largest first.
+    the last scale, largest first. `quantity` is what the values are, where they are no attention.
     """
 
     values: FloatArray
@@ -46,6 +47,7 @@ class ChannelHeatmap:
     unit: str
     branch_label: str
     sort: str = "index"
+    quantity: str | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or len(self.values) != len(self.scales):
@@ -66,10 +68,13 @@ class ChannelHeatmap:
         branch: int | None = None,
         scales: Sequence[float] | None = None,
         sort: str = "index",
+        quantity: str | None = None,
     ) -> ChannelHeatmap:
         """Take one unit of a run; the branch is the one of the largest kernel by default.
 
-        Raises `UnitError` for an unknown unit or branch, `ScaleError` for an unknown scale.
+        `quantity` "expected_kernel" shows the expected kernel size over all branches (default:
+        the summary's own quantity). Raises `UnitError` for an unknown unit or branch,
+        `ScaleError` for an unknown scale, `UsageError` for a quantity that does not fit.
         """
         found = select_units(unit, summary.units)
         if len(found) != 1:
@@ -77,12 +82,19 @@ class ChannelHeatmap:
         chosen = found[0]
         index = checked_branch(chosen.branches, branch, chosen.largest, chosen.name)
         columns = choose_scales(summary.scales, scales)
+        kernels = shows_kernels(summary, quantity, found)
+        values = (
+            channel_kernels(summary, chosen, branch)
+            if kernels
+            else summary.measurements.channels[chosen.name].mean[:, index]
+        )
         return cls(
-            values=summary.measurements.channels[chosen.name].mean[columns, index],
+            values=values[columns],
             scales=tuple(summary.scales[column] for column in columns),
             unit=chosen.name,
             branch_label=chosen.branch_label(index),
             sort=sort,
+            quantity=LABEL if kernels else None,
         )
 
     @property
@@ -111,8 +123,8 @@ class ChannelHeatmap:
         tall = max(_LEAST, _ROW * len(labels))
         colours = Normalize(low, high)
         ax = _map(figure, top + _HEAD, tall, values, labels, ("cividis", colours))
-        what = f"{clean(self.unit)}: attention of {branch_phrase(self.branch_label)}"
-        ax.set_title(what, parse_math=False)
+        quantity = self.quantity or f"attention of {branch_phrase(self.branch_label)}"
+        ax.set_title(self._title(ax, quantity), parse_math=False)
         if len(labels) > 1:
             ax.set_xticklabels([])
             change = values[1:] - values[0]
@@ -124,6 +136,13 @@ class ChannelHeatmap:
             text = f"change from {labels[0]}"
             ax.set_title(text, weight="normal", size=font_points("small"))
         ax.set_xlabel("channel" if self.sort == "index" else "channel, sorted by its change")
+
+    def _title(self, ax: Axes, quantity: str) -> str:
+        """Return unit and quantity, of which a long name is cut at its beginning."""
+        size = font_points(matplotlib.rcParams["axes.titlesize"])
+        room = size_in_points(ax)[0] - 0.5 * size
+        title = f"{clean(self.unit)}: {quantity}"
+        return shorten(title, room, size, weight="bold", keep_end=True)
 
 
 def plot_heatmaps(maps: Sequence[ChannelHeatmap]) -> Figure:

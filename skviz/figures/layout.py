@@ -15,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
+from skviz.figures.text import wrap
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -41,6 +43,19 @@ def own_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure
     if ax is None:
         ax = new_figure(width, height, constrained=True).add_subplot()
     return ax, root_figure(ax)
+
+
+def figure_size() -> tuple[float, float]:
+    """Return the size in inches that the style gives to a figure of one chart."""
+    width, height = matplotlib.rcParams["figure.figsize"]
+    return float(width), float(height)
+
+
+def fit_label(ax: Axes) -> None:
+    """Break the label of the y axis into two lines where it is longer than the axes now are."""
+    label = ax.yaxis.label
+    text, size = label.get_text().replace("\n", " "), float(label.get_fontsize())
+    label.set_text("\n".join(wrap(text, size_in_points(ax)[1], size, 2)))
 
 
 def root_figure(ax: Axes) -> Figure:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import Locator
@@ -16,13 +17,29 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
-from skviz.figures.layout import keep_tick_labels, own_axes, size_in_points
-from skviz.figures.palette import line_handles, scale_styles
+from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
+from skviz.figures.layout import (
+    figure_size,
+    fit_label,
+    keep_tick_labels,
+    own_axes,
+    root_figure,
+    size_in_points,
+)
+from skviz.figures.null_bands import (
+    channel_band,
+    draw_band,
+    extra_height,
+    legend_columns,
+    null_handle,
+)
+from skviz.figures.palette import line_handles, scale_labels, scale_styles
 from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean
+from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import GATE, select_units
 
 if TYPE_CHECKING:
+    from skviz.analysis.null import AnyMeasurements
     from skviz.analysis.summary import Summary
 
 FloatArray = NDArray[np.float64]
@@ -38,7 +55,9 @@ class ChannelLines:
     `curves` has shape (V, N), attention in [0, 1]: each of the N points is the mean of
     `group` successive channels (the last one of what is left). `x` has shape (N,), the first
     channel of each group; `scales` has V entries; `channels` is C. `deviations` (V, N) is the
-    half width of a band around each curve, or None. Figure 3, left.
+    half width of a band around each curve, or None. `quantity` is what the curves are, where
+    they are no attention. `null` (2, N) is where random networks would put the last of the
+    scales, or None. Figure 3, left.
     """
 
     curves: FloatArray
@@ -49,12 +68,18 @@ class ChannelLines:
     group: int
     channels: int
     deviations: FloatArray | None = None
+    quantity: str | None = None
+    null: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.scales), len(self.x))
         if self.curves.shape != expected:
             raise UsageError(
                 f"expected curves of shape (scales, points) = {expected}, got {self.curves.shape}"
+            )
+        if self.null is not None and self.null.shape != (2, len(self.x)):
+            raise UsageError(
+                f"expected a null of shape (2, points) = {(2, len(self.x))}, got {self.null.shape}"
             )
         if len(self.x) != math.ceil(self.channels / self.group):
             raise UsageError(
@@ -100,16 +125,28 @@ class ChannelLines:
         *,
         scales: Sequence[float] | None = None,
         deviations: bool = False,
+        quantity: str | None = None,
+        null: Sequence[AnyMeasurements] = (),
     ) -> ChannelLines:
         """Take the mean over all images of a run: figure 3 (c), left.
 
         `group` and `branch` are those of `from_attention`. With `deviations` each point also
         gets the mean over its channels of their standard deviation over images.
 
-        Raises `UsageError` for a bad `group`, `UnitError` for an unknown unit or branch, and
-        `ScaleError` for a scale that the run does not have.
+        `quantity` "expected_kernel" shows the expected kernel size over all branches (default:
+        the summary's own quantity); its deviations are not recorded per channel. `null` are
+        measurements of random networks on the same images, which make a band.
+
+        Raises `UsageError` for a bad `group` or a quantity that does not fit, `UnitError` for an
+        unknown unit or branch, and `ScaleError` for a scale that the run does not have.
         """
         found = select_units(unit, summary.units)[0]
+        kernels = shows_kernels(summary, quantity, [found])
+        if kernels and deviations:
+            raise UsageError(
+                "expected no deviations with the expected kernel size of channels, which are not"
+                " recorded; leave the deviations out"
+            )
         moments = summary.measurements.channels[found.name]
         columns = choose_scales(summary.scales, scales)
         if branch is not None and not -found.branches <= branch < found.branches:
@@ -121,8 +158,9 @@ class ChannelLines:
         x = np.arange(0, found.channels, chosen)
         sizes = _group_sizes(x, found.channels)
         spread = np.add.reduceat(moments.std[columns, index], x, axis=1) / sizes
+        values = channel_kernels(summary, found, branch) if kernels else moments.mean[:, index]
         return cls(
-            curves=np.add.reduceat(moments.mean[columns, index], x, axis=1) / sizes,
+            curves=np.add.reduceat(values[columns], x, axis=1) / sizes,
             x=x,
             scales=tuple(summary.scales[column] for column in columns),
             unit=found.name,
@@ -130,6 +168,12 @@ class ChannelLines:
             group=chosen,
             channels=found.channels,
             deviations=spread if deviations else None,
+            quantity=LABEL if kernels else None,
+            null=(
+                channel_band(summary, null, found, index, columns[-1], x, sizes, kernels)
+                if null
+                else None
+            ),
         )
 
     @property
@@ -150,12 +194,12 @@ class ChannelLines:
     @property
     def value_label(self) -> str:
         """What the y axis shows."""
-        return f"attention of {branch_phrase(self.branch_label)}"
+        return self.quantity or f"attention of {branch_phrase(self.branch_label)}"
 
     @property
     def short_label(self) -> str:
         """What the y axis shows, for a small chart."""
-        return f"{self.branch_label} attention"
+        return f"{self.branch_label} attention" if self.quantity is None else "expected kernel"
 
     def plot(
         self,
@@ -168,14 +212,17 @@ class ChannelLines:
 
         `labels` replaces the texts of the x and y axes, None leaving one out.
         """
-        width, _ = matplotlib.rcParams["figure.figsize"]
-        ax, figure = own_axes(ax, 0.7 * width, 0.42 * width)
+        own = ax is None
+        width, height = figure_size()
+        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
         keep_tick_labels(ax)
         styles = scale_styles(self.scales, ax.get_facecolor())
         # Among many points markers would hide the lines: then only some have one.
         dense = len(self.x) > _MOST_MARKERS
         every = len(self.x) // _FEW_MARKERS if dense else 1
         line_width = matplotlib.rcParams["lines.linewidth"] * (0.6 if dense else 1)
+        if self.null is not None:
+            draw_band(ax, self.x, *self.null)
         for index, (style, curve) in enumerate(zip(styles, self.curves, strict=True)):
             ax.plot(
                 self.x,
@@ -194,12 +241,53 @@ class ChannelLines:
         x_label, y_label = labels if labels is not None else ("channel", self.value_label)
         ax.set_xlabel(x_label or "")
         ax.set_ylabel(y_label or "")
-        ax.set_title(clean(self.unit), parse_math=False)
         ax.set_xmargin(0.03)
         ax.xaxis.set_major_locator(ChannelLocator())
-        if legend:
-            ax.legend(handles=line_handles(styles))
+        if legend and own:
+            self._legend_above(ax, 72 * width)
+        elif legend:
+            ax.legend(handles=self.handles(ax))
+        self._name(ax)
+        if own:
+            figure.draw_without_rendering()  # settles the size of the axes
+            self._name(ax, beside_legend=legend)
+            fit_label(ax)
         return figure
+
+    def _legend_above(self, ax: Axes, room: float) -> None:
+        """Put the legend above the axes: within them there may be no free corner."""
+        handles = self.handles(ax)
+        ax.legend(
+            handles=handles,
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=legend_columns(handles, 0.85 * room),
+            borderaxespad=0.2,
+        )
+
+    def _name(self, ax: Axes, *, beside_legend: bool = False) -> None:
+        """Write the unit's name above the axes, cut where it is wider than they are.
+
+        It stands beside the legend, or where it has no room there above it.
+        """
+        size = font_points(matplotlib.rcParams["axes.titlesize"])
+        room = size_in_points(ax)[0]
+        name = shorten(clean(self.unit), room, size, weight="bold", keep_end=True)
+        pad = float(matplotlib.rcParams["axes.titlepad"])
+        legend = ax.get_legend()
+        if beside_legend and legend is not None:
+            box, point = legend.get_window_extent(), root_figure(ax).dpi / 72
+            if text_width(name, size, "bold") + size > room - box.width / point:
+                pad += box.height / point
+        ax.set_title(name, parse_math=False, pad=pad)
+
+    def handles(self, ax: Axes) -> list[Artist]:
+        """Return the legend's entries: one per scale, and one of the band if there is one."""
+        found: list[Artist] = [*line_handles(scale_styles(self.scales, ax.get_facecolor()))]
+        if self.null is not None:
+            room = root_figure(ax).get_size_inches()[0] * 72
+            found.append(null_handle(scale_labels(self.scales)[-1], room=room))
+        return found
 
 
 class ChannelLocator(Locator):

@@ -17,6 +17,7 @@ from skviz.errors import ScaleError
 from skviz.figures.layout import Slot, new_figure, place, size_in_points
 
 _MOST_IN_ONE_COLUMN = 4
+_NARROWEST = 12.0  # font sizes that a panel's axes need at least
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,22 @@ class PanelSizes:
     head: float
     foot: float = 2.0
     last: float = 1.8
-    left: float = 6.0
+    left: float = 6.6
     right: float = 1.2
     legend: float = 2.2
 
 
 def panel_columns(count: int) -> int:
     """Return in how many columns so many panels stand."""
-    return 1 if count <= _MOST_IN_ONE_COLUMN else 2 if count <= 12 else 3
+    return fitting_columns(1 if count <= _MOST_IN_ONE_COLUMN else 2 if count <= 12 else 3)
+
+
+def fitting_columns(columns: int) -> int:
+    """Return so many columns, or fewer where the page is too narrow for them."""
+    em = float(matplotlib.rcParams["font.size"])
+    while columns > 1 and panel_width(columns) < _NARROWEST * em:
+        columns -= 1
+    return columns
 
 
 def panels(count: int, columns: int, sizes: PanelSizes) -> tuple[Figure, list[Axes]]:
@@ -61,6 +70,13 @@ def panels(count: int, columns: int, sizes: PanelSizes) -> tuple[Figure, list[Ax
         place(ax, slot)
         axes.append(ax)
     return figure, axes
+
+
+def panel_width(columns: int, sizes: PanelSizes = PanelSizes(0, 0)) -> float:
+    """Return the width in points of the axes of a panel, as the style has it."""
+    em = float(matplotlib.rcParams["font.size"])
+    page = 72 * float(matplotlib.rcParams["figure.figsize"][0])
+    return page / columns - (sizes.left + sizes.right) * em
 
 
 def room_across(ax: Axes) -> float:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from skviz.analysis.quantity import DIFFERENCE, checked_quantity
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap, plot_heatmaps
 from skviz.figures.lines import ChannelLines
-from skviz.figures.palette import line_handles, scale_styles
-from skviz.figures.panels import PanelSizes, panels
+from skviz.figures.null_bands import legend_columns
+from skviz.figures.panels import PanelSizes, fitting_columns, panels
 from skviz.figures.style import figure_style
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
+    from skviz.analysis.null import AnyMeasurements
     from skviz.analysis.summary import Summary
 
 RUN_FIGURES = ("lines", "bars", "classes", "units", "channels")
 PAPER_LINE = "SK_3_4"
+RunDisplay = UnitBars | DepthLines | ChannelLines | ClassCurves | ChannelHeatmap
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class RunFigure:
     `scales` choose some of the run's. `every`, `smooth` and `sort` are those of `ClassCurves`
     (and `sort` of `ChannelHeatmap`), `group` and `branch` those of `ChannelLines`.
     `deviations` shows the standard deviation over images (default: for bars only), `paper`
-    lays the paper's values over the figure, `style` is a name for `figure_style`.
+    lays the paper's values over the figure, `quantity` is "difference" or "expected_kernel"
+    (default: the summary's own), `style` is a name for `figure_style`.
     """
 
     kind: str
@@ -48,6 +52,7 @@ class RunFigure:
     branch: int | None = None
     deviations: bool | None = None
     paper: bool = False
+    quantity: str | None = None
     style: str = "default"
 
     def __post_init__(self) -> None:
@@ -56,6 +61,8 @@ class RunFigure:
             raise UsageError(
                 f"expected a figure out of {', '.join(RUN_FIGURES)}, got '{self.kind}'.{hint}"
             )
+        if self.quantity is not None:
+            checked_quantity(self.quantity)
         self._only("every", ("classes",))
         self._only("smooth", ("classes",))
         self._only("sort", ("classes", "channels"))
@@ -64,25 +71,44 @@ class RunFigure:
         self._only("deviations", ("lines", "bars", "units"))
         self._only("paper", ("lines", "bars", "classes", "units"))
 
-    def draw(self, summary: Summary) -> Figure:
+    def draw(self, summary: Summary, null: Sequence[AnyMeasurements] = ()) -> Figure:
         """Draw the figure of a run's summary and return it.
+
+        `null` are measurements of random networks on the same images; a band shows where they
+        would put a value.
 
         Raises `UnitError` and `ScaleError` for what the run does not have, and `UsageError`
         for options that do not fit the run, each saying why.
         """
-        if self.paper:
-            from skviz.figures.published import require_sknet50
+        with figure_style(self.style):
+            return self._plot(self.displays(summary, null))
 
-            require_sknet50(summary.units)
-        draw = {
+    def displays(self, summary: Summary, null: Sequence[AnyMeasurements] = ()) -> list[RunDisplay]:
+        """Return what `draw` draws: one display, or one per unit (lines and channels).
+
+        Raises what `draw` raises, but for the paper's values over other units.
+        """
+        if self.paper:
+            self._check_paper(summary)
+        make: dict[str, Callable[..., list[RunDisplay]]] = {
             "lines": self._lines,
             "bars": self._bars,
             "classes": self._classes,
             "units": self._depth,
             "channels": self._channels,
-        }[self.kind]
-        with figure_style(self.style):
-            return draw(summary)
+        }
+        return make[self.kind](summary, null)
+
+    def _check_paper(self, summary: Summary) -> None:
+        from skviz.figures.published import require_sknet50
+
+        quantity = self.quantity or summary.options.quantity
+        if quantity != DIFFERENCE:
+            raise UsageError(
+                f"expected the attention difference, which the paper shows, got '{quantity}';"
+                " leave the paper's values out"
+            )
+        require_sknet50(summary.units)
 
     def _only(self, option: str, kinds: Sequence[str]) -> None:
         default = type(self).__dataclass_fields__[option].default
@@ -92,78 +118,68 @@ class RunFigure:
                 " leave it out"
             )
 
-    def _bars(self, summary: Summary) -> Figure:
+    def _bars(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
         bars = UnitBars.from_summary(
-            summary, self.units or None, scales=self.scales, deviations=self.deviations is not False
-        )
-        figure = bars.plot()
-        if self.paper:
-            from skviz.figures.published import lay_over_bars
+            summary, self.units or None, scales=self.scales,
+            deviations=self.deviations is not False, quantity=self.quantity, null=null,
+        )  # fmt: skip
+        return [bars]
 
-            lay_over_bars(figure.axes[0], bars)
-        return figure
-
-    def _depth(self, summary: Summary) -> Figure:
+    def _depth(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
         lines = DepthLines.from_summary(
-            summary, self.units or None, scales=self.scales, deviations=bool(self.deviations)
-        )
-        figure = lines.plot()
-        if self.paper:
-            from skviz.figures.published import lay_over_depth
+            summary, self.units or None, scales=self.scales,
+            deviations=bool(self.deviations), quantity=self.quantity, null=null,
+        )  # fmt: skip
+        return [lines]
 
-            lay_over_depth(figure.axes[0], lines)
-        return figure
-
-    def _lines(self, summary: Summary) -> Figure:
-        charts = [
+    def _lines(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
+        return [
             ChannelLines.from_summary(
                 summary, unit.name, self.group, self.branch,
-                scales=self.scales, deviations=bool(self.deviations),
+                scales=self.scales, deviations=bool(self.deviations), quantity=self.quantity,
+                null=null,
             )
             for unit in self._shown(summary)
         ]  # fmt: skip
-        if len(charts) == 1:
-            figure = charts[0].plot()
-        else:
-            columns = 2 if len(charts) <= 6 else 3
-            figure, axes = panels(len(charts), columns, PanelSizes(body=11, head=2))
-            for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
-                lowest = index + columns >= len(charts)
-                labels = ("channel" if lowest else None, chart.short_label)
-                chart.plot(ax, legend=False, labels=labels)
-            styles = scale_styles(charts[0].scales, axes[0].get_facecolor())
-            figure.legend(handles=line_handles(styles), loc="upper right", ncols=8)
-        if self.paper:
-            from skviz.figures.published import lay_over_lines
 
-            if len(charts) > 1 or charts[0].unit != PAPER_LINE:
-                raise UsageError(
-                    "expected the unit 3_4 alone, whose channels the paper shows, got"
-                    f" {', '.join(chart.unit for chart in charts)}"
-                )
-            lay_over_lines(figure.axes[0], charts[0])
-        return figure
-
-    def _classes(self, summary: Summary) -> Figure:
+    def _classes(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
         curves = ClassCurves.from_summary(
             summary, self.units or None,
             scales=self.scales, every=self.every, smooth=self.smooth, sort=self.sort,
+            quantity=self.quantity, null=null,
         )  # fmt: skip
-        figure = curves.plot()
-        if self.paper:
-            from skviz.figures.published import lay_over_classes
+        return [curves]
 
-            lay_over_classes(figure, curves)
-        return figure
-
-    def _channels(self, summary: Summary) -> Figure:
-        maps = [
+    def _channels(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
+        if null:
+            raise UsageError(
+                "expected a figure with room for random networks (lines, bars, classes or units),"
+                " got 'channels'; leave them out"
+            )
+        return [
             ChannelHeatmap.from_summary(
-                summary, unit.name, branch=self.branch, scales=self.scales, sort=self.sort
+                summary,
+                unit.name,
+                branch=self.branch,
+                scales=self.scales,
+                sort=self.sort,
+                quantity=self.quantity,
             )
             for unit in self._shown(summary)
         ]
-        return plot_heatmaps(maps)
+
+    def _plot(self, displays: Sequence[RunDisplay]) -> Figure:
+        """Draw the displays on one new figure, and the paper's values over them if asked for."""
+        first = displays[0]
+        if isinstance(first, ChannelHeatmap):
+            return plot_heatmaps([each for each in displays if isinstance(each, ChannelHeatmap)])
+        if len(displays) > 1:
+            figure = plot_lines([each for each in displays if isinstance(each, ChannelLines)])
+        else:
+            figure = first.plot()
+        if self.paper:
+            _lay_over(figure, displays)
+        return figure
 
     def _shown(self, summary: Summary) -> list[Unit]:
         """Return the units asked for; by default 3_4, or the second of the paper's units."""
@@ -174,11 +190,50 @@ class RunFigure:
         return usual or [paper[min(1, len(paper) - 1)]]
 
 
-def draw_run(summary: Summary, kind: str | RunFigure, **options: object) -> Figure:
+def plot_lines(charts: Sequence[ChannelLines]) -> Figure:
+    """Draw the lines of several units as panels of one new figure."""
+    columns = fitting_columns(2 if len(charts) <= 6 else 3)
+    figure, axes = panels(len(charts), columns, PanelSizes(body=11, head=2))
+    for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
+        lowest = index + columns >= len(charts)
+        chart.plot(ax, legend=False, labels=("channel" if lowest else None, chart.short_label))
+    handles = charts[0].handles(axes[0])
+    room = 72 * figure.get_size_inches()[0]
+    figure.legend(handles=handles, loc="upper right", ncols=legend_columns(handles, room))
+    return figure
+
+
+def _lay_over(figure: Figure, displays: Sequence[RunDisplay]) -> None:
+    from skviz.figures import published
+
+    first = displays[0]
+    if isinstance(first, UnitBars):
+        published.lay_over_bars(figure.axes[0], first)
+    elif isinstance(first, DepthLines):
+        published.lay_over_depth(figure.axes[0], first)
+    elif isinstance(first, ClassCurves):
+        published.lay_over_classes(figure, first)
+    elif isinstance(first, ChannelLines):
+        if len(displays) > 1 or first.unit != PAPER_LINE:
+            names = [each.unit for each in displays if isinstance(each, ChannelLines)]
+            raise UsageError(
+                "expected the unit 3_4 alone, whose channels the paper shows, got"
+                f" {', '.join(names)}"
+            )
+        published.lay_over_lines(figure.axes[0], first)
+
+
+def draw_run(
+    summary: Summary,
+    kind: str | RunFigure,
+    null: Sequence[AnyMeasurements] = (),
+    **options: object,
+) -> Figure:
     """Draw a figure of a run: `draw_run(run.summary(), "classes", smooth=10)`.
 
-    `options` are the fields of `RunFigure`; raises what it raises.
+    `null` is that of `RunFigure.draw`, `options` are the fields of `RunFigure`; raises what
+    they raise.
     """
     if isinstance(kind, RunFigure):
-        return replace(kind, **options).draw(summary)  # type: ignore[arg-type]
-    return RunFigure(kind, **options).draw(summary)  # type: ignore[arg-type]
+        return replace(kind, **options).draw(summary, null)  # type: ignore[arg-type]
+    return RunFigure(kind, **options).draw(summary, null)  # type: ignore[arg-type]

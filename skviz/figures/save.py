@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
+from xml.sax.saxutils import escape
 
 import matplotlib
 from matplotlib.figure import Figure
 
 import skviz
 from skviz.errors import UsageError
-from skviz.figures.text import clean
-from skviz.files import AnyPath, write_atomic
+from skviz.figures.text import storable
+from skviz.files import AnyPath, write_bytes
 
-# What each of our names is called within a format.
-_NAMES = {
-    "png": {"Title": "Title", "Description": "Description", "Creator": "Software"},
-    "pdf": {"Title": "Title", "Description": "Subject", "Creator": "Creator"},
-    "svg": {"Title": "Title", "Description": "Description", "Creator": "Creator"},
-}
-FORMATS = tuple(_NAMES)
-# Dates would make every file differ from the one before.
-_NO_DATE: dict[str, dict[str, None]] = {
-    "png": {},
-    "pdf": {"CreationDate": None},
-    "svg": {"Date": None},
-}
+FORMATS = ("png", "pdf", "svg")
+METADATA = ("Title", "Description", "Alternative", "Command", "Versions", "Creator")
+# How PDF and SVG files hold what they have no place of its own for: lines "Label: text".
+LABELS = {"Alternative": "Alternative text", "Command": "Command", "Versions": "Versions"}
 
 
 def save_figure(
@@ -39,10 +32,11 @@ def save_figure(
 ) -> Path:
     """Write a figure to a file, in the format that its name ends with, and return the path.
 
-    `metadata` may have "Title", "Description" and "Creator" (default: skviz and its version);
-    they are stored where the format has its place for them. `dpi` is the resolution of a PNG,
-    and of pictures within the other formats (default: what the style says). The same figure
-    gives the same bytes, and text in PDF and SVG files stays text.
+    `metadata` may have "Title", "Description", "Alternative" (text), "Command", "Versions"
+    and "Creator" (default: skviz and its version); see `skviz.figures.metadata`. They are
+    stored where the format has its place for them, and `figure_info` reads them back. `dpi` is
+    the resolution of a PNG, and of pictures within the other formats (default: what the style
+    says). The same figure gives the same bytes, and text in PDF and SVG files stays text.
 
     Raises `UsageError` for another format or metadata, and `OutputError` when the file cannot
     be written, or exists and `overwrite` is not set.
@@ -52,28 +46,72 @@ def save_figure(
         raise UsageError(
             f"expected a file name that ends with .{', .'.join(FORMATS)}, got '{path}'"
         )
-    stored = _stored(metadata or {}, kind)
+    return write_bytes(path, figure_bytes(figure, kind, metadata, dpi=dpi), overwrite=overwrite)
 
-    def write(file: BinaryIO) -> None:
-        with matplotlib.rc_context(
-            {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
-        ):
-            figure.savefig(file, format=kind, metadata=stored, dpi=dpi or _dpi())
 
-    return write_atomic(path, write, overwrite=overwrite)
+def figure_bytes(
+    figure: Figure,
+    kind: str,
+    metadata: Mapping[str, str] | None = None,
+    *,
+    dpi: float | None = None,
+) -> bytes:
+    """Return what `save_figure` writes for a format, "png", "pdf" or "svg"."""
+    texts = _checked(metadata or {})
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(
+        {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
+    ):
+        figure.savefig(buffer, format=kind, metadata=_stored(texts, kind), dpi=dpi or _dpi())
+    data = buffer.getvalue()
+    return _readable_aloud(data, texts) if kind == "svg" else data
 
 
 def _dpi() -> float | str:
     return matplotlib.rcParams["savefig.dpi"]  # type: ignore[no-any-return]
 
 
-def _stored(metadata: Mapping[str, str], kind: str) -> dict[str, str | None]:
-    names = _NAMES[kind]
-    unknown = [name for name in metadata if name not in names]
+def _checked(metadata: Mapping[str, str]) -> dict[str, str]:
+    unknown = [name for name in metadata if name not in METADATA]
     if unknown:
         raise UsageError(
-            f"expected metadata {', '.join(names)}, got {', '.join(map(repr, unknown))}"
+            f"expected metadata {', '.join(METADATA)}, got {', '.join(map(repr, unknown))}"
         )
     given = {"Creator": f"skviz {skviz.__version__}", **metadata}
-    stored: dict[str, str | None] = {names[name]: clean(text) for name, text in given.items()}
-    return stored | _NO_DATE[kind]
+    return {name: storable(text) for name, text in given.items() if text}
+
+
+def _stored(texts: Mapping[str, str], kind: str) -> dict[str, Any]:
+    """Return the metadata as Matplotlib takes it for a format.
+
+    Without dates: they would make every file differ from the one before.
+    """
+    if kind == "png":
+        names = {"Creator": "Software", "Alternative": "Alternative text"}
+        return {names.get(name, name): text for name, text in texts.items()}
+    said = [texts.get("Description", ""), _labelled(texts, "Alternative")]
+    found: dict[str, Any] = {name: texts[name] for name in ("Title", "Creator") if name in texts}
+    made = [line for name in ("Command", "Versions") if (line := _labelled(texts, name))]
+    about = "\n".join(filter(None, said))
+    if kind == "pdf":
+        found |= {"Subject": about} if about else {}
+        found |= {"Keywords": "\n".join(made)} if made else {}
+        return found | {"CreationDate": None}
+    found |= {"Description": about} if about else {}
+    found |= {"Keywords": made} if made else {}
+    return found | {"Date": None}
+
+
+def _labelled(texts: Mapping[str, str], name: str) -> str:
+    return f"{LABELS[name]}: {texts[name]}" if name in texts else ""
+
+
+def _readable_aloud(svg: bytes, texts: Mapping[str, str]) -> bytes:
+    """Let screen readers take an SVG as one picture: its title, and its text for `<desc>`."""
+    svg = svg.replace(b"<svg ", b'<svg role="img" ', 1)
+    words = texts.get("Alternative") or texts.get("Description", "")
+    if not words:
+        return svg
+    mark = b"</title>" if "Title" in texts else b">"
+    start = svg.index(mark, svg.index(b"<svg ")) + len(mark)
+    return svg[:start] + f"\n <desc>{escape(words)}</desc>".encode() + svg[start:]

@@ -10,8 +10,9 @@ import matplotlib
 import matplotlib.style
 
 from skviz.errors import UsageError, did_you_mean
+from skviz.figures.fonts import fallback_fonts
 
-STYLES = ("default", "paper", "talk", "dark")
+STYLES = ("default", "paper", "paper-wide", "thesis", "talk", "poster", "web", "dark")
 
 
 @contextmanager
@@ -20,7 +21,8 @@ def figure_style(name: str = "default") -> Iterator[None]:
 
     `name` is one of `STYLES`, the name of a Matplotlib style, or several with commas between
     them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default".
-    Whatever the style, text in PDF and SVG files stays text.
+    Whatever the style, text in PDF and SVG files stays text, and installed fonts help out for
+    characters that the style's font lacks.
 
     Raises `UsageError` for an unknown name.
     """
@@ -29,6 +31,9 @@ def figure_style(name: str = "default") -> Iterator[None]:
         for one in ("default", *names):
             _apply(one)
         matplotlib.rcParams.update({"pdf.fonttype": 42, "svg.fonttype": "none"})
+        # Matplotlib asks fonts named one by one; of "sans-serif" it takes the first only.
+        named = [*matplotlib.rcParams["font.family"], *fallback_fonts()]
+        matplotlib.rcParams["font.family"] = list(dict.fromkeys(named))
         yield
 
 
@@ -50,6 +55,6 @@ def _apply(name: str) -> None:
     if name not in STYLES:
         matplotlib.style.use(name)
         return
-    with as_file(files("skviz.assets") / "styles" / f"{name}.mplstyle") as path:
+    with as_file(files("skviz.assets.styles") / f"{name}.mplstyle") as path:
         settings = matplotlib.rc_params_from_file(path, use_default_template=False)
     matplotlib.rcParams.update(settings)

@@ -9,19 +9,50 @@ import matplotlib
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from skviz.figures.fonts import can_draw, is_invisible
+
 ELLIPSIS = "…"
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
+# Embeddings, overrides and isolates: one that is left open turns the rest of the line.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def clean(text: str) -> str:
-    """Return text that can be drawn and stored: no control characters, no broken Unicode.
+def storable(text: str) -> str:
+    """Return text that a file can hold: no control characters, no broken Unicode, one line.
 
     File names and class names come from anywhere; an XML file, for one, cannot hold them all.
     """
     return "".join(
-        _BROKEN if unicodedata.category(character) in ("Cc", "Cs") else character
+        _BROKEN
+        if unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"
+        else character
         for character in text.replace("\t", " ").replace("\n", " ")
     )
+
+
+def clean(text: str) -> str:
+    """Return text that can be drawn: what is not storable, or in no font, is replaced visibly.
+
+    Marks that nobody sees and that no font has are left out, and so are those that turn the
+    direction of the text around them.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    drawn = []
+    for character in storable(text):
+        if character in _TURNING or (is_invisible(character) and not can_draw(character)):
+            continue
+        drawn.append(character if can_draw(character) else _BROKEN)
+    return "".join(drawn)
+
+
+def closed(name: str) -> str:
+    """Return a name such that what follows it stands behind it, also where it reads leftwards.
+
+    Without a mark, the number behind an Arabic name is drawn on its other side.
+    """
+    leftwards = any(unicodedata.bidirectional(character) in ("R", "AL") for character in name)
+    return f"{name}\N{LEFT-TO-RIGHT MARK}" if leftwards else name
 
 
 def font_points(size: float | str) -> float:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
+    from skviz.figures import AttentionFigure
+
 # More unit names than this would make a file name too long; their number stands for them.
 _NAMES_IN_FILE = 6
 
@@ -27,7 +29,8 @@ class ReportOptions:
 
     `formats` of the figure ("png", "pdf", "svg"), `data` to write beside it ("csv", "json"),
     the folder `out`, the `style` of the figure; `group` and `branch` say which channels and
-    which branch the lines show (see `skviz.figures.draw_attention`).
+    which branch the lines show (see `skviz.figures.draw_attention`); `command` is what was
+    called, for the metadata of the figure.
     """
 
     formats: tuple[str, ...] = ("png",)
@@ -37,6 +40,7 @@ class ReportOptions:
     style: str = "default"
     group: int | None = None
     branch: int | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,17 @@ def _different_stems(images: Sequence[Path]) -> list[str]:
 
 def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -> Figure:
     """Draw figure 3 (a) of the paper for one image."""
-    from skviz.figures import draw_attention
+    from skviz.figures import figure_style
 
-    return draw_attention(
+    with figure_style(options.style):
+        return result_figure(result, options).plot()
+
+
+def result_figure(result: ImageResult, options: ReportOptions = ReportOptions()) -> AttentionFigure:
+    """Return figure 3 (a) of the paper for one image, as arrays that can be drawn."""
+    from skviz.figures import AttentionFigure
+
+    return AttentionFigure.from_attention(
         result.views,
         result.attention,
         [unit.name for unit in result.choice.lines],
@@ -136,25 +148,35 @@ def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -
         captions=_captions(result),
         note=f"{result.model.name}, weights: {result.model.weights}",
         warning=result.note or "",
-        style=options.style,
     )
 
 
 def _captions(result: ImageResult) -> list[str] | None:
     """Below each view: the most probable class and its probability."""
+    from skviz.figures.text import closed
+
     classes = result.classes
     if classes is None:
         return None
-    return [f"{name} {probability:.0%}" for name, probability in (best[0] for best in classes)]
+    return [f"{closed(name)} {share:.0%}" for name, share in (best[0] for best in classes)]
 
 
 def save_result(
     result: ImageResult, files: Sequence[Path], options: ReportOptions
 ) -> tuple[Path, ...]:
     """Write the figure and the data of one image to `files`, told apart by their endings."""
-    from skviz.figures import save_figure
+    from skviz.figures import (
+        About,
+        caption_of,
+        figure_metadata,
+        figure_style,
+        save_figure,
+    )
 
-    figure = draw_result(result, options)
+    parts = result_figure(result, options)
+    with figure_style(options.style):
+        figure = parts.plot()
+    metadata = figure_metadata(caption_of(parts, About.of_image(result)), options.command)
     for file in files:
         ending = file.suffix.removeprefix(".")
         if ending == "csv":
@@ -163,13 +185,23 @@ def save_result(
         elif ending == "json":
             write_json(file, _data_document(result), overwrite=options.overwrite)
         else:
-            save_figure(figure, file, overwrite=options.overwrite)
+            with figure_style(options.style):  # The resolution is the style's, too.
+                save_figure(figure, file, metadata, overwrite=options.overwrite)
     return tuple(files)
 
 
 def _data_document(result: ImageResult) -> dict[str, object]:
-    """The numbers with every channel: `attention` has one entry per row of the tidy table."""
+    """The numbers with every channel: `attention` has one entry per row of the tidy table.
+
+    `shown` is what `skviz report` needs to show them again (`skviz.reports.saved`).
+    """
     frame = result.attention.to_frame()
     # By way of text: float32 would become a float64 with ten digits of noise.
     frame["attention"] = frame["attention"].astype(str).astype(float)
-    return {**result.to_dict(), "attention": frame.to_dict(orient="records")}
+    spec = result.views.spec
+    shown = {
+        "lines": [unit.name for unit in result.choice.lines],
+        "size": spec.size,
+        "crop": spec.crop,
+    }
+    return {**result.to_dict(), "shown": shown, "attention": frame.to_dict(orient="records")}

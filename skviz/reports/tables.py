@@ -10,11 +10,11 @@ from skviz.files import check_output, output_folder, write_text
 if TYPE_CHECKING:
     from skviz.analysis.summary import Summary
 
-TABLES = ("units", "shifts", "trends", "classes", "channels")
+TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
 
 
 def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write units.csv, shifts.csv, trends.csv, classes.csv and channels.csv; return the paths.
+    """Write a CSV file for each of `TABLES`, which are those of `Summary`; return the paths.
 
     Nothing is written unless all of them may be. Raises `OutputError`.
     """
@@ -28,6 +28,7 @@ def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> 
         summary.trends,
         summary.classes,
         summary.channels,
+        summary.channel_kernels,
     )
     for file, frame in zip(files, frames, strict=True):
         write_text(file, frame.to_csv(index=False), overwrite=overwrite)

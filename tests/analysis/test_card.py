@@ -21,7 +21,8 @@ from skviz.analysis.evaluation import (
     open_photographs,
     reestimate_bn,
 )
-from skviz.analysis.verdict import judge, published_deviation, published_difference, summary
+from skviz.analysis.published import published_deviation, published_difference
+from skviz.analysis.verdict import judge, summary
 from skviz.errors import OutputError, ScaleError, UsageError, WeightsError
 from skviz.models import build
 from skviz.reports.card import markdown, write_card

@@ -13,7 +13,10 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
+from skviz.analysis.forward import check_precision
+from skviz.analysis.run import Options
 from skviz.cli.main import cli
+from skviz.errors import UsageError
 from skviz.models import build
 
 # Name: (arguments, part of the message, exit code). Braces are files of the folder below.
@@ -65,6 +68,11 @@ CASES: dict[str, tuple[str, str, int]] = {
         1,
     ),
     "unknown device": ("attention {photo.jpg} --device tpu", "'tpu' is not one of", 2),
+    "device, near": ("attention {photo.jpg} --device cudda", "Did you mean 'cuda'?", 2),
+    "style, near": ("attention {photo.jpg} --style papr", "Did you mean 'paper'?", 2),
+    "command, near": ("atention {photo.jpg}", "Did you mean 'attention'?", 2),
+    "option, near": ("attention {photo.jpg} --stge 3_4", "'--stage'", 2),
+    "figure, near": ("plot r --figure clases --out a.png", "Did you mean 'classes'?", 2),
     # Output
     "unknown format": ("attention {photo.jpg} --format gif", "got 'gif'", 2),
     "format, near": ("attention {photo.jpg} --format pngg", "Did you mean 'png'?", 2),
@@ -197,3 +205,17 @@ def test_in_a_process_of_its_own(case: str, folder: Path, tmp_path: Path) -> Non
     assert done.stdout == ""
     assert fragment in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "near"),
+    [("resample", "bicubik", "bicubic"), ("fill", "meen", "mean")],
+)
+def test_the_nearest_word_is_named(option: str, wrong: str, near: str) -> None:
+    with pytest.raises(UsageError, match=rf"got '{wrong}'\. Did you mean '{near}'\?"):
+        Options(**{option: wrong})
+
+
+def test_the_nearest_precision_is_named() -> None:
+    with pytest.raises(UsageError, match=r"got 'fp23'\. Did you mean 'fp32'\?"):
+        check_precision("fp23")

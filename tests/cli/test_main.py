@@ -11,15 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-import skviz
 from skviz.cli.main import COMMANDS, cli
 
 RUN = [sys.executable, "-m", "skviz.cli"]
-
-
-def test_version() -> None:
-    result = CliRunner().invoke(cli, ["--version"])
-    assert (result.exit_code, result.output) == (0, f"skviz {skviz.__version__}\n")
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -36,8 +36,8 @@ def test_summary_prints_every_unit(run: Path) -> None:
     assert "18 images, 6 classes, 0 unreadable" in result.stdout
     assert "95 % intervals (2000 bootstrap resamples of 6 classes, seed 0)" in result.stdout
     assert "Page's test" in result.stdout
-    # Once for its means, three times for its shifts, once for its trend.
-    assert result.stdout.count("SK_5_3") == 5
+    # Once for its means, once for its kernels, three times for its shifts, once for its trend.
+    assert result.stdout.count("SK_5_3") == 6
     assert result.stderr == ""
 
 
@@ -61,7 +61,8 @@ def test_summary_writes_tables(run: Path, tmp_path: Path) -> None:
     result = call("summary", run, "--csv", folder, "--no-bootstrap", "--quiet")
     assert (result.exit_code, result.stdout) == (0, "")
     names = sorted(file.name for file in folder.iterdir())
-    assert names == ["channels.csv", "classes.csv", "shifts.csv", "trends.csv", "units.csv"]
+    tables = ["channel-kernels", "channels", "classes", "shifts", "trends", "units"]
+    assert names == [f"{table}.csv" for table in tables]
     assert len(pd.read_csv(folder / "units.csv")) == 48
     assert len(pd.read_csv(folder / "classes.csv")) == 6 * 48
     again = call("summary", run, "--csv", folder, "--no-bootstrap")

@@ -58,3 +58,12 @@ def test_attention_can_be_told() -> None:
     done = run("timm:skresnet18", "--no-pretrained", "--attention", "layer*.*.conv1.attn:1")
     assert done.exit_code == 0
     assert "told: axis 1 of the output of layer1.0.conv1.attn" in done.stdout
+
+
+def test_a_gate_is_called_a_gate() -> None:
+    pytest.importorskip("timm")
+    lines = run("timm:seresnext26t_32x4d", "--no-pretrained").stdout.splitlines()
+    assert lines[1].split()[0] == "2_1"
+    for line in lines[1:]:
+        assert "  gate  " in line
+        assert "branch" not in line

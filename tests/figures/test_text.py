@@ -1,12 +1,42 @@
 from __future__ import annotations
 
-from skviz.figures.text import ELLIPSIS, clean, shorten, text_width, wrap
+import matplotlib
+import pytest
+
+from skviz.figures import figure_style
+from skviz.figures.fonts import fallback_fonts
+from skviz.figures.text import ELLIPSIS, clean, shorten, storable, text_width, wrap
+
+BROKEN = "\N{REPLACEMENT CHARACTER}"
 
 
-def test_clean_takes_out_what_files_cannot_hold() -> None:
-    assert clean("a\tb\nc") == "a b c"
-    assert clean("a\x00\udcffb") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"
-    assert clean("Käse 狗 🐕") == "Käse 狗 🐕"
+@pytest.mark.parametrize("made", [clean, storable])
+def test_text_without_what_files_cannot_hold(made) -> None:
+    assert made("a\tb\nc") == "a b c"
+    assert made("a\x00\udcffb\uffff") == f"a{BROKEN}{BROKEN}b{BROKEN}"
+    assert made("Käse ä") == "Käse ä"
+
+
+def test_what_is_stored_is_what_was_given() -> None:
+    text = "狗 🐕 قطة \u202e $x$ <b> \\alpha"
+    assert storable(text) == text
+
+
+def test_what_no_font_can_draw_is_replaced_visibly() -> None:
+    with matplotlib.rc_context({"font.family": ["DejaVu Sans"]}):
+        assert clean("a 狗 b") == f"a {BROKEN} b"
+        assert clean("قطة Ω 😀") == "قطة Ω 😀"  # DejaVu Sans has these
+        assert clean("\ufe0fdog\u200b") in ("dog", "\ufe0fdog\u200b")
+        assert clean("a\u202eb\u2066") == "ab"  # nothing turns the rest of the line around
+        assert clean(BROKEN) == BROKEN
+
+
+def test_installed_fonts_help_out() -> None:
+    if not any("CJK" in name or "Source Han" in name for name in fallback_fonts()):
+        pytest.skip("no Chinese font is installed here, or Matplotlib's list of fonts is older")
+    with figure_style("default"):
+        assert clean("狗") == "狗"
+        assert text_width("狗", 10) == pytest.approx(10, rel=0.1)
 
 
 def test_shorten_fits() -> None:

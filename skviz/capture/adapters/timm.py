@@ -53,3 +53,11 @@ def _kernel(branch: nn.Module) -> Kernel:
 
 def _attention(output: Tensor) -> Tensor:
     return output.flatten(2)
+
+
+def branches(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules that make the features U_m; none for other modules."""
+    layers = sys.modules.get("timm.layers")
+    if layers is None or not isinstance(module, layers.SelectiveKernel):
+        return ()
+    return tuple(f"paths.{index}" for index in range(len(module.paths)))

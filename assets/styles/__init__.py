@@ -1,0 +1,1 @@
+"""Matplotlib style sheets: `plt.style.use("skviz.assets.styles.paper")`."""

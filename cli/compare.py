@@ -1,0 +1,298 @@
+"""`skviz compare`: two runs on the same images, or a run against the paper's values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skviz.errors import UsageError
+
+from . import options
+from .echo import Echo, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skviz.analysis.compare import Comparison
+    from skviz.analysis.compare_paper import PaperComparison
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("other", metavar="[RUN]", type=click.Path(path_type=Path), required=False)
+@click.option("--paper", is_flag=True, help="Compare with figures 3 (c) and 4 of the paper.")
+@click.option(
+    "--pair",
+    "pairs",
+    metavar="A=B",
+    multiple=True,
+    help="Units that belong together: 3_4=2_2. May be repeated.  [default: those of one name]",
+)
+@click.option(
+    "--csv",
+    "csv",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also write the table of all levels and shifts.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw the shifts per unit; the ending says the format: .png, .pdf or .svg.",
+)
+@options.style
+@click.option("--no-bootstrap", is_flag=True, help="Leave the confidence intervals out.")
+@click.option(
+    "--resamples",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="Bootstrap resamples.",
+)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Confidence of the intervals.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+)
+@options.overwrite
+@options.as_json
+@options.quiet
+def compare(
+    run: Path,
+    other: Path | None,
+    paper: bool,
+    pairs: tuple[str, ...],
+    csv: Path | None,
+    figure: Path | None,
+    style: str,
+    no_bootstrap: bool,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare two runs on the same images, or one RUN with the paper's values.
+
+    Images are paired by name, units by name or as --pair says. Differences are the second run
+    minus the first, of the attention difference at each scale and of its shift between scales,
+    with bootstrap intervals over classes, the paired effect size d_z, Wilcoxon's signed-rank
+    test with Holm's correction over units, and the rank correlation between the networks over
+    images. With --paper: signs and order of the published shifts, and the share of classes
+    that rise.
+    """
+    from skviz.analysis.compare import compare as compare_runs
+    from skviz.analysis.compare_paper import compare_with_paper
+    from skviz.files import check_output, write_text
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    if paper == (other is not None):
+        raise UsageError(
+            "expected two runs, or one run and --paper, got "
+            + ("both a second run and --paper" if paper else "one run")
+        )
+    if paper and pairs:
+        raise UsageError("expected --pair with two runs, got it with --paper; leave it out")
+    for file in (csv, figure):
+        if file is not None:
+            check_output(file, overwrite)
+    chosen: dict[str, Any] = {
+        "resamples": 0 if no_bootstrap else resamples,
+        "confidence": confidence,
+        "seed": seed,
+    }
+    found: Comparison | PaperComparison
+    if other is None:
+        found = compare_with_paper(run, **chosen)
+        _warn_of_run(echo, found)
+        text = _paper_text(found)
+    else:
+        found = compare_runs(run, other, pairs=_pairs(pairs), **chosen)
+        for note in found.common.notes:
+            echo.warn(note)
+        text = _text(found)
+    files = []
+    if figure is not None:
+        _draw(found, figure, style, overwrite)
+        files.append(figure)
+    if csv is not None:
+        write_text(csv, found.to_frame().to_csv(index=False), overwrite=overwrite)
+        files.append(csv)
+    document = found.to_dict() if as_json else {}
+    echo.document({**document, "files": [str(file) for file in files]})
+    if not as_json and not quiet:
+        echo.result(text)
+    for file in files:
+        echo.result(f"written: {file}")
+
+
+def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
+    pairs = []
+    for word in words:
+        first, _, second = word.partition("=")
+        if not first.strip() or not second.strip():
+            raise UsageError(f"expected --pair as A=B, such as 3_4=2_2, got '{word}'")
+        pairs.append((first.strip(), second.strip()))
+    return pairs or None
+
+
+def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
+    from skviz.analysis.compare import Comparison
+    from skviz.figures.comparison import ComparedShifts
+    from skviz.figures.save import save_figure
+    from skviz.figures.style import figure_style
+
+    if isinstance(found, Comparison):
+        display = ComparedShifts.from_comparison(found)
+    else:
+        display = ComparedShifts.from_paper(found)
+    with figure_style(style):
+        save_figure(display.plot(), file, overwrite=overwrite)
+
+
+def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
+    about = found.summary.measurements.about
+    if not about["complete"]:
+        echo.warn("the run is not complete")
+    if about["model"]["trained"] is False:
+        echo.warn("the network is untrained")
+
+
+def _text(found: Comparison) -> str:
+    common = found.common
+    parts = [
+        f"{side}: {about['run']}: {about['model']['name']}, weights: {about['model']['weights']}"
+        for side, about in (("a", common.about_a), ("b", common.about_b))
+    ]
+    parts.append(f"{common.images} images; scales {', '.join(f'{s:g}' for s in found.scales)}")
+    for side, values in found.accuracy.items():
+        shares = [
+            f"{scale:g}x {100 * value:.2f} %"
+            for scale, value in zip(found.scales, values, strict=False)
+            if value is not None
+        ]
+        if shares:
+            parts.append(f"{side} correct: {', '.join(shares)}")
+    for side, names in (("a", common.only_a), ("b", common.only_b)):
+        if names:
+            parts.append(f"units that only {side} has: {', '.join(names)}")
+    parts += ["", "attention difference, mean over images; b - a with interval", _levels(found)]
+    if len(found.shifts):
+        parts += ["", f"paired shift between scales; b - a with interval{_intervals(found)}"]
+        parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
+        parts += [_shifts(found.shifts)]
+    return "\n".join(parts)
+
+
+def _levels(found: Comparison) -> str:
+    rows = [["unit", "scale", "a", "b", "b - a", "interval", "d_z", "corr.", "kernel a", "b", ""]]
+    for row in _rows(found.levels):
+        rows.append([
+            _unit(row), f"{row['to_scale']:g}x", _signed(row["a"]), _signed(row["b"]),
+            _signed(row["difference"]), _interval(row), _signed(row["dz"], 2),
+            _signed(row["correlation"], 2), _pixels(row["kernel_a"]), _pixels(row["kernel_b"]),
+            row["note"],
+        ])  # fmt: skip
+    return table(rows)
+
+
+def _shifts(frame: pd.DataFrame) -> str:
+    rows = [["unit", "scales", "a", "b", "b - a", "interval", "d_z", "p (Holm)", "corr.", ""]]
+    for row in _rows(frame):
+        rows.append([
+            _unit(row), _scales(row), _signed(row["a"]), _signed(row["b"]),
+            _signed(row["difference"]), _interval(row), _signed(row["dz"], 2), _p(row["p_holm"]),
+            _signed(row["correlation"], 2), row["note"],
+        ])  # fmt: skip
+    return table(rows)
+
+
+def _paper_text(found: PaperComparison) -> str:
+    about = found.summary.measurements.about
+    images = len(found.summary.values)
+    parts = [
+        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
+        f"{images} images, against SKNet-50 on ImageNet's validation set (the paper's figure 3 c)",
+    ]
+    if found.missing:
+        parts.append(f"units that only the paper has: {', '.join(found.missing)}")
+    rows = [["unit", "scales", "here", "interval", "paper", "sign"]]
+    for row in _rows(found.steps):
+        sign = "same" if row["same_sign"] else "other"
+        if row["low"] is not None and not row["clear"]:
+            sign += ", unclear"
+        cells = [_signed(row["here"]), _interval(row), _signed(row["paper"]), sign]
+        rows.append([row["unit"], _scales(row), *cells])
+    parts += ["", "shift of the attention difference", table(rows)]
+    rows = [["scale", "order here", "in the paper", "pairs alike"]]
+    for row in _rows(found.order):
+        alike = f"{row['same']} of {row['pairs']}"
+        rows.append([f"{row['scale']:g}x", row["here"], row["paper"], alike])
+    parts += ["", "order of the units by attention difference", table(rows)]
+    if len(found.classes):
+        rows = [["unit", "here", "share", "interval", "paper", "share", "interval"]]
+        for row in _rows(found.classes):
+            rows.append([
+                row["unit"], f"{row['rising']} of {row['classes']}",
+                *_shares(row["share"], row["low"], row["high"]),
+                f"{row['paper_rising']} of {row['paper_points']}",
+                *_shares(row["paper_share"], row["paper_low"], row["paper_high"]),
+            ])  # fmt: skip
+        words = "classes that rise from 1.0x to 1.5x (figure 4; exact binomial intervals)"
+        parts += ["", words, table(rows)]
+    return "\n".join([*parts, "", *found.sentences()])
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    from skviz.analysis.compare import records
+
+    return records(frame)
+
+
+def _intervals(found: Comparison) -> str:
+    if found.drawn is None:
+        return ""
+    plural = "classes" if found.drawn == "class" else "images"
+    return (
+        f" ({100 * found.confidence:g} %, {found.resamples} bootstrap resamples of {plural}, seed"
+        f" {found.seed})"
+    )
+
+
+def _unit(row: dict[str, Any]) -> str:
+    return row["unit"] if row["unit"] == row["unit_b"] else f"{row['unit']} / {row['unit_b']}"
+
+
+def _scales(row: dict[str, Any]) -> str:
+    return f"{row['from_scale']:g} to {row['to_scale']:g}"
+
+
+def _signed(value: float | None, digits: int = 4) -> str:
+    return "-" if value is None else f"{value:+.{digits}f}"
+
+
+def _pixels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return "" if row["low"] is None else f"{_signed(row['low'])} {_signed(row['high'])}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<1e-300" if value == 0 else f"{value:.2g}"
+
+
+def _shares(share: float | None, low: float | None, high: float | None) -> list[str]:
+    if share is None or low is None or high is None:
+        return ["-", ""]
+    return [f"{100 * share:.0f} %", f"{100 * low:.0f} to {100 * high:.0f} %"]

@@ -1,0 +1,216 @@
+"""`skviz controls`: a run and its controls, so that a claim made with it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .analyze import data_set, kept, running, units, views
+from .echo import Echo, table
+from .edge import FAILED, IN_PART, INTERRUPTED, Failure
+from .network import Network, network as chosen_network
+
+if TYPE_CHECKING:
+    from skviz.analysis.controls.suite import Suite
+    from skviz.analysis.run import Analysis
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder for the runs; the same command on it resumes an unfinished suite.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Random networks, each from its own seed.  [default: 10, with --quick 3]",
+)
+@click.option(
+    "--only",
+    type=options.CommaList(),
+    metavar="LIST",
+    default=None,
+    help="Only these controls, by name or pattern: blur,random-*. The plain run is always made.",
+)
+@click.option(
+    "--skip", type=options.CommaList(), metavar="LIST", default=None, help="Not these controls."
+)
+@click.option(
+    "--cascade/--no-cascade",
+    default=False,
+    show_default=True,
+    help="Also randomise from the top down to every unit, and every unit alone: two more runs "
+    "per unit, each about as long as the plain one.",
+)
+@click.option(
+    "--quick", is_flag=True, help="Only blur, object-constant, masked and the random networks."
+)
+@options.scales
+@units
+@chosen_network
+@data_set
+@views
+@kept
+@running
+@options.overwrite
+@options.as_json
+@options.quiet
+def controls(
+    dataset: str,
+    out: Path,
+    seeds: int | None,
+    only: tuple[str, ...] | None,
+    skip: tuple[str, ...] | None,
+    cascade: bool,
+    quick: bool,
+    scales: str,
+    units: tuple[str, ...],
+    network: Network,
+    labels: Path | None,
+    boxes: Path | None,
+    root: Path | None,
+    split: str | None,
+    classes: tuple[str, ...] | None,
+    shuffle: int | None,
+    per_class: int | None,
+    limit: int | None,
+    part: tuple[int, int] | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **how: Any,
+) -> None:
+    """Make a run and its controls: what else could make the attention change?
+
+    DATASET is as in `skviz analyze`. Enlarging a picture also removes its context and its fine
+    detail, and random networks shift too. Each control is an ordinary run in which one thing is
+    different, in a folder of its own in DIR: blur, object-constant, object-blurred, masked,
+    zoom-out-mean, zoom-out-reflect, resample-bilinear, resample-lanczos and random-00, ...
+    controls.json lists them with their cost, the time as a multiple of the plain run's,
+    views.png shows what the network sees in each, and verdicts.md says which part of each
+    unit's shift survives which control.
+
+    Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
+    them. --overwrite replaces pages and figures made from the runs, never the runs.
+    """
+    from skviz.analysis.controls.making import (
+        DEFAULT_SEEDS,
+        QUICK,
+        QUICK_SEEDS,
+        check_suite_folder,
+        make_suite,
+    )
+    from skviz.analysis.datasets import DataSource, Subset, open_dataset
+    from skviz.analysis.run import Options
+    from skviz.devices import choose_device
+    from skviz.reports.controls import VIEWS, write_views
+    from skviz.scaling import parse_scales
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    check_suite_folder(out)
+    wanted = parse_scales(scales)
+    subset = Subset(classes or (), shuffle, per_class, limit, part)
+    images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
+    for note in images.notes:
+        echo.warn(note)
+    how["channels"] = how["channels"] or ()
+    measured: list[str] = []
+    try:
+        suite = make_suite(
+            images,
+            network.build().to(choose_device(network.device)),
+            out=out,
+            scales=wanted,
+            units=units,
+            attention=network.attention_at or None,
+            options=Options(**how),
+            seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
+            cascade=cascade,
+            only=only or (QUICK if quick else ()),
+            skip=skip or (),
+            progress=not quiet,
+            before=lambda analysis: _announce(analysis, measured, echo),
+            report=lambda suite, name, *place: _report(suite, name, place, echo),
+        )
+    except KeyboardInterrupt:
+        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
+        raise Failure(text, INTERRUPTED) from None
+    errors, count = suite.plain.errors, suite.plain.images
+    if count and (overwrite or not (out / VIEWS).exists()):
+        write_views(suite, images, overwrite=overwrite)
+    _print(suite, echo)
+    if count:
+        _write_verdicts(suite, overwrite, bool(measured), echo)
+    if errors:
+        text = f"{len(errors)} of {len(images)} images could not be read; each run lists them"
+        raise Failure(text, IN_PART if count else FAILED)
+
+
+def _announce(analysis: Analysis, measured: list[str], echo: Echo) -> None:
+    """Say what a user should know of a run; note its name where something is left to measure."""
+    name = analysis.run.path.name
+    if analysis.missing:
+        measured.append(name)
+    for note in analysis.notes:
+        echo.warn(f"{name}: {note}")
+    if analysis.run.settings["control"] is None and not analysis.run.settings["model"]["trained"]:
+        echo.warn("untrained network: the attention is that of random weights")
+    if analysis.resumed and analysis.missing:
+        done, total = len(analysis.run.done), analysis.run.settings["shards"]
+        echo.note(f"resuming {name}: {done} of {total} shards are done")
+
+
+def _write_verdicts(suite: Suite, overwrite: bool, added: bool, echo: Echo) -> None:
+    from skviz.reports.verdicts import NAMES, write_verdicts
+
+    there = [name for name in NAMES if (suite.path / name).exists()]
+    if there and not overwrite:
+        if added:
+            echo.warn(f"{', '.join(there)} are of fewer runs; pass --overwrite to replace them")
+        return
+    for path in write_verdicts(suite, suite.path, overwrite=overwrite):
+        echo.result(f"written: {path}")
+
+
+def _report(suite: Suite, name: str, place: tuple[int, int], echo: Echo) -> None:
+    echo.note(f"{place[0]} of {place[1]}: {name}, {_cost(suite.costs[name])}")
+
+
+def _cost(cost: float) -> str:
+    return "time not known" if cost != cost else f"{cost:.2f} times the plain run"
+
+
+def _print(suite: Suite, echo: Echo) -> None:
+    costs = suite.costs
+    plain = suite.entries["plain"]
+    echo.document(
+        {
+            "suite": str(suite.path),
+            "images": suite.plain.images,
+            "unreadable": suite.plain.errors,
+            "missing": list(suite.missing),
+            "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
+        }
+    )
+    rows = [["control", "images", "seconds", "cost"]]
+    for name in suite.names:
+        entry = suite.entries[name]
+        known = entry.measured > 0
+        rows.append(
+            [
+                name,
+                str(suite.run(name).images),
+                f"{entry.seconds:.1f}" if known else "-",
+                f"{costs[name]:.2f}" if costs[name] == costs[name] else "-",
+            ]
+        )
+    echo.result(table(rows))
+    echo.result(f"{suite.path}: cost is the time per image as a multiple of the plain run's")

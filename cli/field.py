@@ -1,0 +1,196 @@
+"""`skviz field`: the effective receptive field of units, as a measurement."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import options
+from .echo import Echo, table
+from .edge import IN_PART, Failure
+from .network import Network, network as chosen_network
+
+if TYPE_CHECKING:
+    from skviz.analysis.field_result import ReceptiveField
+
+# More unreadable images than this are left to the results' own list.
+_SHOWN = 5
+
+
+@click.command()
+@click.argument(
+    "images",
+    nargs=-1,
+    required=True,
+    metavar="DATASET_OR_IMAGE...",
+    type=click.Path(path_type=Path),
+)
+@options.stages
+@options.scales
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=64,
+    show_default=True,
+    help="Images that are measured, evenly spread over the data set.",
+)
+@chosen_network
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Images per batch, each at all scales.  [default: chosen by the device]",
+)
+@click.option(
+    "--through-attention",
+    is_flag=True,
+    help="Let gradients go through the attention too; its global pooling reaches every pixel.",
+)
+@options.formats
+@options.style
+@options.output
+def field(
+    images: tuple[Path, ...],
+    stages: tuple[tuple[str, ...], ...],
+    scales: str,
+    limit: int,
+    network: Network,
+    batch_size: int | None,
+    through_attention: bool,
+    formats: tuple[str, ...],
+    style: str,
+    out: Path,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure the effective receptive field of units: its map and width, at several scales.
+
+    DATASET_OR_IMAGE is a data set as for `skviz analyze`, or one image or more. The field is
+    the gradient of the unit's central output with respect to the input, averaged over images
+    (Luo et al. 2016): of each branch, mixed by the attention, with all weight on the smallest or
+    the largest kernels, and with the attention kept as it is at 1.0x. So the table tells how
+    much of a change in width is due to the attention.
+
+    Each unit gets `field_<unit>.<format>`, its numbers as .csv and .json, and its maps as .npz.
+    With --json, one unit gives one object; several give {"units": [...]}.
+    """
+    from skviz.analysis.field import receptive_field
+    from skviz.analysis.single import choose_units
+    from skviz.capture.probe import Probe
+    from skviz.figures.style import style_names
+    from skviz.files import check_output, output_folder
+    from skviz.scaling import parse_scales
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    wanted = parse_scales(scales)
+    style_names(style)
+    probe = Probe(network.load(), attention=network.attention_at or None)
+    units = choose_units(probe.units, [name for names in stages for name in names]).lines
+    output_folder(out)
+    stems = [f"field_{re.sub(r'[^A-Za-z0-9._-]', '_', unit.short)}" for unit in units]
+    for stem in stems:
+        for ending in ("npz", "json", "csv", *formats):
+            check_output(out / f"{stem}.{ending}", overwrite)
+    documents = []
+    found = None
+    for unit, stem in zip(units, stems, strict=True):
+        found = receptive_field(
+            probe,
+            images[0] if len(images) == 1 else images,
+            unit.name,
+            wanted,
+            limit=limit,
+            batch_size=batch_size,
+            through_attention=through_attention,
+            progress=not quiet,
+        )
+        files = _write(found, out, stem, formats, style, overwrite)
+        documents.append({**found.to_dict(), "files": [str(file) for file in files]})
+        echo.result(_table(found))
+        for file in files:
+            echo.result(f"written: {file}")
+        echo.result("")
+        for note in found.notes:
+            echo.warn(note)
+    assert found is not None, "choose_units returns a unit or more"
+    if not found.about["trained"]:
+        echo.warn("untrained network: this is the field of random weights")
+    echo.document(documents[0] if len(documents) == 1 else {"units": documents})
+    _leave(found, echo)
+
+
+def _write(
+    found: ReceptiveField,
+    out: Path,
+    stem: str,
+    formats: tuple[str, ...],
+    style: str,
+    overwrite: bool,
+) -> list[Path]:
+    from skviz.analysis.field_store import save_field
+    from skviz.figures.fields import draw_field
+    from skviz.figures.save import save_figure
+    from skviz.figures.style import figure_style
+    from skviz.files import write_text
+
+    files = list(save_field(found, out, stem, overwrite=overwrite))
+    text = io.StringIO(newline="")
+    found.to_frame().to_csv(text, index=False)
+    files.append(write_text(out / f"{stem}.csv", text.getvalue(), overwrite=overwrite))
+    with figure_style(style):
+        figure = draw_field(found)
+        for kind in formats:
+            files.append(save_figure(figure, out / f"{stem}.{kind}", overwrite=overwrite))
+    return files
+
+
+def _table(found: ReceptiveField) -> str:
+    """Widths per field and scale, then where the change of the mixed field comes from."""
+    frame, labels = found.to_frame(), found.labels
+    rows = [["field", *labels]]
+    for label, part in frame.groupby("field", sort=False):
+        rows.append([str(label), *(f"{width:.1f}" for width in part.width)])
+    about = found.about
+    head = [
+        f"{found.unit.name}: {about['model']}, weights: {about['weights']}, "
+        f"{len(found.images)} images of {found.maps.shape[-1]} x {found.maps.shape[-2]} pixels",
+        "width of the effective receptive field (side of the box of the same variance, in pixels "
+        "of the input)",
+    ]
+    lines = [*head, table(rows)]
+    changes = found.changes()
+    if len(changes):
+        others = [label for i, label in enumerate(labels) if i != found.reference]
+        ends = [found.unit.branch_label(i) for i in (found.unit.largest, found.unit.smallest)]
+        parts = {
+            "total": f"mixed, less that at {labels[found.reference]}",
+            "picture": "  with the attention kept",
+            "attention": "  due to the attention",
+            "possible": "all {} less all {}".format(*ends),
+        }
+        rows = [["difference in pixels", *others]]
+        for name, part in changes.groupby("part", sort=False):
+            cells = [_cell(row) for _, row in part.iterrows()]
+            rows.append([parts[str(name)], *cells])
+        lines += ["", table(rows), "(in brackets: 95 % intervals over images)"]
+    return "\n".join(lines)
+
+
+def _cell(row: Any) -> str:
+    if row.low != row.low:  # nan: too few images
+        return f"{row['value']:+.2f}"
+    return f"{row['value']:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+
+
+def _leave(found: ReceptiveField, echo: Echo) -> None:
+    for error in found.errors[:_SHOWN]:
+        echo.error(f"{error['image']}: {error['reason']}")
+    if found.errors:
+        count = len(found.errors)
+        raise Failure(f"{count} of {count + len(found.images)} images failed", IN_PART)

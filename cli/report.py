@@ -1,0 +1,149 @@
+"""`skviz report`: a run, or images, as a page, slides, a document or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+from .echo import Echo
+from .edge import FAILED, IN_PART, Failure
+from .network import Network, network as chosen_network
+
+if TYPE_CHECKING:
+    from skviz.analysis.single import ImageResult
+    from skviz.errors import SkvizError
+    from skviz.reports.contents import Contents
+
+    Errors = list[tuple[Path, SkvizError]]
+
+SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
+_RUN_FILE, _SUITE_FILE = "run.json", "controls.json"
+
+
+@click.command()
+@click.argument(
+    "inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The report: .html, .pptx or .pdf; a name without an ending is a folder of figures, "
+    "captions and tables.",
+)
+@click.option(
+    "--controls",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of `skviz controls` for the run: adds the verdicts.",
+)
+@options.stages
+@click.option(
+    "--scales",
+    metavar="LIST",
+    default=SCALES,
+    help="For images: sizes of the central object.  [default: 1 to 2 in steps of 0.1]",
+)
+@chosen_network
+@options.style
+@options.overwrite
+@options.as_json
+@options.quiet
+def report(
+    inputs: tuple[Path, ...],
+    to: Path,
+    controls: Path | None,
+    stages: tuple[tuple[str, ...], ...],
+    scales: str,
+    network: Network,
+    style: str,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Put a RUN, or IMAGEs, together for a reader.
+
+    A RUN is a folder of `skviz analyze`, or of `skviz controls`, whose verdicts are then in the
+    report; the network is not needed. An IMAGE is a picture, which goes through the network at
+    many scales, or the .json that `skviz attention --data json` wrote of it.
+    """
+    from skviz.errors import UsageError
+    from skviz.figures.style import style_names
+    from skviz.reports.writers import writer_of
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    style_names(style)
+    runs = [path for path in inputs if path.is_dir()]
+    if runs and len(inputs) > 1:
+        raise UsageError(
+            f"expected one run, or images, got {len(inputs)} names, the folder '{runs[0]}' among"
+            " them; make a report of each"
+        )
+    names = [name for given in stages for name in given]
+    if runs and names:
+        raise UsageError("'--stage' belongs to images, got a run; leave it out")
+    if not runs and controls is not None:
+        raise UsageError("'--controls' belongs to a run, got images; leave it out")
+    write = writer_of(to, overwrite, style)
+    errors: Errors = []
+    if runs:
+        contents = _of_run(runs[0], controls)
+    else:
+        contents, errors = _of_images(inputs, names, scales, network, echo)
+    for note in contents.notes:
+        echo.warn(note)
+    files = [str(file) for file in write(contents)]
+    failed = [{"image": str(image), "error": str(error)} for image, error in errors]
+    echo.document({"title": contents.title, "files": files, "errors": failed})
+    for file in files:
+        echo.result(f"written: {file}")
+    if errors:
+        raise Failure(f"{len(errors)} of {len(inputs)} images failed", IN_PART)
+
+
+def _of_run(folder: Path, controls: Path | None) -> Contents:
+    from skviz.analysis.records import Run
+    from skviz.reports.contents import run_contents
+
+    if (folder / _SUITE_FILE).is_file() and not (folder / _RUN_FILE).is_file():
+        from skviz.analysis.controls.suite import Suite
+
+        return run_contents(Suite(folder).plain, folder if controls is None else controls)
+    return run_contents(Run(folder), controls)
+
+
+def _of_images(
+    images: tuple[Path, ...], stages: list[str], scales: str, network: Network, echo: Echo
+) -> tuple[Contents, Errors]:
+    """Read what was saved, and run the others; one that fails does not stop the rest."""
+    from skviz.analysis.single import ImageAnalysis
+    from skviz.errors import ImageError, ScaleError
+    from skviz.reports.contents import image_contents
+    from skviz.reports.saved import read_result
+    from skviz.scaling import parse_scales
+
+    wanted = parse_scales(scales)
+    results: list[ImageResult] = []
+    errors: Errors = []
+    analysis = None
+    for image in images:
+        if image.suffix.lower() == ".json":
+            results.append(read_result(image))
+            continue
+        if analysis is None:
+            at = network.attention_at or None
+            analysis = ImageAnalysis.of(network.load(), stages, attention=at)
+        try:
+            results.append(analysis(image, wanted))
+        except (ImageError, ScaleError) as error:
+            if len(images) == 1:
+                raise
+            echo.error(str(error))
+            errors.append((image, error))
+    if not results:
+        raise Failure(f"{len(errors)} of {len(images)} images failed", FAILED)
+    return image_contents(results), errors

@@ -1,0 +1,59 @@
+"""`skviz verdicts`: the page of verdicts of a suite of controls, made again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from . import options
+from .echo import Echo, table
+
+
+@click.command()
+@click.argument("controls", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the page goes.  [default: DIR itself]",
+)
+@options.style
+@options.overwrite
+@options.as_json
+@options.quiet
+def verdicts(
+    controls: Path, out: Path | None, style: str, overwrite: bool, as_json: bool, quiet: bool
+) -> None:
+    """Say of each unit what its shift is consistent with, from DIR of `skviz controls`.
+
+    Writes verdicts.md, .json, .csv, .png and .pdf. The network is not needed. Controls that
+    were not made are named, and a verdict that needs them is not given.
+    """
+    from skviz.analysis.claim_words import VERDICTS
+    from skviz.analysis.controls.suite import Suite
+    from skviz.figures.style import style_names
+    from skviz.reports.verdicts import write_verdicts
+
+    echo = Echo(quiet=quiet, as_json=as_json)
+    style_names(style)
+    suite = Suite(controls)
+    if suite.missing:
+        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
+    files = write_verdicts(suite, controls if out is None else out, overwrite, style=style)
+    document = json.loads(files[1].read_text(encoding="utf-8"))
+    rows = [["unit", "shift", "survives", "verdict"]]
+    for claim in document["claims"]:
+        left = claim["survives"]
+        shift = claim["total"]["mean"]
+        rows.append([
+            claim["unit"],
+            "-" if shift is None else f"{shift:+.4f}",
+            "-" if left is None else f"{100 * left:.0f} %",
+            VERDICTS[claim["verdict"]],
+        ])  # fmt: skip
+    echo.document({**document, "files": [str(file) for file in files]})
+    echo.result(table(rows))
+    for file in files:
+        echo.result(f"written: {file}")

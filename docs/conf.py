@@ -1,0 +1,94 @@
+"""How Sphinx builds the site; `make docs` calls it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "_extensions"))
+
+import skviz_gallery  # noqa: E402
+
+import skviz  # noqa: E402
+
+# What the configuration files of whoever builds the site say is no part of it.
+os.environ["SKVIZ_NO_CONFIG"] = "1"
+
+project = "skviz"
+author = "the skviz authors"
+copyright = author
+version = release = skviz.__version__
+
+extensions = [
+    "myst_nb",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_gallery.gen_gallery",
+]
+root_doc = "index"
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "gallery", "examples/*.ipynb", "**/.ipynb_checkpoints"]
+
+# Single backticks in docstrings are code, and links where they name something of skviz.
+default_role = "py:obj"
+add_module_names = False
+autosummary_generate = True
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_member_order = "bysource"
+python_maximum_signature_line_length = 88
+numpydoc_show_class_members = False
+toc_object_entries_show_parents = "hide"
+
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+# Notebooks are kept without outputs: they run when the site is built.
+nb_execution_mode = "auto"
+nb_execution_timeout = 180
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+# What a progress bar or a warning of another library says on stderr is no part of a tutorial.
+nb_output_stderr = "remove"
+# Blocks of a terminal hold more than Python.
+highlight_language = "none"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "filename_pattern": r"\.py$",
+    "image_scrapers": (skviz_gallery.figures,),
+    "reset_modules": (skviz_gallery.fresh_folder,),
+    "capture_repr": ("_repr_html_", "__repr__"),
+    "within_subsection_order": "FileNameSortKey",
+    "min_reported_time": 1000,
+    "show_memory": False,
+    "show_signature": False,
+    "download_all_examples": False,
+    "remove_config_comments": True,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skviz"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_copy_source = False
+html_context = {"default_mode": "auto"}
+html_theme_options = {
+    "logo": {"text": "skviz"},
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "search_as_you_type": True,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+    "back_to_top_button": False,
+}

@@ -1,0 +1,22 @@
+"""
+Means over a data set
+=====================
+
+Figure 3 (c): a data set goes through the network once, and every figure is drawn from its records.
+The whiskers of the bars are standard deviations over images. Twelve drawn pictures serve here.
+"""
+
+import skviz
+
+pictures = skviz.example_images("pictures", per_class=4)
+run = skviz.analyze(pictures, skviz.load_model(), out="run", progress=False)
+summary = run.summary()
+bars = skviz.draw_run(summary, "bars")
+
+# %%
+lines = skviz.draw_run(summary, "lines")
+
+# %%
+# Whiskers tell how images differ. Whether a unit shifts is told by the paired change of the same
+# images; with so few drawn pictures the intervals are rough.
+summary.shifts[["unit", "from_scale", "to_scale", "n", "shift", "low", "high", "note"]].tail(4)

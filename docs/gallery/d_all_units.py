@@ -1,0 +1,16 @@
+"""
+All units, and every channel
+============================
+
+The attention difference along the network, and a map of every channel of one unit.
+"""
+
+import skviz
+
+pictures = skviz.example_images("pictures", per_class=4)
+run = skviz.analyze(pictures, skviz.load_model(), out="run", progress=False)
+summary = run.summary(resamples=0)
+depth = skviz.draw_run(summary, "units")
+
+# %%
+channels = skviz.draw_run(summary, "channels", units=("3_4",), sort="shift")

@@ -1,0 +1,25 @@
+"""
+Random networks as a yardstick
+==============================
+
+A shift is worth a word only where it is beyond what random networks do. The hatched band shows where
+95 % of random networks of the same architecture would put the value; it is made by ``skviz controls``
+or, as here, from Python. Five seeds and twelve drawn pictures are few: the band is wide.
+"""
+
+import skviz
+from skviz.analysis.measurements import RunMeasurements
+
+pictures = skviz.example_images("pictures", per_class=4)
+suite = skviz.make_suite(
+    pictures,
+    skviz.load_model(),
+    out="controls",
+    scales=(1.0, 2.0),
+    units="paper",
+    seeds=5,
+    only=["random-*"],
+    progress=False,
+)
+null = [RunMeasurements(run) for run in suite.random]
+bars = skviz.draw_run(suite.plain.summary(resamples=0), "bars", null=null)

@@ -1,0 +1,26 @@
+"""
+What if the attention were another?
+===================================
+
+Within ``skviz.intervene`` every forward pass works with replaced attention. Here all units take
+their largest kernel only; the bars then stand at 1.
+"""
+
+import matplotlib.cbook
+import numpy as np
+
+import skviz
+from skviz.capture.replacements import branch
+
+photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+views = skviz.enlarge(photo)
+probe = skviz.Probe(skviz.load_model())
+plain = probe(views, logits=True)
+with skviz.intervene(probe, {"all": branch("largest")}):
+    changed = probe(views, logits=True)
+
+bars = skviz.UnitBars.from_attention(plain, "paper").plot()
+
+# %%
+# How far the class scores move (largest change of a logit), at each scale:
+dict(zip(views.scales, np.abs(changed.logits - plain.logits).max(axis=1).round(2), strict=True))

@@ -1,0 +1,254 @@
+"""Is the effect real? What a unit's shift is made of, and what may be said of it.
+
+Pure functions on arrays. T is the total shift: the attention difference at the largest scale
+minus that at 1.0x, paired over images. Each control gives a shift of its own, over the same
+images: B when only resolution is lost (blur), O when only context is lost (object). What is
+left, T - B and T - O, is paired per image too. Random networks say how far one shifts without
+having learned anything (`skviz.analysis.null`).
+
+Intervals are bootstrap intervals over classes and are not corrected for the number of units;
+the comparison with random networks is (Holm). A verdict needs every check at once, so that
+correction holds for the verdict as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.analysis.claim import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Claim, Part
+from skviz.analysis.null import Place, aligned, origin_of, places_of
+from skviz.analysis.statistics import (
+    CONFIDENCE,
+    FEWEST_CLUSTERS,
+    RESAMPLES,
+    SEED,
+    bootstrap_mean,
+    holm,
+    signed_rank,
+)
+from skviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from skviz.analysis.measurements import Measurements, RunMeasurements
+
+    AnyMeasurements = Measurements | RunMeasurements
+
+FloatArray = NDArray[np.float64]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What verdicts are drawn from: measurements of the same images through several networks.
+
+    `controls` by name: "blur", "object-constant", "object-blurred", "masked",
+    "zoom-out-mean", "zoom-out-reflect", "resample-bilinear", ... `random` are networks drawn
+    anew, `others` those drawn anew in part, by name. `high_resolution` (N,) says which images
+    need no interpolation at the largest scale.
+    """
+
+    plain: AnyMeasurements
+    controls: Mapping[str, AnyMeasurements] = field(default_factory=dict)
+    random: Sequence[AnyMeasurements] = ()
+    others: Mapping[str, AnyMeasurements] = field(default_factory=dict)
+    high_resolution: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class ClaimOptions:
+    """How intervals are made (as in `SummaryOptions`), and the family-wise level of the null."""
+
+    resamples: int = RESAMPLES
+    confidence: float = CONFIDENCE
+    seed: int = SEED
+    alpha: float = ALPHA
+
+
+def weigh(evidence: Evidence, options: ClaimOptions | None = None) -> tuple[Claim, ...]:
+    """Return one claim per unit, in the order of the units.
+
+    Raises `UsageError` for runs that do not fit together: other images, units or scales, no
+    1.0x, or no scale above it.
+    """
+    options = options or ClaimOptions()
+    plain = evidence.plain
+    origin, top = origin_of(plain.scales), len(plain.scales) - 1
+    if plain.scales[top] <= 1 + 1e-6:
+        raise UsageError(
+            f"expected a scale above 1.0, at which objects are larger, got {plain.scales[top]:g}"
+        )
+    ends = (plain.scales[origin], plain.scales[top])
+    cube = aligned(plain, plain)
+    total = cube[:, top] - cube[:, origin]
+    shifts = {name: _shift(name, run, plain, ends) for name, run in evidence.controls.items()}
+    others = {name: _shift(name, run, plain, ends) for name, run in evidence.others.items()}
+    columns = {"": total, **{f"={name}": shift for name, shift in shifts.items()}}
+    columns |= {f"-{name}": rest for name, rest in _left(total, shifts).items()}
+    columns |= {f"~{name}": shift for name, shift in others.items()}
+    parts = _parts(columns, plain.labels, options)
+    sharp, count = _sharp(evidence.high_resolution, total, plain.labels, options)
+    nothing: list[Place | None] = [None] * len(plain.units)
+    places = places_of(plain, evidence.random) if evidence.random else {}
+    raw, matched = places.get("raw", nothing), places.get("matched", nothing)
+    steps = np.diff(np.nanmean(cube[:, origin:], axis=0), axis=0) if len(cube) else None
+    tests = [signed_rank(total[:, u]) for u in range(total.shape[1])]
+    paired = holm([test.p if test else None for test in tests])
+    claims = []
+    for u, unit in enumerate(plain.units):
+        own = parts[""][u]
+        way = 1 if own.mean > 0 else -1
+        moves = () if steps is None else tuple(float(step) for step in steps[:, u])
+        claim = Claim(
+            unit=unit.name,
+            scale=ends[1],
+            images=int((~np.isnan(total[:, u])).sum()),
+            total=own,
+            steps=moves,
+            steady=bool(moves) and all(way * step > NEGLIGIBLE for step in moves),
+            shifts=_of(parts, "=", u),
+            left=_of(parts, "-", u),
+            high_resolution=None if sharp is None else sharp[u],
+            sharp_images=count,
+            raw=raw[u],
+            matched=matched[u],
+            others=_of(parts, "~", u),
+            paired_p=paired[u],
+            paired=_paired(paired[u], way, options.alpha),
+        )
+        claims.append(_judged(claim, options.alpha))
+    return tuple(claims)
+
+
+def _judged(claim: Claim, alpha: float) -> Claim:
+    """Give the verdict: the first check that fails, or the claim itself."""
+    missing = []
+    if claim.raw is None:
+        missing.append("random networks")
+    elif claim.matched is None:  # The attention of a random network does not vary over images.
+        missing.append("matched random networks")
+    if BLUR not in claim.shifts:
+        missing.append(BLUR)
+    if not any(name in claim.shifts for name in OBJECTS):
+        missing.append("object")
+    sign = claim.sign
+    reasons = []
+    if math.isnan(claim.total.low):
+        verdict = "not enough data"
+    elif not sign:
+        verdict = "no clear change"
+    else:
+        reasons = _reasons(claim, sign, alpha) + (["missing"] if missing else [])
+        verb = "rises" if sign > 0 else "falls"
+        held = "larger" if sign > 0 else "smaller"
+        verdict = f"{verb}, {reasons[0]}" if reasons else held
+    return replace(claim, missing=tuple(missing), reasons=tuple(reasons), verdict=verdict)
+
+
+def _reasons(claim: Claim, sign: int, alpha: float) -> list[str]:
+    """Return which checks fail, the most telling one first."""
+    failed: list[str] = []
+    left = claim.left
+    for reason, spot in (("random", claim.raw), ("matched", claim.matched)):
+        if not failed and spot is not None and not _beyond(spot, claim.total.mean, sign, alpha):
+            failed.append(reason)
+    if BLUR in left and not left[BLUR].clear(sign):
+        failed.append("blur")
+    if any(name in left and not left[name].clear(sign) for name in OBJECTS):
+        failed.append("context")
+    if not {"blur", "context"} & set(failed) and not _survives_both(claim, sign):
+        failed.append("both")
+    if not claim.steady:
+        failed.append("steps")
+    return failed
+
+
+def _beyond(spot: Place, shift: float, sign: int, alpha: float) -> bool:
+    """Whether a shift is more than random networks do, to the side that it goes to."""
+    return spot.p_holm is not None and spot.p_holm <= alpha and (shift - spot.mean) * sign > 0
+
+
+def _survives_both(claim: Claim, sign: int) -> bool:
+    """Whether something is left when blur and lost context are both taken off.
+
+    A control that works against the shift is not taken off: that would help the shift.
+    """
+
+    def gives(name: str) -> bool:
+        return name in claim.shifts and claim.shifts[name].mean * sign > 0
+
+    pairs = [name for name in OBJECTS if gives(BLUR) and gives(name)]
+    return all(claim.left[f"{BLUR} + {name}"].clear(sign) for name in pairs)
+
+
+def _shift(
+    name: str, run: AnyMeasurements, plain: AnyMeasurements, ends: tuple[float, float]
+) -> FloatArray:
+    """Return the shift of a control per image and unit (N, U)."""
+    if name.startswith(ZOOM):
+        ends = (1 / ends[1], ends[0])
+    cube = aligned(run, plain, ends)
+    return cube[:, 1] - cube[:, 0]
+
+
+def _left(total: FloatArray, shifts: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return what is left of the shift without what a control gives, per image and unit."""
+    taken = [name for name in shifts if name in (BLUR, *OBJECTS) or name.startswith("resample")]
+    left = {name: total - shifts[name] for name in taken}
+    if BLUR in shifts:
+        for name in OBJECTS:
+            if name in shifts:
+                left[f"{BLUR} + {name}"] = total - shifts[BLUR] - shifts[name]
+    return left
+
+
+def _parts(
+    columns: Mapping[str, FloatArray], labels: NDArray[np.int64] | None, options: ClaimOptions
+) -> dict[str, list[Part]]:
+    """Return per name one part per unit; all share the draws of the bootstrap."""
+    table = np.concatenate(list(columns.values()), axis=1)
+    found = bootstrap_mean(
+        table,
+        None if labels is None or (labels < 0).any() else labels,
+        resamples=options.resamples,
+        confidence=options.confidence,
+        seed=options.seed,
+    )
+    parts = []
+    for column in range(table.shape[1]):
+        present = table[~np.isnan(table[:, column]), column]
+        mean = float(present.mean()) if len(present) else math.nan
+        parts.append(Part(mean, float(found.low[column]), float(found.high[column])))
+    units = table.shape[1] // len(columns)
+    return {name: parts[i * units : (i + 1) * units] for i, name in enumerate(columns)}
+
+
+def _sharp(
+    chosen: NDArray[np.bool_] | None,
+    total: FloatArray,
+    labels: NDArray[np.int64] | None,
+    options: ClaimOptions,
+) -> tuple[list[Part] | None, int]:
+    """Return T over the images that need no interpolation, and how many they are."""
+    if chosen is None:
+        return None, 0
+    count = int(chosen.sum())
+    if count < FEWEST_CLUSTERS:
+        return None, count
+    part = _parts({"": total[chosen]}, None if labels is None else labels[chosen], options)
+    return part[""], count
+
+
+def _paired(p: float | None, way: int, alpha: float) -> str:
+    if p is None or p > alpha:
+        return "no clear change"
+    return "rises" if way > 0 else "falls"
+
+
+def _of(parts: Mapping[str, list[Part]], mark: str, unit: int) -> dict[str, Part]:
+    return {name[1:]: part[unit] for name, part in parts.items() if name[:1] == mark}

@@ -1,0 +1,101 @@
+"""The features of a unit at the centre of the picture, with their gradient."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skviz.capture.adapters import own, timm
+from skviz.capture.probe import _LOCKS, Probe, _eagerly, _Stop, evaluating
+from skviz.errors import CaptureError
+from skviz.units import Unit
+
+
+@dataclass(frozen=True)
+class CentralFeatures:
+    """Features of one unit at the central position of its output, with their graph.
+
+    `output` has shape (B, C): the selected features V (paper, equation 6), or what the unit's
+    module returns in a network that skviz does not know. `branches` are the M features U_m
+    before they are weighed, each (B, C), or empty where it is not known which modules make them.
+    """
+
+    output: Tensor
+    branches: tuple[Tensor, ...]
+
+
+def branch_paths(probe: Probe, unit: Unit) -> tuple[str, ...]:
+    """Return the paths of the modules that make the branches of a unit; empty if not known."""
+    module = probe.network.get_submodule(unit.path)
+    names = own.branches(module) or timm.branches(module)
+    return tuple(f"{unit.path}.{name}" for name in names) if len(names) == unit.branches else ()
+
+
+def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeatures:
+    """Run a network up to behind a unit, with gradients, and return the unit's central features.
+
+    `images` is a normalised batch (B, 3, H, W) on the network's device and in its precision.
+    The network runs in evaluation mode and is afterwards as it was. The central position of
+    features (h, w) is (h // 2, w // 2). Raises `CaptureError` where the unit does not run, or
+    returns no features of shape (B, C, h, w).
+    """
+    watch = _Watch(unit)
+    paths = branch_paths(probe, unit)
+    with ExitStack() as stack:
+        stack.enter_context(_LOCKS.setdefault(probe.network, threading.RLock()))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(evaluating(probe.network))
+        stack.enter_context(_eagerly(probe.model))
+        for path in paths:
+            module = probe.network.get_submodule(path)
+            stack.callback(module.register_forward_hook(watch.branch).remove)
+        module = probe.network.get_submodule(unit.path)
+        stack.callback(module.register_forward_hook(watch.output).remove)
+        with suppress(_Stop):
+            probe.network(images)
+    if watch.found is None:
+        raise CaptureError(
+            f"expected {unit.name} ({unit.path}) to run in the forward pass, it did not; a "
+            "compiled or scripted copy of the network may have run in its place"
+        )
+    return CentralFeatures(watch.found, tuple(watch.branches))
+
+
+class _Watch:
+    """Keeps what the hooks of one forward pass see."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit, self.thread, self.calls = unit, threading.get_ident(), 0
+        self.found: Tensor | None = None
+        self.branches: list[Tensor] = []
+
+    def branch(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """Forward hook of a branch."""
+        if threading.get_ident() == self.thread:
+            self.branches.append(self._central(output))
+
+    def output(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        """Forward hook of the unit: keep its call that counts, and end the pass."""
+        if threading.get_ident() != self.thread:
+            return
+        if self.calls == self.unit.call:
+            self.found = self._central(output)
+            raise _Stop
+        self.calls += 1
+        self.branches.clear()
+
+    def _central(self, output: Any) -> Tensor:
+        if not isinstance(output, Tensor) or output.ndim != 4:
+            what = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+            raise CaptureError(
+                f"expected {self.unit.name} ({self.unit.path or 'the network itself'}) to return "
+                f"features of shape (B, C, H, W), got {what}; a receptive field needs a unit "
+                "whose module returns features of pixels"
+            )
+        # A copy: what follows in the network may change the features in place.
+        return output[:, :, output.shape[2] // 2, output.shape[3] // 2].clone()

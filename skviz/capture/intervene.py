@@ -1,0 +1,275 @@
+"""Run a network with the attention of chosen units replaced.
+
+Attention that a module returns is replaced by a hook on it. Attention that is the result of an
+operation (see `discover.py`) is replaced where the operation returns, below PyTorch's gradients:
+they are stopped there, so that the replaced attention is a constant for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from skviz.capture.example import batch_size
+from skviz.capture.listener import _is_real, _name
+from skviz.capture.operations import WATCHED
+from skviz.capture.probe import _LOCKS, Probe, _eagerly, checked
+from skviz.capture.replacements import Replacement, as_replacement
+from skviz.capture.source import Source
+from skviz.errors import CaptureError
+
+Given = Replacement | Callable[[Tensor], Tensor]
+
+
+@contextmanager
+def intervene(
+    probe: Probe, replacements: Mapping[str, Given], *, constant: bool = False
+) -> Iterator[None]:
+    """Within the block, forward passes of the probe's network run with other attention.
+
+    `replacements` maps units ("3_4", "3_*", "all"; see `skviz.select_units`) to what takes the
+    place of their attention: one of `skviz.capture.replacements`, or a function from attention
+    (B, M, C) to attention. Where two names mean the same unit, the later one counts. With
+    `constant` no gradient flows through the replaced attention. A `Probe` called within the
+    block reads the replaced attention; blocks may be nested, the inner one has the last word.
+
+    The network is afterwards exactly as it was, also after an exception. Only passes of this
+    thread are changed; other threads' probes of the same network wait.
+
+    Raises `UnitError` for an unknown unit or branch; in the pass `CaptureError` for attention
+    of another shape, that is not finite or does not sum to 1 over the branches, for a unit
+    that does not run, and where a gradient would have to flow through replaced attention but
+    cannot.
+    """
+    chosen: dict[str, tuple[Source, Replacement]] = {}
+    for name, given in replacements.items():
+        replacement = as_replacement(given)
+        for source in probe.only(name).sources:
+            if replacement.check is not None:
+                replacement.check(source.unit)
+            chosen[source.unit.name] = (source, replacement)
+    if not chosen:
+        yield
+        return
+    running = _Running(chosen, constant)
+    with ExitStack() as stack:
+        stack.enter_context(_LOCKS.setdefault(probe.network, threading.RLock()))
+        stack.enter_context(_eagerly(probe.model))
+        _put_hooks(probe.network, running, stack)
+        yield
+
+
+@dataclass
+class _Frame:
+    """One running call of a module: what is wanted of it, and the operations so far."""
+
+    wanted: dict[tuple[str, int], str]
+    seen: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class _Running:
+    """What the hooks of one block know about the pass under way."""
+
+    chosen: Mapping[str, tuple[Source, Replacement]]
+    constant: bool
+    thread: int = field(default_factory=threading.get_ident)
+    inside: bool = False
+    batch: int = 0
+    done: set[str] = field(default_factory=set)
+    calls: Counter[str] = field(default_factory=Counter)
+    frames: list[_Frame] = field(default_factory=list)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this is another thread: hooks are the module's, its pass is not ours."""
+        return threading.get_ident() != self.thread
+
+    def begin(self, inputs: Any) -> None:
+        """A forward pass of the network begins."""
+        self.inside, self.batch = True, batch_size(inputs)
+        self.done.clear()
+        self.calls.clear()
+        self.frames.clear()
+
+    def end(self) -> None:
+        """It ended, also by an exception."""
+        self.inside = False
+        self.frames.clear()
+
+    def complete(self) -> None:
+        """It came to its end: everything must have been replaced."""
+        missing = [name for name in self.chosen if name not in self.done]
+        if missing:
+            raise CaptureError(
+                f"expected every unit to run in the forward pass, {', '.join(missing)} did not, "
+                "so nothing was replaced there; a compiled or scripted copy of the network may "
+                "have run in their place"
+            )
+
+    def replaced(self, name: str, output: Any) -> Any:
+        """The output of a module or operation with the attention in it replaced."""
+        source, replacement = self.chosen[name]
+        unit = source.unit
+        if name in self.done and self.inside:
+            raise CaptureError(
+                f"expected {name} ({source.module}) to run once in a forward pass, it ran again; "
+                "its attention is not one array per image"
+            )
+        self.done.add(name)
+        attention = source.attention(output, self.batch)
+        made = replacement.make(attention, unit)
+        if isinstance(made, Tensor) and made.shape == attention.shape[1:]:
+            made = made.expand(attention.shape)
+        if not isinstance(made, Tensor) or made.shape != attention.shape:
+            got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
+            raise CaptureError(
+                f"expected a replacement ({replacement.name}) of shape {tuple(attention.shape)} "
+                f"for the attention of {name}, got {got}"
+            )
+        checked(source, made)
+        if self.constant:
+            made = made.detach()
+            output = tree_map(lambda leaf: leaf.detach() if _is_real(leaf) else leaf, output)
+        return source.write(output, made, self.batch)
+
+
+def _put_hooks(network: nn.Module, running: _Running, stack: ExitStack) -> None:
+    """Put hooks on the modules of the sources; the stack takes them off."""
+
+    def begin(module: nn.Module, inputs: Any, named: Any) -> None:
+        if not running.foreign:
+            running.begin((inputs, named))
+
+    def complete(module: nn.Module, inputs: Any, output: Any) -> None:
+        if not running.foreign:
+            running.complete()
+
+    stack.callback(network.register_forward_pre_hook(begin, with_kwargs=True).remove)
+    _ends_with(network, running, stack)
+    inside: dict[str, list[Source]] = {}
+    for name, (source, _) in running.chosen.items():
+        if source.operation is not None:
+            inside.setdefault(source.module, []).append(source)
+            continue
+        module = network.get_submodule(source.module)
+        stack.callback(module.register_forward_hook(_replacer(running, name)).remove)
+    for path, sources in inside.items():
+        module = network.get_submodule(path)
+        enter, leave = _frame_hooks(running, path, sources)
+        stack.callback(module.register_forward_pre_hook(enter).remove)
+        stack.callback(module.register_forward_hook(leave).remove)
+    stack.callback(network.register_forward_hook(complete).remove)
+    if inside:
+        # For the whole block, below the modes that a probe enters for one module's call.
+        stack.enter_context(_Mode(running))
+
+
+def _ends_with(network: nn.Module, running: _Running, stack: ExitStack) -> None:
+    """Note the end of a pass, however it ends: a hook would not be called by every exception."""
+    before = network.__dict__.get("forward")
+    forward = network.forward
+
+    def wrapped(*inputs: Any, **named: Any) -> Any:
+        try:
+            return forward(*inputs, **named)
+        finally:
+            if not running.foreign:
+                running.end()
+
+    def restore() -> None:
+        if before is None:
+            del network.__dict__["forward"]
+        else:
+            network.__dict__["forward"] = before
+
+    network.__dict__["forward"] = wrapped
+    stack.callback(restore)
+
+
+def _replacer(running: _Running, name: str) -> Any:
+    def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
+        return output if running.foreign else running.replaced(name, output)
+
+    return hook
+
+
+def _frame_hooks(running: _Running, path: str, sources: list[Source]) -> tuple[Any, Any]:
+    wanted: dict[int, dict[tuple[str, int], str]] = {}
+    for source in sources:
+        operation = source.operation
+        assert operation is not None
+        place = (operation.name, operation.index)
+        wanted.setdefault(operation.call, {})[place] = source.unit.name
+
+    def enter(module: nn.Module, inputs: Any) -> None:
+        if not running.foreign:
+            running.frames.append(_Frame(wanted.get(running.calls[path], {})))
+            running.calls[path] += 1
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        if not running.foreign and running.frames:
+            running.frames.pop()
+
+    return enter, leave
+
+
+class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of the running modules, and replaces results that are wanted."""
+
+    def __init__(self, running: _Running) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.running = running
+        self.waiting: list[tuple[str, Tensor]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self.stop_gradients()
+        result = func(*args, **(kwargs or {}))
+        name = _name(func)
+        if not self.running.frames or name not in WATCHED or not _is_real(result):
+            return result
+        unit = None
+        for frame in self.running.frames:
+            unit = unit or frame.wanted.get((name, frame.seen[name]))
+            frame.seen[name] += 1
+        if unit is None:
+            return result
+        written = self.running.replaced(unit, result)
+        if func._schema.is_mutable:
+            written = result.copy_(written)
+        self.waiting.append((unit, written))
+        return written
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self.waiting.clear()
+
+    def stop_gradients(self) -> None:
+        """Let no gradient into an operation whose result was replaced: it is not its own.
+
+        PyTorch notes the operation as the result's origin only after `__torch_dispatch__`
+        returned; so this is done when the next operation comes.
+        """
+        while self.waiting:
+            unit, tensor = self.waiting.pop()
+            if not tensor.requires_grad:
+                continue
+            _, replacement = self.running.chosen[unit]
+            if replacement.depends and not self.running.constant:
+                raise CaptureError(
+                    f"cannot let gradients flow through the replaced attention of {unit} "
+                    f"({replacement.name}): it is the result of an operation, not of a module; "
+                    "pass constant=True, or run under torch.no_grad()"
+                )
+            tensor.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]

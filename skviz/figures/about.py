@@ -1,0 +1,135 @@
+"""What a figure is about: the network, the weights and the images behind its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skviz.figures.wording import counted, scales_in_words
+
+if TYPE_CHECKING:
+    from skviz.analysis.records import Run
+    from skviz.analysis.single import ImageResult
+    from skviz.analysis.summary import Summary
+
+# What is different in the run of a control, by kind; {} stands for its word.
+_CONTROLS = {
+    "blur": "the 1.0x view reduced to 1/s and back: resolution is lost, nothing is enlarged",
+    "object": "what the enlarged view shows at its 1.0x size, with a {} surround",
+    "masked": "the object ({}) grows on a blank ground, without any change of context",
+    "zoom-out": "the object is made smaller; what is beyond the image is filled with {}",
+    "resample": "images resized with the {} filter",
+    "random": "all weights of the network are random",
+    "cascade": "all weights from the classifier down to {} are random",
+    "unit": "the weights of {} are random",
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """Where the numbers of a figure come from.
+
+    `images` is the number of images, `classes` that of their classes (None without labels),
+    `dataset` its name, `scales` those that were measured. `image` names the file where the
+    figure is about a single one. `control` is what `run.json` says of a control, or None;
+    `complete` is False for a run that is still under way.
+    """
+
+    network: str
+    weights: str
+    trained: bool = True
+    images: int = 1
+    classes: int | None = None
+    dataset: str | None = None
+    scales: tuple[float, ...] = ()
+    image: str | None = None
+    control: Mapping[str, Any] | None = None
+    complete: bool = True
+
+    @classmethod
+    def of_run(cls, run: Run) -> About:
+        """Take it from a run's settings; raises `RunError` for a damaged run."""
+        return cls._of_settings(run.settings, run.images, run.complete)
+
+    @classmethod
+    def of_summary(cls, summary: Summary) -> About:
+        """Take it from a summary's measurements."""
+        measured = summary.measurements
+        about = measured.about
+        names = measured.class_names
+        return cls._of_settings(
+            {
+                "model": {},
+                "dataset": {},
+                **about,
+                "scales": summary.scales,
+                "classes": names if measured.labels is not None else None,
+            },
+            len(measured.difference),
+            bool(about.get("complete", True)),
+        )
+
+    @classmethod
+    def of_image(cls, result: ImageResult) -> About:
+        """Take it from the result of a single image."""
+        return cls(
+            network=result.model.name,
+            weights=result.model.weights,
+            trained=result.model.trained,
+            scales=result.views.scales,
+            image=Path(result.image).name if result.image else None,
+        )
+
+    @classmethod
+    def _of_settings(cls, settings: Mapping[str, Any], images: int, complete: bool) -> About:
+        model, data = settings["model"], settings["dataset"]
+        classes = data["classes"] if "classes" in data else settings.get("classes")
+        return cls(
+            network=str(model.get("name") or "unnamed network"),
+            weights=str(model.get("weights") or "unknown"),
+            trained=model.get("trained") is not False,
+            images=images,
+            classes=len(classes) if classes else None,
+            dataset=data.get("root") or data.get("kind"),
+            scales=tuple(settings["scales"]),
+            control=settings.get("control"),
+            complete=complete,
+        )
+
+    @property
+    def single(self) -> bool:
+        """Whether the numbers are those of one image, and no mean."""
+        return self.dataset is None and self.images == 1
+
+    @property
+    def source(self) -> str:
+        """The images in words: "the image 'dog.jpg'", "500 images of 'val' in 10 classes"."""
+        if self.single:
+            return f"the image '{self.image}'" if self.image else "one image"
+        classes = f" in {counted(self.classes, 'class', 'classes')}" if self.classes else ""
+        origin = f" of '{self.dataset}'" if self.dataset else ""
+        return f"{counted(self.images, 'image')}{origin}{classes}"
+
+    @property
+    def sentences(self) -> str:
+        """Network, weights, scales, and what a reader must know to judge the numbers."""
+        parts = [f"Network: {self.network}; weights: {self.weights}."]
+        if not self.trained:
+            parts.append("The network is untrained: this is the attention of random weights.")
+        if self.scales:
+            parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
+        if self.control:
+            parts.append(f"This is a control: {control_in_words(self.control)}.")
+        if not self.complete:
+            parts.append("The run is not complete.")
+        return " ".join(parts)
+
+
+def control_in_words(control: Mapping[str, Any]) -> str:
+    """Say what is different in the run of a control (`run.json`'s entry)."""
+    kind = str(control.get("kind"))
+    words = [str(value) for key, value in control.items() if key not in ("kind", "seed", "kept")]
+    text = _CONTROLS.get(kind, f"{kind} {{}}").format(words[0] if words else "").strip()
+    return f"{text} (seed {control['seed']})" if "seed" in control else text

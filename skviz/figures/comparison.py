@@ -1,0 +1,196 @@
+"""The shifts of two runs side by side, or of a run beside the paper's: one group per unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from skviz.errors import ScaleError, UsageError
+from skviz.figures.bars import UnitBars
+from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, own_axes
+from skviz.figures.palette import scale_labels, scale_styles
+from skviz.figures.text import clean, font_points, shorten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skviz.analysis.compare import Comparison
+    from skviz.analysis.compare_paper import PaperComparison
+
+FloatArray = NDArray[np.float64]
+_SPREAD = 0.26  # between the marks of one unit, in units
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedShifts:
+    """Marks with intervals: the shift of S runs at U units between two scales.
+
+    `values`, `low` and `high` have shape (S, U); nan where there is no value, or no interval.
+    `units` names the units, `labels` the runs, `scales` are the two scales. With `published`
+    the last run is the paper: an open mark without interval.
+    """
+
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+    units: tuple[str, ...]
+    labels: tuple[str, ...]
+    scales: tuple[float, float]
+    published: bool = False
+
+    def __post_init__(self) -> None:
+        expected = (len(self.labels), len(self.units))
+        for name in ("values", "low", "high"):
+            shape = getattr(self, name).shape
+            if shape != expected:
+                raise UsageError(
+                    f"expected {name} of shape (runs, units) = {expected}, got {shape}"
+                )
+
+    @classmethod
+    def from_comparison(
+        cls, comparison: Comparison, scales: tuple[float, float] | None = None
+    ) -> ComparedShifts:
+        """Take the shifts of both runs, by default from the smallest to the largest scale.
+
+        Raises `ScaleError` for scales that the runs do not share, or a single one.
+        """
+        chosen = _ends(comparison.scales, scales)
+        rows = _between(comparison.shifts, chosen)
+        return cls(
+            values=rows[["a", "b"]].to_numpy().T,
+            low=rows[["a_low", "b_low"]].to_numpy().T,
+            high=rows[["a_high", "b_high"]].to_numpy().T,
+            units=tuple(pair.label for pair in comparison.units),
+            labels=_run_labels(comparison.common.about_a, comparison.common.about_b),
+            scales=chosen,
+        )
+
+    @classmethod
+    def from_paper(
+        cls, comparison: PaperComparison, scales: tuple[float, float] | None = None
+    ) -> ComparedShifts:
+        """Take the shifts of a run and the paper's of figure 3 (c), right.
+
+        Raises `ScaleError` for scales that are not both published and in the run.
+        """
+        chosen = _ends(comparison.scales, scales)
+        rows = _between(comparison.steps, chosen)
+        none = np.full(len(rows), np.nan)
+        return cls(
+            values=rows[["here", "paper"]].to_numpy().T,
+            low=np.stack([rows["low"].to_numpy(), none]),
+            high=np.stack([rows["high"].to_numpy(), none]),
+            units=tuple(name.removeprefix("SK_") for name in rows["unit"]),
+            labels=(
+                comparison.summary.measurements.about["model"]["name"],
+                "published, figure 3 (c)",
+            ),
+            scales=chosen,
+            published=True,
+        )
+
+    def plot(self, ax: Axes | None = None) -> Figure:
+        """Draw the marks on `ax`, or on a new figure, and return the figure."""
+        own = ax is None
+        across, height = figure_size()
+        # Small pages, such as a paper's column, leave no less than the labels need.
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        ax, figure = own_axes(ax, across, max(height, 22 * em))
+        keep_tick_labels(ax)
+        middle = np.arange(len(self.units))
+        count = len(self.labels)
+        looks = [self._look(ax, index) for index in range(count)]
+        for index, look in enumerate(looks):
+            values, low, high = self.values[index], self.low[index], self.high[index]
+            x = middle + (index - (count - 1) / 2) * _SPREAD
+            known = ~np.isnan(low)
+            colour = look["color"]
+            ax.vlines(x[known], low[known], high[known], color=colour, linewidth=1.2, zorder=2)
+            ax.plot(x, values, zorder=3, **look)
+        ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8, zorder=1)
+        for edge in middle[1:] - 0.5:
+            ax.axvline(edge, color=matplotlib.rcParams["axes.edgecolor"], lw=0.4, alpha=0.4)
+        ax.set_xlim(-0.6, len(self.units) - 0.4)
+        ax.margins(y=0.08)
+        ax.grid(visible=False, axis="x")
+        ax.tick_params(axis="x", length=0)
+        start, end = scale_labels(self.scales)
+        ax.set_ylabel(f"shift of the difference,\n{start} to {end}")
+        self._add_legend(ax, looks, 72 * across)
+        names = UnitBars(np.zeros((len(self.units), 1)), (1.0,), self.units)
+        names.label_units(ax)
+        if own:
+            figure.draw_without_rendering()  # settles the width of the axes
+            names.label_units(ax)
+            fit_label(ax)
+        return figure
+
+    def _look(self, ax: Axes, index: int) -> dict[str, Any]:
+        """Return colour and mark of a run; the paper's mark is open."""
+        if self.published and index == len(self.labels) - 1:
+            return {
+                "color": matplotlib.rcParams["text.color"],
+                "marker": "D",
+                "markerfacecolor": ax.get_facecolor(),
+                "linestyle": "",
+            }
+        style = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())[index]
+        return {"color": style.colour, "marker": style.marker, "linestyle": ""}
+
+    def _add_legend(self, ax: Axes, looks: Sequence[dict[str, Any]], room: float) -> None:
+        """Name the runs above the axes; long names are cut."""
+        size = font_points(matplotlib.rcParams["legend.fontsize"])
+        # Beside each other where there is room; else below each other.
+        beside = room > 40 * size
+        columns = len(self.labels) if beside else 1
+        each = (room - 8 * size) / columns - 4 * size
+        handles = [
+            Line2D([], [], label=shorten(clean(name), each, size), **look)
+            for name, look in zip(self.labels, looks, strict=True)
+        ]
+        legend = ax.legend(
+            handles=handles,
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=columns,
+            borderaxespad=0.2,
+        )
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+
+def _ends(known: Sequence[float], wanted: tuple[float, float] | None) -> tuple[float, float]:
+    if wanted is None:
+        if len(known) < 2:
+            raise ScaleError(
+                f"expected two common scales to draw a shift between, got {len(known)}; analyze"
+                " with the same scales"
+            )
+        return known[0], known[-1]
+    low, high = sorted(wanted)
+    if low == high or low not in known or high not in known:
+        have = ", ".join(f"{scale:g}" for scale in known)
+        raise ScaleError(f"expected two different scales out of {have}, got {low:g} and {high:g}")
+    return low, high
+
+
+def _between(frame: pd.DataFrame, scales: tuple[float, float]) -> pd.DataFrame:
+    return frame[(frame["from_scale"] == scales[0]) & (frame["to_scale"] == scales[1])]
+
+
+def _run_labels(a: Any, b: Any) -> tuple[str, str]:
+    """Name two runs by their networks, or where these are the same by their folders."""
+    names = [about["model"]["name"] for about in (a, b)]
+    if names[0] == names[1]:
+        names = [Path(about["run"]).name for about in (a, b)]
+    return f"a: {names[0]}", f"b: {names[1]}"

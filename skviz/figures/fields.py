@@ -1,0 +1,222 @@
+"""Receptive fields: maps side by side, and their widths per scale (Luo et al. 2016)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.transforms import offset_copy
+from numpy.typing import NDArray
+
+from skviz.analysis.widths import moments
+from skviz.errors import UsageError
+from skviz.figures.field_widths import FieldWidths
+from skviz.figures.layout import Slot, fit, new_figure, place, root_figure, size_in_points
+from skviz.figures.palette import scale_labels
+from skviz.figures.text import clean, font_points, shorten, text_width
+
+if TYPE_CHECKING:
+    from skviz.analysis.field_result import ReceptiveField
+
+FloatArray = NDArray[np.float64]
+KINDS = ("branch", "mixed")
+COLOURS = "cividis"
+_BOX = "#FFFFFF"
+# In font sizes: of a map at most, of its label, between maps, above rows, of the colour bar.
+_CELL, _LABEL, _GAP, _HEAD, _ROW_HEAD, _BAR = 13.0, 2.2, 0.8, 4.2, 1.5, 6.5
+_MAPS_SHARE = 0.62  # of the width of a figure with both parts
+_NARROW = 50.0  # font sizes across: below, the widths stand under the maps
+_AROUND = 1.0  # what is shown around the widest field
+
+
+@dataclass(frozen=True, eq=False)
+class FieldMaps:
+    """Maps of receptive fields: a row per field, a column per scale.
+
+    `maps` has shape (S, Q, H, W), each summing to 1, `widths` (S, Q) in pixels of the input,
+    `labels` names the Q fields, `unit` is the unit's name. A white square around a field's
+    centre has its width. All maps share one colour scale, whose steps are those of the square
+    root, and the same part of the picture.
+    """
+
+    maps: NDArray[np.float32]
+    widths: FloatArray
+    scales: tuple[float, ...]
+    labels: tuple[str, ...]
+    unit: str
+
+    def __post_init__(self) -> None:
+        expected = (len(self.scales), len(self.labels))
+        if self.maps.ndim != 4 or self.maps.shape[:2] != expected or self.widths.shape != expected:
+            raise UsageError(
+                f"expected maps of shape (scales, fields, H, W) and widths (scales, fields) with "
+                f"{expected}, got {self.maps.shape} and {self.widths.shape}"
+            )
+
+    @classmethod
+    def from_field(cls, field: ReceptiveField, kinds: Sequence[str] = KINDS) -> FieldMaps:
+        """Take the fields of these kinds: "branch", "mixed", "clamped", "fixed"."""
+        rows = [index for index, one in enumerate(field.fields) if one.kind in kinds]
+        return cls(
+            maps=field.maps[:, rows],
+            widths=field.widths[:, rows],
+            scales=field.scales,
+            labels=tuple(field.fields[index].label for index in rows),
+            unit=field.unit.name,
+        )
+
+    def plot(self) -> Figure:
+        """Draw the maps on a new figure and return it."""
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        width = float(matplotlib.rcParams["figure.figsize"][0])
+        figure = new_figure(width, self.height(width / em) * em)
+        self.draw(figure, width / em)
+        return figure
+
+    def height(self, room: float) -> float:
+        """How high the maps are where there is so much room across, in font sizes."""
+        return _HEAD + len(self.labels) * (self._cell(room) + _ROW_HEAD) + _GAP
+
+    def draw(self, figure: Figure, room: float) -> None:
+        """Draw into the left part of a figure, `room` font sizes wide."""
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        cell, left = self._cell(room), _LABEL
+        half = self._half()
+        top = float(np.nanmax(self.maps, initial=0)) or 1.0
+        shown = PowerNorm(0.5, 0, top)
+        small = font_points("small")
+        figure.text(
+            _GAP * em / figure.get_figwidth(),
+            1 - 0.4 * em / figure.get_figheight(),
+            f"{clean(self.unit)}: effective receptive field",
+            va="top",
+            weight="bold",
+            parse_math=False,
+        )
+        for row, label in enumerate(self.labels):
+            for column, scale in enumerate(scale_labels(self.scales)):
+                ax = figure.add_axes((0, 0, 1, 1), label=f"{label} {scale}")
+                y = _HEAD + row * (cell + _ROW_HEAD)
+                x = left + column * (cell + _GAP)
+                place(ax, Slot(x * em, y * em, cell * em, cell * em))
+                image = self._draw_map(ax, column, row, half, shown)
+                if row == 0:
+                    ax.annotate(
+                        scale,
+                        (0, 1),
+                        (0, 1.55 * small),
+                        xycoords="axes fraction",
+                        textcoords="offset points",
+                        weight="bold",
+                    )
+                if (row, column) == (len(self.labels) - 1, 0):
+                    self._scale_bar(ax, half)
+                if column == 0:
+                    ax.set_ylabel(label, parse_math=False, labelpad=0.4 * small)
+        side = figure.add_axes((0, 0, 1, 1), label="colours")
+        tall = len(self.labels) * (cell + _ROW_HEAD) - _ROW_HEAD
+        across = left + len(self.scales) * (cell + _GAP)
+        place(side, Slot(across * em, _HEAD * em, 0.9 * em, min(tall, 2 * _CELL) * em))
+        bar = figure.colorbar(image, cax=side)
+        bar.locator = MaxNLocator(4)
+        bar.formatter = PercentFormatter(1, decimals=max(1, 1 - int(np.floor(np.log10(100 * top)))))
+        bar.update_ticks()
+        # Above the uppermost label of the bar, which reaches beyond its end.
+        text = "of the gradient\nper pixel"
+        side.set_title(text, weight="normal", size=0.85 * small, loc="left", pad=0.7 * small)
+
+    def _draw_map(
+        self, ax: Axes, column: int, row: int, half: float, shown: Normalize
+    ) -> AxesImage:
+        """Draw one map with the square of its width, and say how wide it is."""
+        field, width = self.maps[column, row], self.widths[column, row]
+        tall, wide = field.shape
+        # Pixels from the middle of the picture.
+        extent = (-wide / 2, wide / 2, tall / 2, -tall / 2)
+        image = ax.imshow(field, cmap=COLOURS, norm=shown, extent=extent, interpolation="nearest")
+        ax.set(xlim=(-half, half), ylim=(half, -half), xticks=[], yticks=[])
+        ax.grid(False)
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+        y, x = moments(field)[:2]
+        if np.isfinite(width):
+            corner = (x - width / 2, y - width / 2)
+            ax.add_patch(Rectangle(corner, width, width, fill=False, edgecolor=_BOX, linewidth=1.0))
+        size = font_points("small")
+        room = size_in_points(ax)[0]
+        texts = [f"{width:.1f} px", f"{width:.1f}"] if np.isfinite(width) else ["no gradient"]
+        fitting = [text for text in texts if text_width(text, size) <= room]
+        text = fitting[0] if fitting else shorten(texts[-1], room, size)
+        ax.set_title(text, loc="left", weight="normal", size=size, pad=0.25 * size)
+        return image
+
+    def _scale_bar(self, ax: Axes, half: float) -> None:
+        """A bar of a round number of pixels, below the first map of the last row."""
+        length, small = _round(half), font_points("small")
+        figure = root_figure(ax)
+        below = offset_copy(ax.transData, figure, y=-0.7 * small, units="points")
+        beside = offset_copy(below, figure, x=0.4 * small, units="points")
+        ends = [-half, -half + length]
+        colour = matplotlib.rcParams["text.color"]
+        ax.plot(
+            ends,
+            [half, half],
+            color=colour,
+            linewidth=2,
+            solid_capstyle="butt",
+            clip_on=False,
+            transform=below,
+        )
+        text = f"{length:g} px"
+        ax.text(ends[1], half, text, va="center", size=0.85 * small, transform=beside)
+
+    def _half(self) -> float:
+        """Half the side of the part that is shown, in pixels from the middle of the picture."""
+        size = float(max(self.maps.shape[-2:]))
+        centres = np.abs(moments(self.maps)[..., :2]).max(axis=-1)
+        reach = centres + _AROUND * self.widths
+        known = reach[np.isfinite(reach)]
+        return min(size / 2, float(known.max())) if len(known) else size / 2
+
+    def _cell(self, room: float) -> float:
+        count = len(self.scales)
+        return min(_CELL, (room - _LABEL - _BAR) / count - _GAP)
+
+
+def draw_field(field: ReceptiveField) -> Figure:
+    """Draw the maps of branches and mixture, and the width of fields per scale.
+
+    The widths stand beside the maps, or below them where the style's figure is narrow.
+    """
+    maps, chart = FieldMaps.from_field(field), FieldWidths.from_field(field)
+    em = float(matplotlib.rcParams["font.size"]) / 72
+    width = float(matplotlib.rcParams["figure.figsize"][0]) / em
+    tall = chart.height
+    if width < _NARROW:
+        room, height = width, maps.height(width) + _GAP + tall
+        slot = Slot(_GAP * em, (height - tall) * em, (width - 2 * _GAP) * em, (tall - _GAP) * em)
+    else:
+        room = _MAPS_SHARE * width
+        height = max(maps.height(room), tall)
+        slot = Slot(room * em, 0.3 * em, (width - room - _GAP) * em, (height - 0.6) * em)
+    figure = new_figure(width * em, height * em)
+    maps.draw(figure, room)
+    ax = figure.add_axes((0, 0, 1, 1), label="widths")
+    chart.plot(ax)
+    fit([ax], [slot])
+    return figure
+
+
+def _round(value: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, 50, ... up to a value."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= value))

@@ -1,0 +1,64 @@
+"""Fonts: which of the installed ones help out, and which characters can be drawn at all.
+
+Matplotlib's own DejaVu Sans covers Latin, Greek, Cyrillic, Arabic and Hebrew. For other
+scripts the fonts that systems commonly have are asked after it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache, lru_cache
+
+import matplotlib
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+# Per script: the first of these that is installed. Colour fonts cannot be drawn.
+_SCRIPTS = (
+    (
+        "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC",
+        "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "WenQuanYi Micro Hei",
+        "Arial Unicode MS",
+    ),
+    ("Noto Sans KR", "Apple SD Gothic Neo", "Malgun Gothic"),
+    ("Noto Sans Devanagari", "Kohinoor Devanagari", "Nirmala UI"),
+    ("Noto Sans Bengali", "Kohinoor Bangla"),
+    ("Noto Sans Tamil", "Tamil MN"),
+    ("Noto Sans Thai", "Thonburi", "Leelawadee UI"),
+    ("Noto Emoji",),
+)  # fmt: skip
+
+
+@cache
+def fallback_fonts() -> tuple[str, ...]:
+    """Return the installed fonts to ask for what the main font lacks, one per script."""
+    # Only installed ones, in bold too: Matplotlib warns of every other, text by text.
+    installed = {entry.name for entry in fontManager.ttflist if _is_bold(entry.weight)}
+    first = (next((name for name in names if name in installed), "") for names in _SCRIPTS)
+    return tuple(name for name in first if name)
+
+
+def _is_bold(weight: int | str) -> bool:
+    return weight in ("bold", "semibold", "heavy", "black") or (
+        isinstance(weight, int) and weight >= 600
+    )
+
+
+def can_draw(character: str) -> bool:
+    """Whether one of the fonts that the settings name has a glyph for the character."""
+    settings = matplotlib.rcParams
+    generic = tuple(settings["font.sans-serif"]), tuple(settings["font.serif"])
+    return _can_draw(character, tuple(settings["font.family"]), *generic)
+
+
+@lru_cache(maxsize=4096)
+def _can_draw(character: str, families: tuple[str, ...], *_settings: object) -> bool:
+    return any(get_font(_file(name)).get_char_index(ord(character)) for name in families)
+
+
+def _file(family: str) -> str:
+    return str(findfont(FontProperties(family=[family])))
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a character only steers others: joiners, direction marks, variation selectors."""
+    return unicodedata.category(character) == "Cf" or "\ufe00" <= character <= "\ufe0f"

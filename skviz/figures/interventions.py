@@ -1,0 +1,156 @@
+"""What becomes of the output when the attention is replaced: a panel per kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from skviz.errors import UsageError
+from skviz.figures.bars import UnitBars
+from skviz.figures.layout import keep_tick_labels
+from skviz.figures.palette import line_handles, scale_styles
+from skviz.figures.panels import PanelSizes, panels
+from skviz.figures.text import clean, font_points, text_width
+
+if TYPE_CHECKING:
+    from skviz.analysis.intervention_result import InterventionRun
+
+FloatArray = NDArray[np.float64]
+QUANTITIES = {
+    "probability_change": "change of the probability of {truth}",
+    "logit_change": "change of the logit of {truth}",
+    "top1_change": "change of top-1",
+    "divergence": "divergence of the output (nats)",
+}
+_MOST_IN_TWO_COLUMNS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class InterventionPanels:
+    """Mean and interval of one quantity per kind (K), target (T) and scale (S).
+
+    `values`, `low` and `high` have shape (K, T, S); nan where a kind does not apply, or there
+    is no interval. `kinds` are the titles of the panels, `targets` the units and "all".
+    """
+
+    values: FloatArray
+    low: FloatArray
+    high: FloatArray
+    kinds: tuple[str, ...]
+    targets: tuple[str, ...]
+    scales: tuple[float, ...]
+    quantity: str
+
+    def __post_init__(self) -> None:
+        expected = (len(self.kinds), len(self.targets), len(self.scales))
+        for name in ("values", "low", "high"):
+            shape = getattr(self, name).shape
+            if shape != expected:
+                raise UsageError(
+                    f"expected {name} of shape (kinds, targets, scales) = {expected}, got {shape}"
+                )
+
+    @classmethod
+    def from_run(
+        cls, run: InterventionRun, quantity: str = "probability_change"
+    ) -> InterventionPanels:
+        """Take the table of a run; raises `UsageError` for an unknown quantity."""
+        from skviz.analysis.intervention_kinds import kind_label
+
+        if quantity not in QUANTITIES:
+            raise UsageError(
+                f"expected a quantity out of {', '.join(QUANTITIES)}, got '{quantity}'"
+            )
+        frame = run.to_frame()
+        shape = (len(run.kinds), len(run.targets), len(run.scales))
+        values, low, high = np.full((3, *shape), np.nan)
+        for row in frame.to_dict(orient="records"):
+            place = (
+                run.kinds.index(row["kind"]),
+                run.targets.index(row["unit"]),
+                run.scales.index(row["scale"]),
+            )
+            values[place] = row[quantity]
+            low[place], high[place] = row[f"{quantity}_low"], row[f"{quantity}_high"]
+        short = {unit.name: unit.short for unit in run.baseline.units}
+        truth = "the true class" if run.labelled else "the predicted class"
+        return cls(
+            values=values,
+            low=low,
+            high=high,
+            kinds=tuple(kind_label(kind) for kind in run.kinds),
+            targets=tuple(short.get(name, name) for name in run.targets),
+            scales=run.scales,
+            quantity=QUANTITIES[quantity].format(truth=truth),
+        )
+
+    def plot(self) -> Figure:
+        """Draw the panels, all with the same y axis, and return the figure."""
+        columns = 1 if len(self.targets) > _MOST_IN_TWO_COLUMNS or len(self.kinds) == 1 else 2
+        size = font_points(matplotlib.rcParams["xtick.labelsize"])
+        longest = max(text_width(clean(name), size) for name in self.targets)
+        foot = 2.4 if longest < 3 * size else 9.5
+        figure, axes = panels(
+            len(self.kinds),
+            columns,
+            PanelSizes(body=8.0, head=1.8, foot=foot, last=1.6, left=5.5, legend=3.8),
+        )
+        styles = scale_styles(self.scales, axes[0].get_facecolor())
+        text = matplotlib.rcParams["text.color"]
+        limits = self._limits()
+        step = 0.6 / len(styles)
+        x = np.arange(len(self.targets))
+        for k, ax in enumerate(axes):
+            keep_tick_labels(ax)
+            ax.axhline(0, color=text, linewidth=0.8)
+            for s, style in enumerate(styles):
+                mean = self.values[k, :, s]
+                below, above = mean - self.low[k, :, s], self.high[k, :, s] - mean
+                ax.errorbar(
+                    x + (s - (len(styles) - 1) / 2) * step,
+                    mean,
+                    yerr=np.clip(np.nan_to_num([below, above]), 0, None),
+                    color=style.colour,
+                    marker=style.marker,
+                    markersize=3.5,
+                    linestyle="none",
+                    elinewidth=1.0,
+                )
+            if len(self.targets) > 1:
+                ax.axvline(len(x) - 1.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
+            ax.set_xlim(-0.6, len(x) - 0.4)
+            ax.set_ylim(*limits)
+            ax.tick_params(axis="x", length=0)
+            ax.set_title(self.kinds[k], parse_math=False, loc="left")
+            names = UnitBars(np.zeros((len(x), 1)), (1.0,), self.targets)
+            names.label_units(ax)
+            if k < len(self.kinds) - columns:
+                ax.set_xlabel("")
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        width, height = figure.get_size_inches()
+        figure.text(
+            0.6 * em / width, 1 - 0.6 * em / height, self.quantity, va="top", ha="left",
+            parse_math=False, fontsize=matplotlib.rcParams["axes.labelsize"],
+        )  # fmt: skip
+        figure.legend(
+            handles=line_handles(styles),
+            loc="upper right",
+            bbox_to_anchor=(1, 1 - 1.4 * em / height),
+            ncols=min(len(styles), 5),
+            borderaxespad=0.2,
+        )
+        return figure
+
+    def _limits(self) -> tuple[float, float]:
+        """The same for all panels: what is small beside others is to be seen as small."""
+        everything = np.concatenate([a.reshape(-1) for a in (self.values, self.low, self.high)])
+        known = everything[np.isfinite(everything)]
+        lowest = min(0.0, float(known.min())) if len(known) else -1.0
+        highest = max(0.0, float(known.max())) if len(known) else 1.0
+        margin = 0.06 * (highest - lowest) or 1.0
+        return lowest - margin, highest + margin

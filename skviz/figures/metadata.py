@@ -1,0 +1,174 @@
+"""What a figure's file says of itself, written and read: caption, command, versions."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skviz.errors import SkvizError
+from skviz.figures.save import LABELS
+
+if TYPE_CHECKING:
+    from skviz.figures.captions import Caption
+
+_PACKAGES = ("matplotlib", "numpy", "torch")
+_SVG, _DC = "{http://www.w3.org/2000/svg}", "{http://purl.org/dc/elements/1.1/}"
+
+
+class FigureFileError(SkvizError):
+    """A figure's file that cannot be read, or that is none."""
+
+
+@dataclass(frozen=True)
+class FigureInfo:
+    """What a figure's file says of itself; None where it says nothing.
+
+    `format` is "png", "pdf" or "svg", `size` its width and height in words.
+    """
+
+    format: str
+    size: str
+    title: str | None = None
+    caption: str | None = None
+    alternative: str | None = None
+    command: str | None = None
+    versions: str | None = None
+    creator: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a dictionary for JSON."""
+        return asdict(self)
+
+
+def figure_metadata(caption: Caption | None = None, command: str | None = None) -> dict[str, str]:
+    """Return metadata for `save_figure`: a caption, the command, and the versions."""
+    found = {"Versions": version_line()}
+    if caption is not None:
+        found |= {
+            "Title": caption.title,
+            "Description": caption.text,
+            "Alternative": caption.alt,
+        }
+    if command:
+        found["Command"] = command
+    return found
+
+
+def version_line() -> str:
+    """Return the versions that make a figure: "skviz 0.1.0, Python 3.12.4, matplotlib ..."."""
+    import skviz
+
+    parts = [f"skviz {skviz.__version__}", f"Python {platform.python_version()}"]
+    for package in _PACKAGES:
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:  # Figures of a run need no torch.
+            continue
+    return ", ".join(parts)
+
+
+def figure_info(path: str | Path) -> FigureInfo:
+    """Read back what `save_figure` stored in a PNG, PDF or SVG file.
+
+    Raises `FigureFileError` for a file that is missing, damaged or of another format.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    readers: dict[str, Callable[[Path], FigureInfo]] = {"png": _png, "pdf": _pdf, "svg": _svg}
+    if kind not in readers:
+        raise FigureFileError(f"expected a figure with the ending .png, .pdf or .svg, got '{path}'")
+    if not path.is_file():
+        raise FigureFileError(f"expected a figure, but there is no file '{path}'")
+    return readers[kind](path)
+
+
+def _png(path: Path) -> FigureInfo:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            texts = {str(key): text for key, text in image.info.items() if isinstance(text, str)}
+            size = f"{image.width} x {image.height} pixels"
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        raise _damaged(path, "PNG", error) from error
+    except Image.DecompressionBombError as error:
+        raise _damaged(path, "PNG", error) from error
+    return FigureInfo(
+        format="png",
+        size=size,
+        title=texts.get("Title"),
+        caption=texts.get("Description"),
+        alternative=texts.get(LABELS["Alternative"]),
+        command=texts.get("Command"),
+        versions=texts.get("Versions"),
+        creator=texts.get("Software"),
+    )
+
+
+def _pdf(path: Path) -> FigureInfo:
+    from pypdf import PdfReader
+
+    try:
+        reader = PdfReader(path)
+        texts = {str(key): str(text) for key, text in (reader.metadata or {}).items()}
+        box, pages = reader.pages[0].mediabox, len(reader.pages)
+        size = f"{float(box.width) / 72:.2f} x {float(box.height) / 72:.2f} inches"
+    except Exception as error:  # pypdf raises errors of many kinds for broken files
+        raise _damaged(path, "PDF", error) from error
+    parts = _parted([texts.get("/Subject", ""), texts.get("/Keywords", "")])
+    return FigureInfo(
+        format="pdf",
+        size=size if pages == 1 else f"{size}, {pages} pages",
+        title=texts.get("/Title"),
+        creator=texts.get("/Creator"),
+        **parts,
+    )
+
+
+def _svg(path: Path) -> FigureInfo:
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import parse
+
+    try:
+        root = parse(path).getroot()
+    except (ParseError, DefusedXmlException, OSError, ValueError) as error:
+        raise _damaged(path, "SVG", error) from error
+    if root.tag != f"{_SVG}svg":
+        raise FigureFileError(f"expected an SVG figure, got other XML in '{path}'")
+    described = next((entry.text for entry in root.iter(f"{_DC}description")), None)
+    subjects = [
+        item.text or "" for subject in root.iter(f"{_DC}subject") for item in subject.iter()
+    ]
+    creators = ["".join(entry.itertext()).strip() for entry in root.iter(f"{_DC}creator")]
+    return FigureInfo(
+        format="svg",
+        size=f"{root.get('width', 'any width')} x {root.get('height', 'any height')}",
+        title=root.findtext(f"{_SVG}title"),
+        creator=creators[0] if creators else None,
+        **_parted([described or "", *subjects]),
+    )
+
+
+def _parted(texts: list[str]) -> dict[str, str | None]:
+    """Tell apart the lines "Label: text"; what has no label is the caption."""
+    parts: dict[str, str | None] = dict.fromkeys(("caption", *map(str.lower, LABELS)))
+    for line in "\n".join(texts).splitlines():
+        for name, label in LABELS.items():
+            if line.startswith(f"{label}: "):
+                parts[name.lower()] = line.removeprefix(f"{label}: ")
+                break
+        else:
+            if line.strip() and parts["caption"] is None:
+                parts["caption"] = line.strip()
+    return parts
+
+
+def _damaged(path: Path, kind: str, error: Exception) -> FigureFileError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return FigureFileError(f"cannot read '{path}' as {kind}: {reason}")

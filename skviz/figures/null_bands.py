@@ -1,0 +1,189 @@
+"""Where random networks would put a value: a light, hatched band around the value at 1.0x.
+
+The band is that of `skviz.analysis.null`: the value at 1.0x plus where 95 % of random networks
+to come would shift to, raw or matched, whichever is wider.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from numpy.typing import NDArray
+
+from skviz.analysis.null import NullShifts, aligned, band, origin_of, wider
+from skviz.errors import UsageError
+from skviz.figures.text import font_points, text_width
+
+if TYPE_CHECKING:
+    from skviz.analysis.measurements import Measurements, RunMeasurements
+    from skviz.analysis.summary import Summary
+    from skviz.units import Unit
+
+    AnyMeasurements = Measurements | RunMeasurements
+
+FloatArray = NDArray[np.float64]
+LABEL = "95 % of random networks"
+_HATCH = "////"
+
+
+def unit_bands(
+    summary: Summary,
+    null: Sequence[AnyMeasurements],
+    rows: Sequence[int],
+    columns: Sequence[int],
+    kernels: bool = False,
+) -> FloatArray:
+    """Return low and high of the mean difference per unit and scale, (U, V, 2).
+
+    nan at 1.0x, which shifts start from. With `kernels` the figure shows expected kernel sizes,
+    for which there is no band. Raises `UsageError`, also for runs that do not fit.
+    """
+    origin = _origin(summary, kernels)
+    shifts = NullShifts.of(summary.measurements, null)
+    start = np.nanmean(np.asarray(summary.measurements.difference, np.float64), axis=0)[origin]
+    ends = np.stack(shifts.band(), axis=-1) + start[:, None]
+    ends[origin] = np.nan
+    chosen: FloatArray = ends[np.ix_(columns, rows)].transpose(1, 0, 2)
+    return chosen
+
+
+def channel_band(
+    summary: Summary,
+    null: Sequence[AnyMeasurements],
+    unit: Unit,
+    branch: int,
+    scale: int,
+    starts: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    kernels: bool = False,
+) -> FloatArray:
+    """Return low and high of each point of a line of channels at one scale, (2, N).
+
+    Channels of random networks have no order, so all points share one spread: that of the
+    points' shifts over networks and points.
+    """
+    origin = _origin(summary, kernels)
+    column = [one.name for one in summary.units].index(unit.name)
+    factors = NullShifts.of(summary.measurements, null).factors[:, column]
+    shifts = []
+    for other in null:
+        mean = other.channels[unit.name].mean[:, branch]
+        at = [_near(other.scales, summary.scales[index]) for index in (origin, scale)]
+        shifts.append(np.add.reduceat(mean[at[1]] - mean[at[0]], starts) / sizes)
+    raw = np.stack(shifts)
+    low, high = wider(_pooled(raw), _pooled(raw * factors[:, None]))
+    mean = summary.measurements.channels[unit.name].mean[origin, branch]
+    start = np.add.reduceat(mean, starts) / sizes
+    return np.stack([start + low, start + high])
+
+
+def class_bands(
+    summary: Summary,
+    null: Sequence[AnyMeasurements],
+    rows: Sequence[int],
+    columns: Sequence[int],
+    classes: NDArray[np.int64],
+    kernels: bool = False,
+) -> FloatArray:
+    """Return low and high of each class's mean at the last scale drawn, (U, 2, K)."""
+    origin, top = _origin(summary, kernels), max(columns)
+    if origin not in columns or top == origin:
+        raise UsageError(
+            "expected 1.0x and a larger scale to be drawn, between which random networks shift;"
+            " choose others with --scales"
+        )
+    plain = summary.measurements
+    factors = NullShifts.of(plain, null).factors[:, rows]
+    labels = plain.labels
+    assert labels is not None, "figure 4 has classes"
+    members = [labels == label for label in classes]
+
+    def means(measured: AnyMeasurements, scale: int) -> FloatArray:
+        cube = aligned(measured, plain)[:, scale][:, rows]
+        return np.stack([np.nanmean(cube[own], axis=0) for own in members], axis=1)
+
+    raw = np.stack([means(other, top) - means(other, origin) for other in null])
+    low, high = wider(band(raw), band(raw * factors[..., None]))
+    start = means(plain, origin)
+    return np.stack([start + low, start + high], axis=1)
+
+
+def draw_band(ax: Axes, x: NDArray[Any], low: FloatArray, high: FloatArray) -> None:
+    """Draw a band along an axis, behind everything else."""
+    ax.fill_between(x, low, high, zorder=0.5, **look())
+
+
+def look(on_bars: bool = False) -> dict[str, Any]:
+    """Return how a band is drawn in the style of the moment; over bars it hides their colour."""
+    grey = matplotlib.rcParams["axes.edgecolor"]
+    ground = matplotlib.rcParams["axes.facecolor"]
+    return {
+        "facecolor": (ground, 0.7) if on_bars else (grey, 0.14),
+        "edgecolor": (grey, 0.9 if on_bars else 0.45),
+        "hatch": _HATCH,
+        "linewidth": 0.6 if on_bars else 0.4,
+    }
+
+
+def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.inf) -> Patch:
+    """Return the legend entry of a band; `scale` says which line it belongs to: "2.0x".
+
+    Its text has two lines where it is wider than half of the room, in points.
+    """
+    label = f"{LABEL} at {scale}" if scale else LABEL
+    if text_width(label, _legend_size()) > room / 2:
+        label = label.replace("random ", "random\n")
+    return Patch(label=label, **look(on_bars))
+
+
+def legend_columns(handles: Sequence[Artist], room: float) -> int:
+    """Return in how many columns a legend's entries fit into the room, in points."""
+    size = _legend_size()
+    labels = [str(handle.get_label()).splitlines() for handle in handles]
+    widths = [max(text_width(line, size) for line in lines) for lines in labels]
+    for rows in range(1, len(widths)):
+        # Entries go down the columns; each column is as wide as its widest.
+        starts = range(0, len(widths), rows)
+        needed = sum(max(widths[start : start + rows]) for start in starts)
+        if needed + 5.2 * size * len(starts) <= room:
+            return len(starts)
+    return 1
+
+
+def extra_height() -> float:
+    """Return how much higher a figure has to be, in inches, for a legend of more lines."""
+    return 3.6 * _legend_size() / 72
+
+
+def _legend_size() -> float:
+    return font_points(matplotlib.rcParams["legend.fontsize"])
+
+
+def _origin(summary: Summary, kernels: bool) -> int:
+    if kernels:
+        raise UsageError(
+            "expected the attention difference, of which random networks' bands are made, got"
+            " expected kernel sizes; leave the random networks out"
+        )
+    return origin_of(summary.scales)
+
+
+def _near(scales: Sequence[float], wanted: float) -> int:
+    return int(np.argmin(np.abs(np.asarray(scales) - wanted)))
+
+
+def _pooled(shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the band of one point from shifts (S, N), all points alike; scalars."""
+    from skviz.analysis.null import FEWEST_SEEDS, reach
+
+    if len(shifts) < FEWEST_SEEDS:
+        return shifts.min(), shifts.max()
+    half = reach(len(shifts)) * shifts.std(ddof=1)
+    return shifts.mean() - half, shifts.mean() + half

@@ -1,0 +1,188 @@
+"""The page of verdicts as a figure: one row per unit, what its shift is and what is left of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from skviz.analysis.claim import BLUR, OBJECTS, Claim, Part
+from skviz.analysis.claim_words import title
+from skviz.errors import UsageError
+from skviz.figures.layout import Slot, new_figure, place
+from skviz.figures.null_bands import legend_columns, look, null_handle
+from skviz.figures.palette import scale_labels, scale_styles
+from skviz.figures.text import clean, font_points, shorten, text_width, wrap
+
+FloatArray = NDArray[np.float64]
+# What a row shows: the legend's words, and the place in a claim: its field and key.
+ROWS = (
+    ("whole shift", "total", ""),
+    ("without blur", "left", BLUR),
+    ("without context, blank", "left", OBJECTS[0]),
+    ("without context, blurred", "left", OBJECTS[1]),
+    ("masked, on a blank ground", "shifts", "masked"),
+)
+# In font sizes: heights of a mark, of the space between units, of head and foot.
+_MARK, _GAP, _HEAD, _FOOT = 0.75, 0.7, 1.2, 3.6
+_LEGEND_LINE = 1.7
+_SMALLEST_ROW, _SMALLEST_BODY = 2.4, 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class VerdictRows:
+    """One row per unit: K marks with intervals, the band of random networks, and a verdict.
+
+    `values` (K, U, 3) has mean, low and high in attention difference, nan where there is none;
+    `labels` names the K marks, `units` and `verdicts` have U entries; `null` (U, 2) is where
+    95 % of random networks would put the whole shift, or None. `scale` is where shifts go to.
+    """
+
+    values: FloatArray
+    labels: tuple[str, ...]
+    units: tuple[str, ...]
+    verdicts: tuple[str, ...]
+    scale: float
+    null: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        expected = (len(self.labels), len(self.units), 3)
+        if self.values.shape != expected:
+            raise UsageError(
+                f"expected values of shape (marks, units, 3) = {expected}, got {self.values.shape}"
+            )
+        if self.null is not None and self.null.shape != (len(self.units), 2):
+            raise UsageError(
+                f"expected a null of shape (units, 2) = {(len(self.units), 2)},"
+                f" got {self.null.shape}"
+            )
+        if len(self.verdicts) != len(self.units) or not self.units:
+            raise UsageError(
+                f"expected a verdict for each of {len(self.units)} units (at least one), got"
+                f" {len(self.verdicts)}"
+            )
+
+    @classmethod
+    def from_claims(cls, claims: Sequence[Claim]) -> VerdictRows:
+        """Take the claims of all units; controls that were not made have no mark."""
+        found = [[_part(claim, field, key) for claim in claims] for _, field, key in ROWS]
+        made = [index for index, parts in enumerate(found) if any(part for part in parts)]
+        if OBJECTS[0] in claims[0].left:
+            # From end to end the masked run shows the same views: its mark would be the same.
+            made = [index for index in made if ROWS[index][2] != "masked"]
+        nothing = Part(np.nan, np.nan, np.nan)
+        values = [[part or nothing for part in found[index]] for index in made]
+        null = np.array([_band(claim) for claim in claims])
+        return cls(
+            values=np.array([[(p.mean, p.low, p.high) for p in row] for row in values]),
+            labels=tuple(ROWS[index][0] for index in made),
+            units=tuple(claim.unit for claim in claims),
+            verdicts=tuple(title(claim) for claim in claims),
+            scale=claims[0].scale,
+            null=None if np.isnan(null).all() else null,
+        )
+
+    def plot(self) -> Figure:
+        """Draw the rows on a new figure as wide as the style says, and return it."""
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        width = float(matplotlib.rcParams["figure.figsize"][0])
+        size = font_points("small")
+        names = [shorten(clean(unit), 12 * size, size, keep_end=True) for unit in self.units]
+        left = max(text_width(name, size) for name in names) / 72 + 1.6 * em
+        widths = [text_width(verdict, size, _weight(verdict)) for verdict in self.verdicts]
+        words = min(0.36 * width, max(widths) / 72 + 0.5 * em)
+        legend = self._legend((width - 1.5 * em) * 72)
+        head = (_HEAD + _LEGEND_LINE * legend[1]) * em
+        body = _SMALLEST_BODY / len(self.units)
+        row = max(_SMALLEST_ROW, body, len(self.labels) * _MARK + _GAP) * em
+        figure = new_figure(width, head + len(self.units) * row + _FOOT * em)
+        ax = figure.add_axes((0, 0, 1, 1))
+        place(ax, Slot(left, head, width - left - words - 2.2 * em, len(self.units) * row))
+        self._draw(ax, row / em)
+        ax.set_yticks(np.arange(len(names)), names)
+        for label in ax.get_yticklabels():
+            label.set(parse_math=False, fontsize=size)
+        for index, verdict in enumerate(self.verdicts):
+            lines = wrap(verdict, (words - 0.2 * em) * 72, size, 3, _weight(verdict))
+            ax.annotate(
+                "\n".join(lines), (1, index), xytext=(0.8 * em * 72, 0),
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+                va="center", ha="left", size=size, parse_math=False, annotation_clip=False,
+                weight=_weight(verdict),
+            )  # fmt: skip
+        self._label(ax, (left + ax.get_position().width * width / 2) * 2 * 72)
+        handles, rows = legend
+        figure.legend(
+            handles=handles, loc="upper left", ncols=-(-len(handles) // rows), borderaxespad=0.3
+        )
+        return figure
+
+    def _draw(self, ax: Axes, row: float) -> None:
+        styles = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())
+        step = _MARK / row
+        for index, unit in enumerate(range(len(self.units))):
+            if self.null is not None:
+                low, high = self.null[unit]
+                ax.barh(index, high - low, left=low, height=0.86, zorder=0.5, **look())
+        for mark, style in enumerate(styles):
+            mean, low, high = self.values[mark].T
+            y = np.arange(len(self.units)) + (mark - (len(styles) - 1) / 2) * step
+            ax.hlines(y, low, high, color=style.colour, linewidth=1.4, zorder=2)
+            ax.plot(mean, y, style.marker, color=style.colour, zorder=3)
+        text = matplotlib.rcParams["text.color"]
+        ax.axvline(0, color=text, linewidth=0.8, zorder=1)
+        for index in range(1, len(self.units)):
+            ax.axhline(index - 0.5, color=matplotlib.rcParams["grid.color"], linewidth=0.6)
+        ax.set_ylim(len(self.units) - 0.5, -0.5)
+        ax.grid(visible=False, axis="y")
+        ax.grid(visible=True, axis="x")
+        ax.tick_params(axis="y", length=0)
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6))
+
+    def _label(self, ax: Axes, room: float) -> None:
+        """Write below the axis what it shows, as long as there is room for around its middle."""
+        to = scale_labels((1.0, self.scale))[1]
+        texts = (
+            f"change of the attention difference from 1.0x to {to}",
+            f"change from 1.0x to {to}",
+        )
+        size = font_points(matplotlib.rcParams["axes.labelsize"])
+        ax.set_xlabel(next((t for t in texts if text_width(t, size) < 0.96 * room), texts[-1]))
+
+    def _legend(self, room: float) -> tuple[list[Artist], int]:
+        """Return the entries, and on how many lines they fit."""
+        background = matplotlib.rcParams["axes.facecolor"]
+        styles = scale_styles(range(1, len(self.labels) + 1), background)
+        handles: list[Artist] = [
+            Line2D([], [], color=style.colour, marker=style.marker, lw=1.4, label=label)
+            for style, label in zip(styles, self.labels, strict=True)
+        ]
+        if self.null is not None:
+            handles.append(null_handle())
+        return handles, -(-len(handles) // legend_columns(handles, room))
+
+
+def _weight(verdict: str) -> str:
+    """Only a claim is bold."""
+    return "bold" if verdict.startswith("larger") else "normal"
+
+
+def _part(claim: Claim, field: str, key: str) -> Part | None:
+    if not key:
+        return claim.total
+    return {"left": claim.left, "shifts": claim.shifts}[field].get(key)
+
+
+def _band(claim: Claim) -> tuple[float, float]:
+    """Return where random networks would put the shift, raw or matched, whichever is wider."""
+    places = [spot for spot in (claim.raw, claim.matched) if spot is not None]
+    if not places:
+        return (np.nan, np.nan)
+    return min(spot.low for spot in places), max(spot.high for spot in places)

@@ -1,0 +1,94 @@
+"""Numbers and trends in words, for captions and alternative texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skviz.figures.palette import scale_labels
+
+_MINUS = "\N{MINUS SIGN}"
+MOST_LISTED = 8  # units that an alternative text names one by one
+
+
+def number(value: float) -> str:
+    """Return a value with four decimals, or "no value" for nan."""
+    return "no value" if np.isnan(value) else f"{value:.4f}".replace("-", _MINUS)
+
+
+def signed(value: float) -> str:
+    """Return a change with its sign and four decimals, or "no value" for nan."""
+    return "no value" if np.isnan(value) else f"{value:+.4f}".replace("-", _MINUS)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return "1 image", "500 images", "1,000 classes"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return "a", "a and b" or "a, b and c"."""
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def scales_in_words(scales: Sequence[float]) -> str:
+    """Return "1.0x, 1.5x and 2.0x"."""
+    return listed(scale_labels(scales))
+
+
+def trend(values: ArrayLike, scales: Sequence[float]) -> str:
+    """Say how values go with ascending scale: "rises", "falls", "is unchanged", or neither.
+
+    "rises" means at every step, "rises overall" from the first to the last scale only. Empty
+    for a single scale, and where the first or the last value is nan.
+    """
+    ordered = np.asarray(values, np.float64)[np.argsort(scales, kind="stable")]
+    if len(ordered) < 2 or np.isnan(ordered[[0, -1]]).any():
+        return ""
+    steps = np.diff(ordered[~np.isnan(ordered)])
+    whole = ordered[-1] - ordered[0]
+    if (steps == 0).all():
+        return "is unchanged"
+    if whole == 0:
+        return "ends where it began"
+    verb = "rises" if whole > 0 else "falls"
+    return verb if (steps * whole > 0).all() else f"{verb} overall"
+
+
+def per_scale(values: ArrayLike, scales: Sequence[float]) -> str:
+    """Return "0.4100 at 1.0x and 0.4300 at 2.0x"."""
+    pairs = zip(np.asarray(values, np.float64), scale_labels(scales), strict=True)
+    return listed([f"{number(value)} at {label}" for value, label in pairs])
+
+
+def ends(scales: Sequence[float]) -> tuple[int, int]:
+    """Return the indices of the smallest and the largest scale."""
+    return int(np.argmin(scales)), int(np.argmax(scales))
+
+
+def shifts(values: NDArray[np.float64], scales: Sequence[float]) -> NDArray[np.float64]:
+    """Return the change from the smallest to the largest scale; scales are the last axis."""
+    first, last = ends(scales)
+    change: NDArray[np.float64] = values[..., last] - values[..., first]
+    return change
+
+
+def from_to(scales: Sequence[float]) -> str:
+    """Return "from 1.0x to 2.0x", the smallest and the largest scale."""
+    labels = scale_labels(scales)
+    first, last = ends(scales)
+    return f"from {labels[first]} to {labels[last]}"
+
+
+def extremes(values: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Return the indices of the smallest and the largest value, or None where all are nan."""
+    if np.isnan(values).all():
+        return None
+    return int(np.nanargmin(values)), int(np.nanargmax(values))
+
+
+def upper_first(text: str) -> str:
+    """Return the text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,58 @@
+"""What the controls of a suite show the network, drawn for one photograph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skviz.analysis.controls.suite import Suite
+from skviz.analysis.controls.views import example_views
+from skviz.analysis.datasets import ImageSet
+from skviz.analysis.loading import ViewMaker
+from skviz.errors import ImageError, UsageError
+from skviz.files import check_output
+from skviz.scaling import InputSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+VIEWS = "views.png"
+
+
+def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Figure:
+    """Draw the views of every control of a suite, for one image of its data set.
+
+    `number` chooses the image; by default the first that can be read. Raises `UsageError` or
+    `ImageError` where it cannot.
+    """
+    from skviz.figures.control_views import ControlViews
+
+    settings = suite.plain.settings
+    spec = settings["spec"]
+    plain = ViewMaker(
+        suite.plain.scales,
+        InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"])),
+        settings["resample"],
+        settings["fill"],
+    )
+    controls = [suite.control(name) for name in suite.entries]
+    for index in range(len(images)) if number is None else [number]:
+        try:
+            rows = example_views(images.read(index), images.box(index), controls, plain)
+        except (ImageError, UsageError):
+            if number is not None:
+                raise
+            continue
+        return ControlViews(rows, title=images.names[index]).plot()
+    raise UsageError(f"expected an image of '{suite.path}' that can be read, there is none")
+
+
+def write_views(suite: Suite, images: ImageSet, *, overwrite: bool = False) -> Path:
+    """Write `draw_views` to views.png in the suite's folder; raises `OutputError`."""
+    from skviz.figures.save import save_figure
+    from skviz.figures.style import figure_style
+
+    path = check_output(suite.path / VIEWS, overwrite)
+    with figure_style("default"):
+        figure = draw_views(suite, images)
+        return save_figure(figure, path, {"Title": "Views of the controls"}, overwrite=overwrite)

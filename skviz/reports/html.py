@@ -1,0 +1,135 @@
+"""A report as one HTML file that opens offline: nothing in it asks for anything outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+import skviz
+from skviz.files import AnyPath, check_output, write_text
+from skviz.reports.html_data import class_marks, image_data
+from skviz.reports.inline_svg import ColourPairs, inline_svg
+from skviz.reports.parts import Contents, TablePart
+
+_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
+# Every figure is drawn for a screen and for a phone; each comes in light and dark.
+STYLES = {"wide": "web", "narrow": "paper"}
+_VERDICTS = ("verdicts", "findings")
+_LEAD = ("Network", "Weights", "Images", "Classes", "Scales", "Classified correctly")
+# What ends a script element or a line of JavaScript; in JSON all of it stands in strings.
+_UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of a table: what is read, what it is sorted by, whether it is a number."""
+
+    text: str
+    value: str
+    number: bool
+
+
+def write_html(contents: Contents, path: AnyPath, overwrite: bool = False) -> list[Path]:
+    """Write a report as one HTML file and return its path in a list. Raises `OutputError`."""
+    check_output(path, overwrite)
+    return [write_text(path, page(contents), overwrite=overwrite)]
+
+
+def page(contents: Contents) -> str:
+    """Return the HTML page of a report."""
+    pairs = ColourPairs()
+    drawings: dict[str, dict[str, Markup]] = {}
+    for index, part in enumerate(contents.figures):
+        for width, style in STYLES.items():
+            prefix = f"{width[0]}{index}"
+            drawing = inline_svg(part.draw, style, prefix, part.caption.alt, pairs)
+            drawings.setdefault(part.name, {})[width] = Markup(drawing)
+    script, sheet = _asset("report.js"), _asset("report.css")
+    in_images = {part.name for image in contents.images for part in image.figures}
+    in_images |= {part.name for image in contents.images for part in image.tables}
+    text: str = _template().render(
+        contents=contents,
+        figures=[part for part in contents.figures if part.name not in in_images],
+        tables=[part for part in contents.tables if part.name not in {*in_images, *_VERDICTS}],
+        verdicts=[part for part in contents.tables if part.name in _VERDICTS],
+        drawings=drawings,
+        rows={part.name: _rows(part) for part in contents.tables},
+        marks={
+            part.name: _json(marks)
+            for part in contents.figures
+            if (marks := class_marks(part, STYLES)) is not None
+        },
+        images={image.name: _json(image_data(image)) for image in contents.images},
+        lead=_lead(contents),
+        pairs=[(name, *pair) for pair, name in pairs.names.items()],
+        sheet=Markup(sheet),
+        script=Markup(script),
+        script_hash=_hash(script),
+        version=skviz.__version__,
+        is_number=lambda part, column: part.format_of(column) in _NUMBERS,
+    )
+    # File names may hold what is no text: half of a surrogate pair.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _lead(contents: Contents) -> list[tuple[str, str]]:
+    """Return the facts that stand at the head of the page; all of them stand at its end."""
+    return [(word, value) for word, value in contents.facts if word in _LEAD]
+
+
+def _template() -> Any:
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_asset),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _asset(name: str) -> str:
+    return (files("skviz.assets") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """Return the script's digest: the page's policy lets this one run and no other."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _json(value: Mapping[str, Any] | Sequence[Any]) -> Markup:
+    """Return JSON that may stand in a script element: nothing in it can end the element."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.translate(_UNSAFE))
+
+
+def _rows(part: TablePart) -> list[list[_Cell]]:
+    kinds = [part.format_of(name) in _NUMBERS for name in part.frame.columns]
+    raw = part.frame.itertuples(index=False, name=None)
+    return [
+        [
+            _Cell(text, _sort_value(value, number), number)
+            for text, value, number in zip(texts, values, kinds, strict=True)
+        ]
+        for texts, values in zip(part.cells(), raw, strict=True)
+    ]
+
+
+def _sort_value(value: Any, number: bool) -> str:
+    """Return what a number is sorted by; nothing for a text, which is sorted as it reads."""
+    if not number:
+        return ""
+    if value is None or math.isnan(value):
+        return "nan"
+    return f"{float(value):.6g}"

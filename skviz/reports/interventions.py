@@ -1,0 +1,144 @@
+"""The tables of a data set's interventions: for the terminal, as CSV, JSON and Markdown."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skviz.analysis.intervention_kinds import KINDS
+from skviz.analysis.intervention_result import QUANTITIES
+from skviz.files import write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skviz.analysis.intervention_result import InterventionRun
+
+Rows = list[list[str]]
+STAR = "* the 95 % interval leaves out zero"
+
+
+def unit_rows(frame: pd.DataFrame, scale: float) -> Rows:
+    """Return the change of the probability at a scale: a row per unit, a column per kind."""
+    part = frame[frame["scale"] == scale]
+    kinds = list(dict.fromkeys(part["kind"]))
+    rows = [["unit", *kinds]]
+    for unit in dict.fromkeys(part["unit"]):
+        cells = []
+        for kind in kinds:
+            found = part[(part["unit"] == unit) & (part["kind"] == kind)]
+            cells.append(_starred(found.iloc[0], "probability_change") if len(found) else "")
+        rows.append([str(unit), *cells])
+    return rows
+
+
+def target_rows(frame: pd.DataFrame, target: str, scale: float) -> Rows:
+    """Return everything about one target at a scale: a row per kind."""
+    rows = [["kind", "logit", "interval", "probability", "interval", "top-1", "", "divergence"]]
+    part = frame[(frame["scale"] == scale) & (frame["unit"] == target)]
+    for _, row in part.iterrows():
+        rows.append([
+            str(row["kind"]),
+            f"{row['logit_change']:+.3f}",
+            _interval(row, "logit_change"),
+            f"{row['probability_change']:+.4f}",
+            _interval(row, "probability_change"),
+            f"{100 * row['top1_before']:.1f} %",
+            f"to {100 * row['top1_after']:.1f} %",
+            f"{row['divergence']:.4f}",
+        ])  # fmt: skip
+    return rows
+
+
+def about(run: InterventionRun, frame: pd.DataFrame) -> list[str]:
+    """Return sentences: what was run, and what the table means."""
+    settings = run.baseline.settings
+    truth = (
+        "the true class is the label"
+        if run.labelled
+        else "no label for all images: what the unchanged network predicts counts as true class"
+    )
+    images = int(frame["images"].max())
+    return [
+        f"{settings['model']['name']}, weights: {settings['model']['weights']}; {images} images, "
+        f"{len(run.errors)} unreadable; {truth}",
+        f"{len(run.targets)} targets x {len(run.kinds)} kinds: the network ran "
+        f"{passes(run)} times on every view",
+    ]
+
+
+def passes(run: InterventionRun) -> int:
+    """Return how often the network runs on every view, the unchanged passes included."""
+    return 2 + len(run.targets) * len(run.kinds)
+
+
+def write_results(run: InterventionRun, frame: pd.DataFrame) -> list[Path]:
+    """Write interventions.csv, .json and .md into the folder of a complete run.
+
+    They follow from its records, and replace what an earlier call wrote. Raises `OutputError`.
+    """
+    files = [run.path / f"interventions.{kind}" for kind in ("csv", "json", "md")]
+    write_text(files[0], frame.to_csv(index=False), overwrite=True)
+    write_json(files[1], to_dict(run, frame), overwrite=True)
+    write_text(files[2], _markdown(run, frame), overwrite=True)
+    return files
+
+
+def to_dict(run: InterventionRun, frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the table and what it is about as JSON can hold it; None for what is not known."""
+    rows = [
+        {key: None if _missing(value) else value for key, value in row.items()}
+        for row in frame.to_dict(orient="records")
+    ]
+    settings = run.baseline.settings
+    return {
+        "interventions": str(run.path.name),
+        "model": {key: settings["model"][key] for key in ("name", "weights", "sha256")},
+        "truth": "label" if run.labelled else "predicted",
+        "images": int(frame["images"].max()),
+        "unreadable": len(run.errors),
+        "scales": list(run.scales),
+        "reference": run.scales[run.reference],
+        "seed": run.settings["seed"],
+        "passes": passes(run),
+        "rows": rows,
+    }
+
+
+def _markdown(run: InterventionRun, frame: pd.DataFrame) -> str:
+    parts = ["# Interventions", "", *(f"{sentence}." for sentence in about(run, frame)), ""]
+    parts += [f"- {kind}: {what}" for kind, what in KINDS.items() if kind in run.settings["kinds"]]
+    last = run.targets[-1]
+    for scale in run.scales:
+        parts += ["", f"## {scale:g}x", "", f"Change of the probability; {STAR}.", ""]
+        parts += _piped(unit_rows(frame, scale))
+        parts += ["", "All these units together:" if last == "all" else f"{last}:", ""]
+        parts += _piped(target_rows(frame, last, scale))
+    parts += ["", f"Every number with its interval ({', '.join(QUANTITIES)}): interventions.csv."]
+    return "\n".join(parts) + "\n"
+
+
+def _piped(rows: Rows) -> list[str]:
+    lines = ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in rows]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+
+
+def _plain(cell: str) -> str:
+    # A unit of a foreign network is called by its module path; a star would start emphasis.
+    return cell.replace("|", "\\|").replace("*", "\\*")
+
+
+def _starred(row: Any, quantity: str) -> str:
+    low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
+    sure = not math.isnan(low) and (low > 0 or high < 0)
+    return f"{row[quantity]:+.4f}{'*' if sure else ' '}"
+
+
+def _interval(row: Any, quantity: str) -> str:
+    low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
+    return "" if math.isnan(low) else f"{low:+.3f} {high:+.3f}"
+
+
+def _missing(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

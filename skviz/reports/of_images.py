@@ -1,0 +1,190 @@
+"""The contents of a report of single images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skviz.capture.attention import Attention
+from skviz.errors import UsageError
+from skviz.figures.bars import UnitBars
+from skviz.figures.captions import About, Caption, caption_of
+from skviz.figures.lines import ChannelLines
+from skviz.figures.thumbnails import Thumbnails
+from skviz.reports.figure_data import frame_of
+from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
+from skviz.scaling import DEFAULT_SCALES, scale_label
+
+if TYPE_CHECKING:
+    from skviz.analysis.single import ImageResult
+
+_MOST_SHOWN = 5
+
+
+def contents_of_images(results: Sequence[ImageResult]) -> Contents:
+    """Return the contents of images; see `skviz.reports.contents.image_contents`."""
+    if not results:
+        raise UsageError("expected at least one image to report on, got none")
+    parts = [_part(result, name) for result, name in zip(results, _names(results), strict=True)]
+    networks = list(dict.fromkeys(result.model.name for result in results))
+    weights = list(dict.fromkeys(result.model.weights for result in results))
+    titles = [part.title for part in parts]
+    return Contents(
+        title=f"{titles[0] if len(titles) == 1 else f'{len(titles)} images'} in {networks[0]}",
+        facts=[
+            ("Network", ", ".join(networks)),
+            ("Weights", ", ".join(weights)),
+            ("Image" if len(titles) == 1 else "Images", ", ".join(titles)),
+            ("Scales", _scales_in_words(results[0].views.scales)),
+        ],
+        figures=[figure for part in parts for figure in part.figures],
+        tables=[table for part in parts for table in part.tables],
+        notes=list(dict.fromkeys(result.note for result in results if result.note)),
+        images=parts,
+    )
+
+
+def at_scales(attention: Attention, scales: Sequence[float]) -> Attention:
+    """Return the attention of some of its scales, in the order asked for."""
+    assert attention.scales is not None
+    rows = [attention.scales.index(scale) for scale in scales]
+    arrays = {name: array[rows] for name, array in attention.arrays.items()}
+    logits = attention.logits
+    return replace(
+        attention,
+        arrays=arrays,
+        scales=tuple(scales),
+        logits=None if logits is None else logits[rows],
+    )
+
+
+def _part(result: ImageResult, name: str) -> ImagePart:
+    shown = _shown(result.views.scales)
+    about = replace(About.of_image(result), scales=shown)
+    attention = at_scales(result.attention, shown)
+    displays: list[tuple[str, Any]] = []
+    if result.views.pixels.size:
+        displays.append((f"views_{name}", _thumbnails(result, shown)))
+    for unit in result.choice.lines:
+        lines = ChannelLines.from_attention(attention, unit.name)
+        displays.append((f"lines_{name}_{_stem(unit.name)}", lines))
+    bars = UnitBars.from_attention(attention, [unit.name for unit in result.choice.bars])
+    displays.append((f"bars_{name}", bars))
+    figures: list[FigurePart] = [
+        figure_part(stem, display, caption_of(display, about), frame_of(display))
+        for stem, display in displays
+    ]
+    tables = [_differences(result, shown, name, about)]
+    if result.classes is not None:
+        tables.append(_classes(result, shown, name, about))
+    title = about.image or "image"
+    return ImagePart(name, title, result, shown, tuple(figures), tuple(tables))
+
+
+def _thumbnails(result: ImageResult, shown: Sequence[float]) -> Thumbnails:
+    rows = [result.views.scales.index(scale) for scale in shown]
+    classes = result.classes
+    captions = None
+    if classes is not None:
+        captions = tuple(f"{classes[row][0][0]} {classes[row][0][1]:.0%}" for row in rows)
+    return Thumbnails(result.views.pixels[rows], tuple(shown), captions)
+
+
+def _differences(result: ImageResult, shown: Sequence[float], name: str, about: About) -> TablePart:
+    import pandas as pd
+
+    table = result.table()
+    table = table[table["scale"].isin(shown)]
+    columns: dict[str, list[object]] = {"unit": [], "kernels": []}
+    columns |= {scale_label(scale): [] for scale in shown}
+    if len(shown) > 1:
+        columns["change"] = []
+    for unit, part in table.groupby("unit", sort=False):
+        columns["unit"].append(unit)
+        columns["kernels"].append(part["kernels"].iloc[0])
+        by_scale = part.set_index("scale")["difference"]
+        for scale in shown:
+            columns[scale_label(scale)].append(float(by_scale[scale]))
+        if len(shown) > 1:
+            columns["change"].append(float(by_scale[shown[-1]] - by_scale[shown[0]]))
+    frame = pd.DataFrame(columns)
+    what = "mean of the gate" if result.gates else "attention difference"
+    text = f"{what[:1].upper()}{what[1:]} of {about.source} at every scale"
+    if len(shown) > 1:
+        text += f"; change: from {scale_label(shown[0])} to {scale_label(shown[-1])}"
+    numbers = [column for column in frame.columns if column not in ("unit", "kernels")]
+    title = f"Every unit: {what}"
+    alt = f"Table of {len(frame)} units."
+    return TablePart(
+        f"units_{name}",
+        title,
+        Caption(title, f"{text}. {about.sentences}", alt),
+        frame,
+        formats=dict.fromkeys(numbers, "signed"),
+    )
+
+
+def _classes(result: ImageResult, shown: Sequence[float], name: str, about: About) -> TablePart:
+    import pandas as pd
+
+    classes = result.classes
+    assert classes is not None
+    rows = []
+    for scale in shown:
+        best = classes[result.views.scales.index(scale)]
+        rows.append([scale, *(value for pair in best for value in pair)])
+    count = max(len(best) for best in classes)
+    words = ["most probable", "second", "third", *(f"{n}th" for n in range(4, count + 1))][:count]
+    heads = [head for word in words for head in (word, f"{word}: probability")]
+    frame = pd.DataFrame(rows, columns=["scale", *heads])
+    title = "What the network takes the picture for"
+    text = f"The most probable classes of {about.source} at every scale. {about.sentences}"
+    formats = dict.fromkeys(heads[1::2], "share") | {"scale": "scale"}
+    return TablePart(
+        f"classes_{name}",
+        title,
+        Caption(title, text, f"Table of {len(frame)} scales."),
+        frame,
+        heads=dict.fromkeys(heads[1::2], "probability"),
+        formats=formats,
+    )
+
+
+def _shown(scales: Sequence[float]) -> tuple[float, ...]:
+    """Return the scales of the figures: the paper's, or else a few from first to last."""
+    if set(DEFAULT_SCALES) <= set(scales):
+        return DEFAULT_SCALES
+    if len(scales) <= _MOST_SHOWN:
+        return tuple(scales)
+    steps = [round(i * (len(scales) - 1) / (_MOST_SHOWN - 1)) for i in range(_MOST_SHOWN)]
+    return tuple(scales[step] for step in steps)
+
+
+def _scales_in_words(scales: Sequence[float]) -> str:
+    labels = [scale_label(scale) for scale in scales]
+    if len(labels) <= _MOST_SHOWN:
+        return ", ".join(labels)
+    return f"{labels[0]} to {labels[-1]} in {len(labels)} steps"
+
+
+def _names(results: Sequence[ImageResult]) -> list[str]:
+    """Return one file stem per image, none of them twice."""
+    taken: set[str] = set()
+    names = []
+    for result in results:
+        stem = _stem(Path(result.image).stem if result.image else "image")
+        name, number = stem, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def _stem(name: str) -> str:
+    """Return a name that any file system, LaTeX and HTML take."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:60] or "image"

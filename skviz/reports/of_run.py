@@ -1,0 +1,129 @@
+"""The contents of a run's report: which figures and tables, in which order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skviz.figures.bars import UnitBars
+from skviz.figures.captions import About, caption_of
+from skviz.figures.classes import ClassCurves
+from skviz.figures.depth import DepthLines
+from skviz.figures.heatmap import ChannelHeatmap
+from skviz.figures.lines import ChannelLines
+from skviz.reports import figure_data, run_tables
+from skviz.reports.parts import Contents, FigurePart, figure_part, written
+from skviz.scaling import scale_label
+from skviz.units import Unit, paper_units
+
+if TYPE_CHECKING:
+    from skviz.analysis.records import Run
+    from skviz.analysis.summary import Summary
+
+PAPER_LINE = "SK_3_4"
+
+
+def contents_of_run(run: Run, controls: Path | None, resamples: int | None) -> Contents:
+    """Return the contents of a run; see `skviz.reports.contents.run_contents`."""
+    summary: Summary = run.summary(**({} if resamples is None else {"resamples": resamples}))
+    about = About.of_run(run)
+    figures = _figures(summary, about)
+    tables = run_tables.tables_of(summary, about)
+    notes = _notes(run)
+    if controls is not None:
+        from skviz.reports.verdict_parts import verdict_parts
+
+        drawn, judged, more = verdict_parts(run, controls, resamples)
+        figures, tables, notes = drawn + figures, judged + tables, notes + more
+    data = run.settings["dataset"].get("root") or run.settings["dataset"].get("kind")
+    return Contents(
+        title=f"{about.network} on {data}",
+        facts=_facts(run, summary, about),
+        figures=figures,
+        tables=tables,
+        notes=notes,
+        images=[],
+    )
+
+
+def shown_units(units: tuple[Unit, ...]) -> list[Unit]:
+    """Return the units that stand for the network: the last one of every stage."""
+    return paper_units(units)
+
+
+def line_unit(units: tuple[Unit, ...]) -> Unit:
+    """Return the unit whose channels are shown: 3_4, or the second of the paper's units."""
+    usual = [unit for unit in units if unit.name == PAPER_LINE]
+    paper = paper_units(units)
+    return usual[0] if usual else paper[min(1, len(paper) - 1)]
+
+
+def _figures(summary: Summary, about: About) -> list[FigurePart]:
+    line = line_unit(summary.units)
+    displays: list[tuple[str, Any]] = [
+        (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name)),
+        ("bars", UnitBars.from_summary(summary)),
+    ]
+    if len(summary.units) > 1:
+        displays.append(("units", DepthLines.from_summary(summary)))
+    if len(summary.class_table.labels) > 1:
+        names = [unit.name for unit in shown_units(summary.units)]
+        ends = (summary.scales[0], summary.scales[-1])
+        curves = ClassCurves.from_summary(summary, names, scales=tuple(dict.fromkeys(ends)))
+        displays.append(("classes", curves))
+    for unit in shown_units(summary.units):
+        heatmap = ChannelHeatmap.from_summary(summary, unit.name, sort="shift")
+        displays.append((f"channels_{unit.name}", heatmap))
+    return [
+        figure_part(name, display, caption_of(display, about), figure_data.frame_of(display))
+        for name, display in displays
+    ]
+
+
+def _facts(run: Run, summary: Summary, about: About) -> list[tuple[str, str]]:
+    settings = run.settings
+    model, data = settings["model"], settings["dataset"]
+    weights = f"{about.weights}{'' if about.trained else ' (untrained)'}"
+    facts = [("Network", about.network), ("Weights", weights)]
+    if model.get("sha256"):
+        facts.append(("SHA-256 of the weights", str(model["sha256"])))
+    facts.append(("Data set", f"{data.get('root') or data.get('kind')}"))
+    unreadable = len(run.errors)
+    left_out = f" ({unreadable} more could not be read)" if unreadable else ""
+    facts.append(("Images", f"{about.images:,}{left_out}"))
+    if len(summary.class_table.labels):
+        facts.append(("Classes", f"{len(summary.class_table.labels):,}"))
+    facts.append(("Scales", ", ".join(scale_label(scale) for scale in summary.scales)))
+    facts.append(("Units", f"{len(summary.units)}"))
+    right = [
+        f"{written(share, 'share')} at {scale_label(scale)}"
+        for scale, share in zip(summary.scales, summary.accuracy, strict=True)
+        if share is not None
+    ]
+    if right:
+        facts.append(("Classified correctly", ", ".join(right)))
+    versions = settings.get("versions") or {}
+    made = [f"{name} {version}" for name, version in versions.items() if version]
+    for word, value in (
+        ("Command", settings.get("command")),
+        ("Made", settings.get("created")),
+        ("Versions", ", ".join(made)),
+    ):
+        if value:
+            facts.append((word, str(value)))
+    return facts
+
+
+def _notes(run: Run) -> list[str]:
+    notes = []
+    settings = run.settings
+    if not run.complete:
+        missing, shards = len(run.missing), settings["shards"]
+        notes.append(f"The run is not complete: {missing} of {shards} shards are missing.")
+    if settings["model"].get("trained") is False:
+        notes.append("The network is untrained: this is the attention of random weights.")
+    if settings.get("control"):
+        from skviz.figures.about import control_in_words
+
+        notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
+    return notes

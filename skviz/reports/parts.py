@@ -1,0 +1,143 @@
+"""What a report is made of, whatever its form: figures, tables and images with captions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from skviz.analysis.single import ImageResult
+    from skviz.figures.captions import Caption
+
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, eq=False)
+class FigurePart:
+    """One figure of a report.
+
+    `name` is a file stem such as "lines_SK_3_4", `title` one message from the data, `display`
+    the display object with its arrays. `draw(style)` draws it in a style that `figure_style`
+    takes, `data()` returns the tidy data behind it.
+    """
+
+    name: str
+    title: str
+    caption: Caption
+    display: Any
+    draw: Callable[[str], Figure]
+    data: Callable[[], pd.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class TablePart:
+    """One table of a report: a frame of plain numbers and texts, and how to write them.
+
+    `heads` has a column's words for a reader, `formats` how its values are written: "signed"
+    (+0.0123), "plain" (0.0123), "share" (12.3 %), "p", "scale" (1.5x), "count", "text",
+    "effect" (+0.12) or "wide" (0.12). A column without an entry is written as it is.
+    """
+
+    name: str
+    title: str
+    caption: Caption
+    frame: pd.DataFrame
+    heads: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The heads of the columns, for a reader."""
+        return [self.heads.get(name, str(name)) for name in self.frame.columns]
+
+    def format_of(self, column: str) -> str:
+        """Return how the values of a column are written."""
+        return self.formats.get(column, "text")
+
+    def cells(self) -> list[list[str]]:
+        """Return the rows as texts for a reader; what the data cannot tell is an en dash."""
+        kinds = [self.format_of(name) for name in self.frame.columns]
+        return [
+            [written(value, kind) for value, kind in zip(row, kinds, strict=True)]
+            for row in self.frame.itertuples(index=False, name=None)
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePart:
+    """One image at all its scales, beside its figures and tables at a few of them.
+
+    `result` has every scale that was computed: views (without pixels where the picture is
+    gone: `has_views`), attention, classes. `shown` are the scales of the figures. `figures`
+    and `tables` are also among those of the `Contents`.
+    """
+
+    name: str
+    title: str
+    result: ImageResult
+    shown: tuple[float, ...]
+    figures: tuple[FigurePart, ...]
+    tables: tuple[TablePart, ...]
+
+    @property
+    def has_views(self) -> bool:
+        """Whether there are pictures to be shown."""
+        return self.result.views.pixels.size > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What a report holds. `facts` are pairs of a word and what it is; `notes` warnings."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    figures: list[FigurePart]
+    tables: list[TablePart]
+    notes: list[str]
+    images: list[ImagePart]
+
+
+def figure_part(
+    name: str, display: Any, caption: Caption, data: Callable[[], pd.DataFrame]
+) -> FigurePart:
+    """Return the part of a display, which draws itself with `plot()`."""
+
+    def draw(style: str = "default") -> Figure:
+        from skviz.figures.style import figure_style
+
+        with figure_style(style):
+            figure: Figure = display.plot()
+            return figure
+
+    return FigurePart(name, caption.title, caption, display, draw, data)
+
+
+def written(value: Any, kind: str = "text") -> str:
+    """Write one value of a table for a reader."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return NOTHING
+    if kind == "count":
+        return f"{int(value):,}"
+    if kind == "scale":
+        from skviz.scaling import scale_label
+
+        return scale_label(float(f"{value:.6g}"))
+    if kind == "share":
+        return f"{100 * value:.1f} %"
+    if kind == "p":
+        return "<1e-300" if value == 0 else f"{value:.2g}".replace("-", MINUS)
+    pattern = {"signed": "+.4f", "plain": ".4f", "effect": "+.2f", "wide": ".2f"}.get(kind)
+    if pattern is None:
+        return str(value)
+    return signed(value, pattern)
+
+
+def signed(value: float, pattern: str = "+.4f") -> str:
+    """Write a number with its sign, and a real minus sign rather than a hyphen."""
+    return format(float(value), pattern).replace("-", MINUS)

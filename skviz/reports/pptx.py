@@ -1,0 +1,259 @@
+"""A report as a 16:9 deck of slides with native charts: one message per slide.
+
+Needs python-pptx, which is the optional extra `skviz[pptx]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import skviz
+from skviz.errors import UsageError
+from skviz.files import AnyPath, check_output, write_bytes
+from skviz.reports.parts import Contents, FigurePart, TablePart
+
+if TYPE_CHECKING:
+    from skviz.reports.native import NativeChart
+    from skviz.reports.slides import Deck
+
+MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
+_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
+_MOST_NOTED = 80  # rows of data in the notes
+_GAP = 0.25  # inches between pictures
+_ROW = 5  # pictures side by side
+
+
+def write_pptx(
+    contents: Contents, path: AnyPath, overwrite: bool = False, style: str = "default"
+) -> list[Path]:
+    """Write a report as a PowerPoint file and return its path in a list.
+
+    Lines, bars and class curves are native charts, whose numbers can be edited; other figures
+    are pictures. The notes of a slide have the caption and the numbers. `style` is a name for
+    `figure_style`, of which the colours are taken: "dark" makes a dark deck.
+
+    Raises `UsageError` without python-pptx and for an unknown style, and `OutputError`.
+    """
+    check_output(path, overwrite)
+    _check_installed()
+    return [write_bytes(path, deck_bytes(contents, style), overwrite=overwrite)]
+
+
+def deck_bytes(contents: Contents, style: str = "default") -> bytes:
+    """Return what `write_pptx` writes."""
+    from skviz.figures.style import figure_style
+    from skviz.reports.slides import Deck
+
+    weights = dict(contents.facts).get("Weights", "unknown")
+    with figure_style(style or "default"):
+        deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {skviz.__version__}")
+        _cover(deck, contents)
+        for figure in contents.figures:
+            _figure(deck, figure, style or "default")
+        for table in contents.tables:
+            _table(deck, table)
+        core = deck.presentation.core_properties
+        from skviz.reports.words import plain
+
+        core.title, core.author = plain(contents.title)[:255], f"skviz {skviz.__version__}"
+        core.subject = "Attention of a network with selective kernels"
+        return deck.save()
+
+
+def _check_installed() -> None:
+    if find_spec("pptx") is None:
+        raise UsageError(
+            "slides need the package python-pptx, which is not installed; install it with"
+            " pip install 'skviz[pptx]', or choose another ending: .html, .pdf or a folder"
+        )
+
+
+def _cover(deck: Deck, contents: Contents) -> None:
+    from skviz.figures.palette import WARNING_COLOUR
+    from skviz.figures.text import wrap
+    from skviz.reports.charts import Box
+    from skviz.reports.slides import BODY, MARGIN, ROOM, describe, fit_table
+    from skviz.reports.table_fit import TableFit
+    from skviz.reports.words import plain
+
+    notes = "\n".join([*(f"{word}: {what}" for word, what in contents.facts), *contents.notes])
+    slide = deck.cover(contents.title, f"skviz {skviz.__version__}", notes)
+    rows = [[plain(word), plain(what)] for word, what in contents.facts]
+    lines = [line for note in contents.notes for line in wrap(plain(note), 72 * ROOM, 14, 2)]
+    room = BODY.height - 0.3 * len(lines)
+    if rows:
+        fit, _ = fit_table(rows[0], rows[1:], (False, False))
+        rows = rows[: int(room / fit.row)]
+        # The first column is narrow: what is cut is the long value, never its name.
+        heads = tuple((what,) for what in rows[0])
+        fit = TableFit(fit.size, (2.6, ROOM - 2.6), heads, (False, False), True)
+        frame = deck.table(slide, rows[1:], fit, top=2.1)
+        for row in frame.table.rows:
+            row.cells[0].text_frame.paragraphs[0].runs[0].font.bold = True
+        describe(frame, f"Facts: {'; '.join(f'{word}: {what}' for word, what in rows)}")
+    if lines:
+        box = Box(MARGIN, 7.1 - 0.27 * len(lines), ROOM, 0.27 * len(lines))
+        deck.text(slide, "\n".join(lines), box, 14, colour=WARNING_COLOUR, bold=True)
+
+
+def _figure(deck: Deck, part: FigurePart, style: str) -> None:
+    from skviz.figures.thumbnails import Thumbnails
+    from skviz.reports.native import native_charts
+
+    if isinstance(part.display, Thumbnails):
+        _pictures(deck, part, part.display)
+        return
+    charts = native_charts(part)
+    for chart in charts:
+        _chart(deck, part, chart)
+    if not charts:
+        _drawing(deck, part, style)
+
+
+def _chart(deck: Deck, part: FigurePart, chart: NativeChart) -> None:
+    from skviz.reports.charts import add_chart
+    from skviz.reports.slides import BODY, describe
+
+    notes = [part.caption.text, chart.alt]
+    if chart.numbers and chart.numbers.splitlines()[-1] not in chart.alt:
+        notes.append(chart.numbers)
+    if chart.values.size <= _MOST_NOTED:
+        notes.append(_numbers(chart))
+    slide = deck.slide(chart.title, _source(part), "\n\n".join(notes))
+    describe(add_chart(slide, chart, BODY, deck.look), chart.alt)
+
+
+def _numbers(chart: NativeChart) -> str:
+    """Return the values of a chart as lines with tabs, which paste into a spreadsheet."""
+    from skviz.figures.palette import scale_labels
+
+    labels = scale_labels(chart.scales)
+    heads = [chart.x_title, *labels]
+    if chart.errors is not None:
+        heads += [f"{label} deviation" for label in labels]
+    rows = ["\t".join(heads)]
+    for index, x in enumerate(chart.x):
+        values = [*chart.values[:, index]]
+        if chart.errors is not None:
+            values += [*chart.errors[:, index]]
+        name = x if isinstance(x, str) else f"{x:g}"
+        rows.append("\t".join([name, *(f"{value:.6g}" for value in values)]))
+    return "\n".join(rows)
+
+
+def _drawing(deck: Deck, part: FigurePart, style: str) -> None:
+    """Add what has no native chart as a picture, drawn for a slide."""
+    from skviz.figures.save import figure_bytes
+    from skviz.figures.style import figure_style
+    from skviz.reports.slides import BODY
+
+    names = [name for name in style.split(",") if name.strip() != "default"]
+    drawn = ",".join(["talk", *names])
+    figure = part.draw(drawn)
+    with figure_style(drawn):
+        data = figure_bytes(figure, "png")
+    width, height = figure.get_size_inches()
+    slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
+    deck.picture(slide, data, (width, height), BODY, part.caption.alt)
+
+
+def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
+    """Add the enlarged views as pictures of their own, each with its scale and its class."""
+    import io
+
+    from PIL import Image
+
+    from skviz.figures.text import wrap
+    from skviz.reports.charts import Box
+    from skviz.reports.slides import BODY
+    from skviz.reports.words import plain
+
+    slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
+    count = len(views.images)
+    columns = min(count, _ROW)
+    rows = -(-count // columns)
+    text = 0.35 + (0.55 if views.captions else 0)
+    width = (BODY.width - (columns - 1) * _GAP) / columns
+    height = BODY.height / rows - text
+    side = min(width, height * views.images.shape[2] / views.images.shape[1])
+    left = BODY.left + (BODY.width - columns * side - (columns - 1) * _GAP) / 2
+    for index, (label, colour) in enumerate(deck.scale_names(views.scales)):
+        x = left + index % columns * (side + _GAP)
+        y = BODY.top + index // columns * (BODY.height / rows)
+        deck.text(slide, label, Box(x, y, side, 0.3), 16, colour=colour, bold=True, centred=True)
+        buffer = io.BytesIO()
+        Image.fromarray(views.images[index]).save(buffer, format="PNG")
+        tall = side * views.images.shape[1] / views.images.shape[2]
+        caption = plain(views.captions[index]) if views.captions else ""
+        seen = f": the network sees {caption}" if caption else ""
+        frame = deck.picture(
+            slide, buffer.getvalue(), (side, tall), Box(x, y + 0.35, side, tall),
+            f"The image at {label}{seen}",
+        )  # fmt: skip
+        _outline(frame, colour)
+        lines = wrap(caption, 72 * side, 12, 2)
+        deck.text(slide, "\n".join(lines), Box(x, y + 0.4 + tall, side, 0.5), 12, centred=True)
+
+
+def _source(part: FigurePart | TablePart) -> str:
+    """Return the caption without what the line at the foot says, and what is no native chart."""
+    text = part.caption.text.partition(" Network: ")[0]
+    text = text.removesuffix(" Vertical lines part the stages.")
+    return re.sub(r"; one panel per unit \(.*?\)", "", text)
+
+
+def _outline(frame: Any, colour: str) -> None:
+    from pptx.util import Pt
+
+    from skviz.reports.charts import rgb
+
+    frame.line.color.rgb = rgb(colour)
+    frame.line.width = Pt(3)
+
+
+def _table(deck: Deck, part: TablePart) -> None:
+    from skviz.reports.slides import describe, fit_table
+    from skviz.reports.words import plain
+
+    rows = part.cells()
+    title, chosen = part.title, extreme_rows(part)
+    if len(chosen) < len(rows):
+        title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
+        rows = [rows[index] for index in chosen]
+    heads, rows = list(map(plain, part.columns)), [list(map(plain, row)) for row in rows]
+    numbers = [part.format_of(str(name)) in _NUMBERS for name in part.frame.columns]
+    fit, most = fit_table(heads, rows, numbers)
+    slides = max(1, -(-len(rows) // most))
+    each = -(-len(rows) // slides) if rows else 1
+    for number in range(slides):
+        shown = rows[number * each : (number + 1) * each]
+        words = f"{title} ({number + 1} of {slides})" if slides > 1 else title
+        lines = ["\t".join(row) for row in [heads, *shown]]
+        notes = f"{part.caption.text}\n\n" + "\n".join(lines)
+        slide = deck.slide(words, _source(part), notes)
+        frame = deck.table(slide, shown, fit)
+        describe(frame, f"{part.caption.alt} Here: rows {number * each + 1} to"
+                 f" {number * each + len(shown)}.")  # fmt: skip
+
+
+def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:
+    """Return the rows that a slide deck shows: all, or of a long table the extremes.
+
+    Those are the rows with the largest and the smallest values in the last column of changes
+    or other signed numbers; without such a column, the first rows.
+    """
+    frame = part.frame
+    if len(frame) <= most:
+        return range(len(frame))
+    signed = [name for name in frame.columns if part.format_of(str(name)) == "signed"]
+    if not signed:
+        return range(12)
+    values = frame[signed[-1]].to_numpy(np.float64)
+    order = np.argsort(-values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+    return [int(index) for index in (*order[:6], *order[max(6, len(order) - 6) :])]

@@ -1,0 +1,163 @@
+"""The tables of a run's report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skviz.figures.captions import About, Caption
+from skviz.reports.parts import TablePart
+from skviz.scaling import scale_label
+from skviz.units import paper_units
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skviz.analysis.summary import Summary
+
+_QUANTITY = "attention difference (largest \N{MINUS SIGN} smallest kernel, mean over channels)"
+
+
+def tables_of(summary: Summary, about: About) -> list[TablePart]:
+    """Return the tables that the run has data for, the most telling ones first."""
+    tables = [_units(summary, about)]
+    if len(summary.scales) > 1:
+        tables.append(_shifts(summary, about))
+    if len(summary.scales) > 2:
+        tables.append(_trends(summary, about))
+    if any(share is not None for share in summary.accuracy):
+        tables.append(_accuracy(summary, about))
+    if len(summary.class_table.labels):
+        tables.append(_classes(summary, about))
+    return tables
+
+
+def _units(summary: Summary, about: About) -> TablePart:
+    frame = summary.to_frame()
+    text = f"Mean and standard deviation over {about.source} of the {_QUANTITY}"
+    if frame["expected_kernel"].isna().all():
+        frame = frame.drop(columns=["expected_kernel", "expected_kernel_std"])
+    else:
+        text += ", and the same of the expected kernel size in pixels"
+    return TablePart(
+        "units",
+        "Means of every unit",
+        _caption("Means of every unit", text, frame, about),
+        frame,
+        heads={
+            "unit": "unit", "scale": "scale", "n": "images", "mean": "mean", "std": "deviation",
+            "expected_kernel": "kernel size", "expected_kernel_std": "its deviation",
+        },
+        formats={
+            "scale": "scale", "n": "count", "mean": "signed", "std": "plain",
+            "expected_kernel": "wide", "expected_kernel_std": "wide",
+        },
+    )  # fmt: skip
+
+
+def _shifts(summary: Summary, about: About) -> TablePart:
+    frame = summary.shifts
+    if not frame["note"].astype(bool).any():
+        frame = frame.drop(columns="note")
+    frame = frame.drop(columns=["std", "p"])
+    text = f"Mean paired change of the {_QUANTITY} between two scales, over {about.source}"
+    intervals = summary.intervals
+    if intervals is None:
+        frame = frame.drop(columns=["low", "high"])
+    else:
+        chosen = summary.options
+        drawn = "classes" if intervals.by == "class" else f"{intervals.by}s"
+        text += (
+            f"; low and high: {100 * chosen.confidence:g} % bootstrap interval"
+            f" ({chosen.resamples:,} resamples of {intervals.clusters:,} {drawn})"
+        )
+    text += (
+        "; d_z: mean change by its deviation; rank-biserial: balance of rises and falls; p:"
+        " Wilcoxon's signed-rank test, Holm's correction over units; last: the shares of images,"
+        " classes and channels that rise"
+    )
+    numbers = ["shift", "low", "high"]
+    return TablePart(
+        "shifts",
+        "Shifts between scales",
+        _caption("Shifts between scales", text, frame, about),
+        frame,
+        heads={
+            "from_scale": "from", "to_scale": "to", "n": "images", "dz": "d_z",
+            "rank_biserial": "rank-biserial", "p_holm": "p (Holm)", "images": "images rise",
+            "classes": "classes rise", "channels": "channels rise",
+        },
+        formats={
+            "from_scale": "scale", "to_scale": "scale", "n": "count",
+            **dict.fromkeys(numbers, "signed"),
+            "dz": "effect", "rank_biserial": "effect", "p_holm": "p",
+            "images": "share", "classes": "share", "channels": "share",
+        },
+    )  # fmt: skip
+
+
+def _trends(summary: Summary, about: About) -> TablePart:
+    frame = summary.trends.drop(columns="p")
+    if not frame["note"].astype(bool).any():
+        frame = frame.drop(columns="note")
+    text = (
+        f"Whether the {_QUANTITY} rises over all scales: Page's test, one-sided, over"
+        f" {about.source}; correlation: mean over images of Spearman's, with the scale; p after"
+        " Holm's correction over units, near 1 where it falls"
+    )
+    return TablePart(
+        "trends",
+        "Trend over all scales",
+        _caption("Trend over all scales", text, frame, about),
+        frame,
+        heads={"n": "images", "statistic": "Page's L", "p_holm": "p (Holm)"},
+        formats={"n": "count", "statistic": "count", "correlation": "effect", "p_holm": "p"},
+    )
+
+
+def _accuracy(summary: Summary, about: About) -> TablePart:
+    import pandas as pd
+
+    frame = pd.DataFrame({"scale": summary.scales, "correct": summary.accuracy})
+    text = f"Share of the labelled ones of {about.source} that the network classifies correctly"
+    return TablePart(
+        "accuracy",
+        "Accuracy at every scale",
+        _caption("Accuracy at every scale", text, frame, about),
+        frame,
+        heads={"correct": "correct"},
+        formats={"scale": "scale", "correct": "share"},
+    )
+
+
+def _classes(summary: Summary, about: About) -> TablePart:
+    import pandas as pd
+
+    table, names = summary.class_table, summary.measurements.class_names
+    first, last = summary.scales[0], summary.scales[-1]
+    columns: dict[str, object] = {"label": table.labels}
+    if names is not None:
+        columns["name"] = [names[label] for label in table.labels]
+    columns["images"] = table.counts.max(axis=(0, 1))
+    heads, formats = {"label": "index", "name": "class"}, {"label": "text", "images": "count"}
+    for unit in paper_units(summary.units):
+        means = table.means[summary.units.index(unit)]
+        column = f"{unit.name} {scale_label(first)}"
+        columns[column], formats[column] = means[0], "signed"
+        if last != first:
+            column = f"{unit.name} change"
+            columns[column], formats[column] = means[-1] - means[0], "signed"
+    frame = pd.DataFrame(columns)
+    text = f"Mean per class of the {_QUANTITY}, over {about.source}, at {scale_label(first)}"
+    if last != first:
+        text += f", and its change to {scale_label(last)}"
+    return TablePart(
+        "classes", "Every class", _caption("Every class", text, frame, about), frame, heads, formats
+    )
+
+
+def _caption(title: str, text: str, frame: pd.DataFrame, about: About) -> Caption:
+    rows = np.unique(frame.iloc[:, 0].to_numpy().astype(str)).size
+    alt = f"Table of {len(frame)} rows and {len(frame.columns)} columns ({rows} in the first)."
+    return Caption(title, f"{text}. {about.sentences}", alt)

@@ -1,0 +1,121 @@
+"""What a suite of controls adds to a report: the verdicts as a figure and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from skviz.analysis.claim import BLUR, OBJECTS, Claim
+from skviz.analysis.claim_words import number, sentence, title
+from skviz.analysis.claims import ClaimOptions, weigh
+from skviz.analysis.controls.suite import PLAIN, Suite
+from skviz.analysis.records import Run
+from skviz.errors import UsageError
+from skviz.figures.captions import About, Caption
+from skviz.figures.text import clean
+from skviz.figures.verdicts import VerdictRows
+from skviz.reports.parts import FigurePart, TablePart, figure_part
+from skviz.reports.verdicts import evidence_of, to_frame
+from skviz.scaling import scale_label
+
+
+def verdict_parts(
+    run: Run, controls: Path, resamples: int | None = None
+) -> tuple[list[FigurePart], list[TablePart], list[str]]:
+    """Return the figure, the tables and the notes of a suite of controls of the run.
+
+    Raises `UsageError` where the folder is no suite, its plain run is not finished, or it is
+    about other images or another network than the run.
+    """
+    suite = Suite(controls)
+    _check_same(suite, run)
+    options = ClaimOptions() if resamples is None else ClaimOptions(resamples=resamples)
+    claims = weigh(evidence_of(suite), options)
+    about = About.of_run(suite.plain)
+    rows = VerdictRows.from_claims(claims)
+    figure = figure_part(
+        "verdicts", rows, _figure_caption(rows, claims, about), lambda: to_frame(claims)
+    )
+    notes = []
+    if suite.missing:
+        notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")
+    return [figure], [_verdicts(claims, about, options), _sentences(claims, about)], notes
+
+
+def _check_same(suite: Suite, run: Run) -> None:
+    own, other = run.settings, suite.plain.settings
+    for what, key, field in (("data set", "dataset", "digest"), ("network", "model", "state")):
+        if own[key].get(field) != other[key].get(field):
+            raise UsageError(
+                f"expected controls of the same {what} as '{run.path}', those in '{suite.path}' "
+                f"are of another one; make them for it with `skviz controls`, or report on"
+                f" '{suite.path / PLAIN}'"
+            )
+
+
+def _figure_caption(rows: VerdictRows, claims: Sequence[Claim], about: About) -> Caption:
+    held = sum(claim.verdict == "larger" for claim in claims)
+    to = scale_label(rows.scale)
+    headline = f"In {held} of {len(claims)} units larger objects get the larger kernel"
+    text = (
+        f"Mean shift of the attention difference from 1.0x to {to} per unit over {about.source},"
+        f" and what is left of it: {', '.join(rows.labels)}. Bars: 95 % bootstrap intervals of the"
+        " mean. To the right the verdict, which needs every check at once."
+    )
+    if rows.null is not None:
+        text += " Grey band: 95 % of random networks."
+    alt = [f"Rows of marks for {len(claims)} units."]
+    alt += [f"{clean(c.unit)}: {number(c.total.mean)}, {title(c)}." for c in claims]
+    return Caption(headline, f"{text} {about.sentences}", " ".join(alt))
+
+
+def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> TablePart:
+    import pandas as pd
+
+    made = [name for name in (BLUR, *OBJECTS) if name in claims[0].left]
+    made += [name for name in claims[0].left if " + " in name]
+    rows = []
+    for claim in claims:
+        places = [spot.p_holm for spot in (claim.raw, claim.matched) if spot is not None]
+        p = max((p for p in places if p is not None), default=float("nan"))
+        rest = [claim.left[name].mean for name in made]
+        survives = float("nan") if claim.survives is None else claim.survives
+        total = claim.total
+        rows.append(
+            [claim.unit, title(claim), total.mean, total.low, total.high, *rest, survives, p]
+        )
+    names = ["shift", "low", "high", *(f"without {name}" for name in made)]
+    frame = pd.DataFrame(rows, columns=["unit", "verdict", *names, "survives", "p"])
+    text = (
+        f"Verdict per unit, over {about.source}. shift: mean change of the attention difference"
+        f" from 1.0x to {scale_label(claims[0].scale)}, paired over images, with its"
+        f" {100 * options.confidence:g} % bootstrap interval (low, high); then what is left of it"
+        " without what each control gives; survives: the smallest of these by the whole shift,"
+        " where that is clearly not zero; p: that the shift is one of random networks', Holm's"
+        f" correction over units. {about.sentences}"
+    )
+    return TablePart(
+        "verdicts",
+        "Verdicts",
+        Caption("Verdicts", text, f"Table of {len(frame)} units with their verdicts."),
+        frame,
+        heads={"p": "p (random)"},
+        formats={**dict.fromkeys(names, "signed"), "survives": "share", "p": "p"},
+    )
+
+
+def _sentences(claims: Sequence[Claim], about: About) -> TablePart:
+    import pandas as pd
+
+    frame = pd.DataFrame({
+        "unit": [claim.unit for claim in claims],
+        "what was found": [sentence(claim) for claim in claims],
+    })  # fmt: skip
+    text = f"What the verdicts rest on, in words. {replace(about, scales=()).sentences}"
+    return TablePart(
+        "findings",
+        "Verdicts in words",
+        Caption("Verdicts in words", text, f"Table of {len(frame)} units in sentences."),
+        frame,
+    )

@@ -1,0 +1,58 @@
+"""Which writer makes which report: told by the ending of its name."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from skviz.errors import UsageError, did_you_mean
+from skviz.files import check_output
+from skviz.reports.parts import Contents
+
+Writer = Callable[..., list[Path]]
+# Ending: module of this package, function in it. Without an ending it is a folder.
+WRITERS = {
+    ".html": ("html", "write_html"),
+    ".pptx": ("pptx", "write_pptx"),
+    ".pdf": ("pdf", "write_pdf"),
+    "": ("folder", "write_folder"),
+}
+
+
+def writer_of(path: Path, overwrite: bool = False, style: str = "default") -> Writer:
+    """Return the function that writes a report to `path`, checked before any work.
+
+    It takes the contents and returns the paths that it wrote, and raises `UsageError` where
+    what it needs is not installed. `style` is a name for `figure_style`; a page follows its
+    reader's screen and takes none.
+
+    Raises `UsageError` for another ending and for the style of a page, and `OutputError` where
+    the file exists and `overwrite` is not set.
+    """
+    ending = "" if path.is_dir() else path.suffix.lower()
+    if ending not in WRITERS:
+        known = [name for name in WRITERS if name]
+        raise UsageError(
+            f"expected a report that ends with {', '.join(known)}, or a folder without an ending,"
+            f" got '{path}'.{did_you_mean(ending, known)}"
+        )
+    if ending:
+        check_output(path, overwrite)
+    options: dict[str, Any] = {}
+    if style != "default":
+        if ending == ".html":
+            raise UsageError(
+                f"expected no style for a page, which follows its reader's screen, light or dark,"
+                f" got '{style}'; leave --for, --dark and --style out"
+            )
+        options["style"] = style
+    module, function = WRITERS[ending]
+    write = getattr(importlib.import_module(f"skviz.reports.{module}"), function)
+
+    def write_report(contents: Contents) -> list[Path]:
+        found: list[Path] = write(contents, path, overwrite=overwrite, **options)
+        return found
+
+    return write_report

@@ -1,0 +1,74 @@
+"""The figure of verdicts: readable for one unit and for many, in every style."""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from skviz.analysis.claims import Evidence, weigh
+from skviz.errors import UsageError
+from skviz.figures.style import figure_style
+from skviz.figures.verdicts import VerdictRows
+
+made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "claims_arrays.py"))
+evidence, measured = made["evidence"], made["measured"]
+PATTERN = ([0.05, 0.05, 0.05, -0.03, 0.0], [0, 0.05, 0.03, 0, 0], [0.01, 0, 0.03, 0, 0])
+
+
+def rows(count: int, **more: object) -> VerdictRows:
+    total, blur, context = (np.resize(values, count) for values in PATTERN)
+    return VerdictRows.from_claims(weigh(evidence(total, blur, context, context, **more)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 16, 23])
+@pytest.mark.parametrize("style", ["default", "paper", "talk", "dark"])
+def test_any_number_of_units_is_tidy(
+    count: int, style: str, assert_tidy: Callable[[Figure], None]
+) -> None:
+    with figure_style(style):
+        assert_tidy(rows(count, masked=[0.03] * count).plot())
+
+
+def test_marks_are_the_numbers_of_the_claims() -> None:
+    claims = weigh(evidence(*PATTERN))
+    shown = VerdictRows.from_claims(claims)
+    assert shown.labels == ("whole shift", "without blur", "without context, blank")
+    assert shown.values[1, 2, 0] == claims[2].left["blur"].mean
+    assert shown.null is not None
+    assert shown.null[0, 1] == max(claims[0].raw.high, claims[0].matched.high)
+    ax = shown.plot().axes[0]
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), shown.values[0, :, 0])
+    words = [text.get_text().replace("\n", " ") for text in ax.findobj(Text)]
+    assert "rises, but is consistent with blur alone" in words
+    assert len([patch for patch in ax.patches if patch.get_hatch()]) == 5
+
+
+def test_masked_has_a_mark_where_it_says_more() -> None:
+    claims = weigh(evidence([0.05], [0.0], masked=[0.03]))
+    assert VerdictRows.from_claims(claims).labels[-1] == "masked, on a blank ground"
+    claims = weigh(evidence([0.05], [0.0], [0.0], masked=[0.03]))
+    assert VerdictRows.from_claims(claims).labels[-1] == "without context, blank"
+
+
+def test_without_controls_there_is_the_shift_alone(assert_tidy: Callable[[Figure], None]) -> None:
+    shown = VerdictRows.from_claims(weigh(Evidence(measured([0.05, 0.0], 0))))
+    assert (shown.labels, shown.null) == (("whole shift",), None)
+    assert shown.verdicts[0] == "rises, but not every control was made"
+    with figure_style("default"):
+        assert_tidy(shown.plot())
+
+
+def test_wrong_shapes_are_refused() -> None:
+    values = np.zeros((1, 2, 3))
+    with pytest.raises(UsageError, match=r"\(marks, units, 3\) = \(1, 1, 3\), got \(1, 2, 3\)"):
+        VerdictRows(values, ("a",), ("u",), ("v",), 2.0)
+    with pytest.raises(UsageError, match=r"null of shape \(units, 2\) = \(2, 2\), got \(2,\)"):
+        VerdictRows(values, ("a",), ("u", "w"), ("v", "v"), 2.0, np.zeros(2))
+    with pytest.raises(UsageError, match=r"a verdict for each of 2 units .* got 1"):
+        VerdictRows(values, ("a",), ("u", "w"), ("v",), 2.0)
