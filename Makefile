@@ -1,4 +1,4 @@
-# make demo | test | lint | typecheck | bench | clean
+# make demo | test | docs | lint | typecheck | bench | clean
 # Every target sets up what it needs in .venv; nothing else has to be installed first.
 
 VENV   := .venv
@@ -9,11 +9,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 DEMO   ?= demo
 WORKERS ?= 2
 
-.PHONY: help demo test lint typecheck bench clean
+.PHONY: help demo test docs lint typecheck bench clean
 
 help:
 	@echo "make demo       draw the attention figure of a photograph into $(DEMO)/"
 	@echo "make test       run the tests"
+	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make lint       ruff: rules and format"
 	@echo "make typecheck  mypy, strict"
 	@echo "make bench      time what has a bound"
@@ -29,6 +30,12 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
+# From nothing: what an earlier build left behind cannot hide a page that is gone.
+docs: $(VENV)/.ready-docs
+	rm -rf docs/_build docs/api docs/examples
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -j 1 docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +49,7 @@ bench: $(VENV)/.ready-dev
 	done; exit $$failed
 
 clean:
+	rm -rf docs/_build docs/api docs/examples
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The environment, and its stamps: one with what skviz needs, one with what its developers need.
@@ -62,4 +70,8 @@ $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@# What these two ask for would replace Pillow; what the tests use of them needs none of it.
 	$(BIN)/python -m pip install --quiet --no-deps zcls resnest
+	@touch $@ $(VENV)/.ready
+
+$(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.ready

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # More unreadable images than this are left to the run's own list.
 _SHOWN = 5
+# An error of a mean attention difference that could pass for an effect.
+_NOTABLE = 2e-4
 
 
 class AutoNumber(click.ParamType):  # type: ignore[type-arg]
@@ -181,6 +183,28 @@ running = options.together(
         help="Images per shard: what a killed run may lose.",
     ),
 )
+computing = options.together(
+    click.option(
+        "--tune/--no-tune",
+        default=None,
+        help="Fold batch normalisation into the convolutions, and choose the order of the data in "
+        "memory by measurement; the attention changes by rounding only, which the run records.  "
+        "[default: where the network runs for more than a minute]",
+    ),
+    click.option(
+        "--compile",
+        "compiled",
+        is_flag=True,
+        help="Compile the network first (torch.compile): tens of seconds, then faster.",
+    ),
+    click.option(
+        "--predictions/--no-predictions",
+        default=True,
+        show_default=True,
+        help="Record the predicted class. Without it the network runs only as far as the deepest "
+        "unit asked for.",
+    ),
+)
 
 
 @click.command()
@@ -200,6 +224,7 @@ running = options.together(
 @views
 @kept
 @running
+@computing
 @options.as_json
 @options.quiet
 def analyze(
@@ -270,6 +295,8 @@ def analyze(
 
 
 def _announce(analysis: Analysis, echo: Echo) -> None:
+    from skviz.analysis.arithmetic import Arithmetic
+
     run, images = analysis.run, analysis.images
     for note in (*images.notes, *analysis.notes):
         echo.warn(note)
@@ -282,6 +309,18 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
         )
     if run.classes and run.settings["dataset"]["labels"] is None:
         echo.warn("the classes of data set and network differ: `correct` stays empty")
+    error = run.settings.get("rounding")
+    if error:
+        how = Arithmetic.of(run.settings["arithmetic"]).words(run.settings["precision"])
+        echo.note(
+            f"the network computes {how}: over {error['views']} views attention is off by up to "
+            f"{error['attention']:.1e}, the mean difference of a unit by up to "
+            f"{error['difference']:.1e}"
+        )
+        if error["difference"] > _NOTABLE:
+            echo.warn(
+                "this is as large as shifts between scales often are; --precision fp32 is exact"
+            )
     done, total = len(run.done), run.settings["shards"]
     if done == total:
         echo.note(f"'{run.path}' is finished already: nothing to do")

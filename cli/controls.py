@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .analyze import data_set, kept, running, units, views
+from .analyze import computing, data_set, kept, running, units, views
 from .echo import Echo, table
 from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 @views
 @kept
 @running
+@computing
 @options.overwrite
 @options.as_json
 @options.quiet

@@ -2,9 +2,9 @@
 One photograph
 ==============
 
-Figure 3 (a) of the paper for a photograph: what the network sees at each scale, the attention of the
-larger kernel over the channels of one unit, and the attention difference of the last unit of every
-stage.
+Figure 3 (a) of the paper for a photograph: what the network sees at each scale, the attention of
+the larger kernel over the channels of one unit, and the attention difference of the last unit of
+every stage.
 """
 
 import matplotlib.cbook

@@ -38,6 +38,13 @@ class Arithmetic:
         """Return the fields, as `run.json` has them."""
         return asdict(self)
 
+    def words(self, precision: str = "fp32") -> str:
+        """Say it: "with BN folded, channels last, in bf16"."""
+        parts = ["with BN folded"] if self.folded else []
+        parts += ["channels last"] if self.memory_format == "channels_last" else []
+        parts += ["compiled"] if self.compiled else []
+        return ", ".join([*parts, f"in {precision}"])
+
     @classmethod
     def of(cls, fields: dict[str, Any] | None) -> Arithmetic:
         """Return what `to_dict` gave; plain for None, as older runs have it."""

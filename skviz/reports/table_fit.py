@@ -39,7 +39,7 @@ class TableFit:
         In the smallest one, texts are cut where they do not fit.
         """
         size, smallest = sizes
-        parted = [_two_lines(head) for head in heads]
+        parted = [two_lines(head) for head in heads]
         while sum(widths := _natural_widths(parted, rows, size)) > room and size > smallest:
             size = max(smallest, size - 0.5)
         fixed = sum(w for w, number in zip(widths, numbers, strict=True) if number)
@@ -84,7 +84,7 @@ def row_height(size: float) -> float:
     return _ROW * size / 72
 
 
-def _two_lines(head: str) -> tuple[str, ...]:
+def two_lines(head: str) -> tuple[str, ...]:
     """Part a head of several words where it gets narrowest."""
     words = head.split()
     if len(words) < 2:

@@ -1,0 +1,198 @@
+"""A report as a folder: figures in three formats, LaTeX, tables, tidy data, and an index."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import skviz
+from skviz.errors import OutputError
+from skviz.figures.save import FORMATS, save_figure
+from skviz.files import AnyPath, write_json, write_text
+from skviz.reports.latex import PREAMBLE, figure_environment, table_environment
+from skviz.reports.markdown import index_page, markdown_table
+from skviz.reports.parts import Contents, FigurePart, TablePart
+
+INDEX = "contents.json"
+KIND = "skviz report"
+LONGEST = 40  # rows of a LaTeX table on one page
+_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
+
+
+def write_folder(
+    contents: Contents,
+    path: AnyPath,
+    overwrite: bool = False,
+    style: str = "default",
+    command: str | None = None,
+) -> list[Path]:
+    """Write a report as a folder and return the paths of its files, the index first.
+
+    figures/ has each figure as PDF, SVG and PNG, tables/ each table as CSV, Markdown and
+    LaTeX, data/ the tidy data behind each figure; figures.tex and tables.tex are for LaTeX;
+    README.md and contents.json name it all. `style` is a name for `figure_style`; `command`
+    goes into the figures' metadata.
+
+    The folder gets its name when it is complete. With `overwrite`, it takes the place of a
+    folder that was written by this function and has nothing else in it.
+
+    Raises `UsageError` for an unknown style, and `OutputError` where the folder cannot be
+    written, exists, or has files that are not of a report.
+    """
+    target = Path(os.path.realpath(path))
+    _check(Path(path), target, overwrite)
+    temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
+    try:
+        temporary.mkdir()
+        files = _fill(temporary, contents, style or "default", command)
+        _check(Path(path), target, overwrite)  # meanwhile somebody may have put files there
+        _give_name(temporary, target)
+    except OSError as error:
+        raise OutputError(f"cannot write '{path}': {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return [Path(path) / name for name in files]
+
+
+def file_stems(names: Iterable[str]) -> list[str]:
+    """Return one file stem per name, which any file system and LaTeX take, none of them twice."""
+    taken: set[str] = set()
+    stems = []
+    for name in names:
+        first = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80] or "part"
+        stem, number = first, 1
+        while stem.casefold() in taken:  # file systems that do not tell cases apart
+            number += 1
+            stem = f"{first}-{number}"
+        taken.add(stem.casefold())
+        stems.append(stem)
+    return stems
+
+
+def _fill(folder: Path, contents: Contents, style: str, command: str | None) -> list[str]:
+    """Write all files; return their names within the folder, the index first."""
+    for name in ("figures", "tables", "data"):
+        (folder / name).mkdir()
+    figures = list(zip(contents.figures, _stems(contents.figures), strict=True))
+    tables = list(zip(contents.tables, _stems(contents.tables), strict=True))
+    entries: dict[str, list[dict[str, Any]]] = {
+        "figures": [_figure(folder, part, stem, style, command) for part, stem in figures],
+        "tables": [_table(folder, part, stem) for part, stem in tables],
+    }
+    environments = [figure_environment(part, stem) for part, stem in figures]
+    write_text(folder / "figures.tex", "\n".join([PREAMBLE, *environments]))
+    inputs = [(folder / f"tables/{stem}.tex").read_text("utf-8") for _, stem in tables]
+    write_text(folder / "tables.tex", "\n".join([PREAMBLE, *inputs]))
+    listed = [name for group in entries.values() for entry in group for name in entry["files"]]
+    names = ["README.md", INDEX, "figures.tex", "tables.tex", *listed]
+    write_text(folder / "README.md", index_page(contents, entries))
+    index = {
+        "kind": KIND,
+        "skviz": skviz.__version__,
+        "title": contents.title,
+        "facts": [list(pair) for pair in contents.facts],
+        "notes": contents.notes,
+        **entries,
+        "files": names,
+    }
+    write_json(folder / INDEX, index)
+    return names
+
+
+def _figure(
+    folder: Path, part: FigurePart, stem: str, style: str, command: str | None
+) -> dict[str, Any]:
+    from skviz.figures.metadata import figure_metadata
+    from skviz.figures.style import figure_style
+
+    files = [f"figures/{stem}.{kind}" for kind in ("pdf", "svg", "png")]
+    assert len(files) == len(FORMATS)
+    figure = part.draw(style)
+    with figure_style(style):  # which says how fine a PNG is
+        for name in files:
+            save_figure(figure, folder / name, figure_metadata(part.caption, command))
+    data = f"data/{stem}.csv"
+    write_text(folder / data, part.data().to_csv(index=False))
+    return {**_words(part), "files": [*files, data]}
+
+
+def _table(folder: Path, part: TablePart, stem: str) -> dict[str, Any]:
+    numbers = [part.format_of(str(name)) in _NUMBERS for name in part.frame.columns]
+    long = len(part.frame) > LONGEST
+    files = {
+        f"tables/{stem}.csv": part.frame.to_csv(index=False),
+        f"tables/{stem}.md": markdown_table(part.columns, part.cells(), numbers),
+        f"tables/{stem}.tex": table_environment(part, stem, numbers, long),
+    }
+    for name, text in files.items():
+        write_text(folder / name, text)
+    return {**_words(part), "files": list(files)}
+
+
+def _words(part: FigurePart | TablePart) -> dict[str, Any]:
+    return {
+        "name": part.name,
+        "title": part.title,
+        "caption": part.caption.text,
+        "alternative": part.caption.alt,
+    }
+
+
+def _stems(parts: Iterable[FigurePart | TablePart]) -> list[str]:
+    return file_stems(part.name for part in parts)
+
+
+def _check(shown: Path, target: Path, overwrite: bool) -> None:
+    """Check that the folder may be written: nothing is there, or a report that may go."""
+    if not target.exists():
+        if not target.parent.is_dir():
+            raise OutputError(
+                f"cannot write '{shown}': there is no folder '{target.parent}'; make it first"
+            )
+        return
+    if not target.is_dir():
+        raise OutputError(f"cannot write '{shown}': it is a file, expected the name of a folder")
+    there = {entry.relative_to(target).as_posix() for entry in target.rglob("*")
+             if not entry.is_dir()}  # fmt: skip
+    if not there:
+        return
+    others = sorted(there - _known(target))
+    if others:
+        raise OutputError(
+            f"cannot write '{shown}': it has files that are not of a report, such as"
+            f" '{others[0]}'; name another folder"
+        )
+    if not overwrite:
+        raise OutputError(
+            f"'{shown}' already exists; pass --overwrite (in Python overwrite=True) to replace it"
+        )
+
+
+def _known(folder: Path) -> set[str]:
+    """Return the files that the report in a folder is made of; none if it is no report."""
+    try:
+        index: Mapping[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return {str(name) for name in index["files"]} if index["kind"] == KIND else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def _give_name(temporary: Path, target: Path) -> None:
+    """Put the folder in its place; the one that is there goes only when that has worked."""
+    if not target.exists():
+        os.rename(temporary, target)
+        return
+    old = target.with_name(f".skviz-{secrets.token_hex(8)}.old")
+    os.rename(target, old)
+    try:
+        os.rename(temporary, target)
+    except OSError:
+        os.rename(old, target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,61 @@
+"""Markdown: tables, and the page that names what a folder has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import skviz
+from skviz.reports.parts import Contents
+from skviz.reports.words import plain
+
+
+def markdown(text: str) -> str:
+    """Return text that Markdown shows as it reads, on one line: no markup, no HTML."""
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", text)
+
+
+def markdown_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool]
+) -> str:
+    """Return a table in the way of GitHub; numbers stand on the right."""
+    lines = [heads, ["--:" if number else ":--" for number in numbers], *rows]
+    return "".join(
+        f"| {' | '.join(row if index == 1 else [markdown(cell) for cell in row])} |\n"
+        for index, row in enumerate(lines)
+    )
+
+
+def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Return the README of a folder: facts, and every figure and table with its files."""
+    lines = [f"# {markdown(contents.title)}", ""]
+    lines += [f"- {markdown(word)}: {markdown(what)}" for word, what in contents.facts]
+    lines += ["", *(f"**{markdown(note)}**\n" for note in contents.notes)]
+    lines += [
+        "In LaTeX, with this folder beside the document:",
+        "",
+        "```latex",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage{textcomp,graphicx,booktabs,longtable}",
+        r"\graphicspath{{FOLDER/}}  % the name of this folder",
+        r"\input{FOLDER/figures.tex}",
+        r"\input{FOLDER/tables.tex}",
+        "```",
+        "",
+        "`figures/` has every figure as PDF, SVG and PNG, `data/` the numbers behind it, `tables/`"
+        " every table as CSV, Markdown and LaTeX; `contents.json` is this page for programs.",
+        "",
+    ]
+    for group, parts in entries.items():
+        lines += [f"## {group.capitalize()}", ""] if parts else []
+        for entry in parts:
+            files = entry["files"]
+            links = ", ".join(f"[{name.rpartition('/')[2]}]({name})" for name in files)
+            lines += [f"### {markdown(entry['title'])}", ""]
+            if group == "figures":
+                lines += [f"![{markdown(entry['alternative'])}]({files[2]})", ""]
+            lines += [markdown(entry["caption"]), "", links, ""]
+    lines.append(f"Made by skviz {skviz.__version__}.")
+    return "\n".join(lines) + "\n"

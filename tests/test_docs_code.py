@@ -1,0 +1,163 @@
+"""What the documentation says to type works: Python runs, commands are known or run."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import skviz
+from skviz.cli.main import COMMANDS, cli
+from tests.conftest import draw_photo
+from tests.docs_pages import PAGES, ROOT, RUN, SHELLS, Block, blocks, commands, inline_commands
+from tests.synthetic import make_run
+from tests.synthetic_suite import make_suite as make_synthetic_suite
+
+PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
+SHELL = [page for page in PAGES if any(block.language == RUN for block in blocks(page))]
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the pages speak of: photographs, a data set, a run, a suite."""
+    folder = tmp_path_factory.mktemp("material")
+    for photo in ("photo.jpg", "dog.jpg"):
+        draw_photo(folder / photo)
+    skviz.example_images(folder / "val", per_class=2, size=64)
+    for run in ("RUN", "runs/val"):
+        (folder / run).parent.mkdir(exist_ok=True)
+        make_run(folder / run, per_class=2)
+    make_synthetic_suite(folder / "DIR")
+    return folder
+
+
+@pytest.fixture
+def workplace(material: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the material, as the current folder."""
+    shutil.copytree(material, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def missing_modules(tree: ast.Module) -> list[str]:
+    """Modules that the code imports and that are not installed here."""
+    names = {
+        alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    return [module for module in sorted(names) if importlib.util.find_spec(module) is None]
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=name)
+def test_python_blocks_run_in_order(page: Path, workplace: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": "page"}
+    for block in blocks(page):
+        if block.language == "python":
+            tree = ast.parse(block.code, block.where)
+            if missing_modules(tree):  # Polars and DuckDB are no part of the set-up.
+                continue
+            # Line numbers of the page, so that a failure says where it is.
+            ast.increment_lineno(tree, block.line - 1)
+            exec(compile(tree, str(page), "exec"), namespace)
+
+
+def parse(args: list[str], where: str) -> None:
+    """Let click parse the arguments as it would; nothing is run."""
+    try:
+        with cli.make_context("skviz", list(args)) as ctx:
+            _, command, rest = cli.resolve_command(ctx, [*ctx._protected_args, *ctx.args])
+            assert command is not None
+            command.make_context(command.name, rest, parent=ctx)
+    except click.exceptions.Exit:  # --version and --help.
+        return
+    except (click.ClickException, click.UsageError) as error:
+        pytest.fail(f"{where}: skviz {' '.join(args)}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_blocks_parse(page: Path, workplace: Path) -> None:
+    for block in blocks(page):
+        if block.language in SHELLS:
+            for args in commands(block.code):
+                if args and args[0] != "COMMAND":
+                    parse(args, block.where)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_sentences_are_known(page: Path) -> None:
+    for words in inline_commands(page):
+        if not words or words[0].startswith("-") or re.fullmatch(r"[A-Z]+|\.\.\.", words[0]):
+            continue
+        assert words[0] in COMMANDS, f"{name(page)}: no command '{words[0]}'"
+        command = cli.get_command(click.Context(cli), words[0])
+        assert command is not None
+        known = {option for param in command.params for option in param.opts} | {"-h", "--help"}
+        options = {word.split("=")[0] for word in words if word.startswith("-")}
+        assert options <= known, f"{name(page)}: {words[0]} has no {options - known}"
+
+
+@pytest.mark.parametrize("page", SHELL, ids=name)
+def test_console_blocks_run_in_order(
+    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(workplace / "runs")  # The page makes its own.
+    for block in blocks(page):
+        if block.language == RUN:
+            for args in commands(block.code):
+                done = CliRunner().invoke(cli, args)
+                assert done.exit_code == 0, f"{block.where}: skviz {args}: {done.output}"
+
+
+def test_toml_blocks_are_toml() -> None:
+    found: list[Block] = [b for page in PAGES for b in blocks(page) if b.language == "toml"]
+    assert found
+    for block in found:
+        tomllib.loads(block.code)
+
+
+def test_every_block_has_a_language_that_is_tested() -> None:
+    known = {*SHELLS, "python", "toml", "none", "latex", "json"}
+    for page in PAGES:
+        for block in blocks(page):
+            directive = block.language.startswith("{")
+            assert directive or block.language in known, f"{block.where}: '{block.language}'"
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=name)
+def test_links_to_files_lead_somewhere(page: Path) -> None:
+    """Links between the pages of the site are checked when it is built; these two are not in it."""
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), f"{name(page)}: {target}"
+
+
+def test_external_links_are_https() -> None:
+    for page in PAGES:
+        for link in re.findall(r"\w+://[^\s)>\"'`]+", page.read_text()):
+            assert link.startswith("https://"), f"{name(page)}: {link}"
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    listed = set((ROOT / "docs" / "api.rst").read_text().split())
+    assert set(skviz.__all__) - {"__version__"} <= listed
+    figures = {entry for entry in skviz.figures.__all__ if not entry.isupper()}
+    assert figures <= listed
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [command for command in COMMANDS if f"`skviz {command}" not in readme] == []
