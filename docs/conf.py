@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "_extensions"))
+from docutils import nodes
 
-import skviz_gallery  # noqa: E402
+import skviz
 
-import skviz  # noqa: E402
-
+sys.path.insert(0, str(Path(__file__).resolve().parent / "_extensions"))
 # What the configuration files of whoever builds the site say is no part of it.
 os.environ["SKVIZ_NO_CONFIG"] = "1"
 
@@ -34,8 +34,8 @@ root_doc = "index"
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery", "examples/*.ipynb", "**/.ipynb_checkpoints"]
 
-# Single backticks in docstrings are code, and links where they name something of skviz.
-default_role = "py:obj"
+# Single backticks in docstrings are code, and links where they name a class of skviz.
+default_role = "code-or-link"
 add_module_names = False
 autosummary_generate = True
 autodoc_typehints = "signature"
@@ -62,16 +62,56 @@ sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "examples",
     "filename_pattern": r"\.py$",
-    "image_scrapers": (skviz_gallery.figures,),
-    "reset_modules": (skviz_gallery.fresh_folder,),
+    "image_scrapers": ("skviz_gallery.figures",),
+    "reset_modules": ("skviz_gallery.forget",),
     "capture_repr": ("_repr_html_", "__repr__"),
     "within_subsection_order": "FileNameSortKey",
     "min_reported_time": 1000,
     "show_memory": False,
+    "write_computation_times": False,
     "show_signature": False,
     "download_all_examples": False,
     "remove_config_comments": True,
 }
+
+
+def code_or_link(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Any, *rest: Any, **options: Any
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """Read single backticks: classes and dotted names are links, all else is code.
+
+    Columns and arguments are no links: many of them are named like a method.
+    """
+    if re.match(r"skviz\.\w|[A-Z][a-z]\w*$", text):
+        role = inliner.document.settings.env.get_domain("py").role("obj")
+        return role("py:obj", rawtext, text, lineno, inliner)
+    return [nodes.literal(rawtext, text)], []
+
+
+def short_arrays(
+    app: object, what: str, name: str, thing: object, options: object, signature: str, result: str
+) -> tuple[str | None, str | None]:
+    """Write an array's type as "ndarray"; its shape is in the text."""
+    return _short_arrays(signature), _short_arrays(result)
+
+
+def _short_arrays(text: str | None) -> str | None:
+    long = r"(~?(?:numpy\.)?ndarray)\[tuple\[[^\]]*\], ~?(?:numpy\.)?dtype\[[^\]]*\]\]"
+    return text and re.sub(long, r"\1", text)
+
+
+def plain_stars(app: object, ctx: object, lines: list[str]) -> None:
+    """Keep stars and underscores of a command's help: "3_*" is neither emphasis nor a link."""
+    lines[:] = [re.sub(r"\*|_(?!\w)", r"\\\g<0>", line) for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Connect what the extensions leave to the site."""
+    app.add_role("code-or-link", code_or_link)
+    app.connect("autodoc-process-signature", short_arrays)
+    for part in ("description", "options", "arguments"):
+        app.connect(f"sphinx-click-process-{part}", plain_stars)
+
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skviz"

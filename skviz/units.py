@@ -74,7 +74,7 @@ class Unit(ShowsTable):
 
     @property
     def short(self) -> str:
-        """The name without its "SK_" in front: "3_4"."""
+        """The name without its `SK_` in front: `3_4`."""
         return self.name[3:] if _STAGED.match(self.name) else self.name
 
     @property

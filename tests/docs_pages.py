@@ -15,7 +15,9 @@ PAGES = [page for page in PAGES if "_build" not in page.parts and "api" not in p
 SHELLS = ("", "console", "bash", "sh", "shell", "text")
 RUN = "console"
 
-_BLOCK = re.compile(r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S)
+_BLOCK = re.compile(
+    r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S
+)
 _ENDS = {">", ">>", "|", "||", "&&", ";", "&"}
 
 
@@ -37,7 +39,9 @@ def blocks(page: Path) -> list[Block]:
     """The blocks of code of a page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(page, text.count("\n", 0, found.start()) + 2, found["language"].strip(), found["code"])
+        Block(
+            page, text.count("\n", 0, found.start()) + 2, found["language"].strip(), found["code"]
+        )
         for found in _BLOCK.finditer(text)
     ]
 

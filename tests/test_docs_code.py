@@ -18,7 +18,7 @@ import skviz
 from skviz.cli.main import COMMANDS, cli
 from tests.conftest import draw_photo
 from tests.docs_pages import PAGES, ROOT, RUN, SHELLS, Block, blocks, commands, inline_commands
-from tests.synthetic import make_run
+from tests.synthetic import make_run, stage_units
 from tests.synthetic_suite import make_suite as make_synthetic_suite
 
 PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
@@ -36,10 +36,18 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for photo in ("photo.jpg", "dog.jpg"):
         draw_photo(folder / photo)
     skviz.example_images(folder / "val", per_class=2, size=64)
-    for run in ("RUN", "runs/val"):
-        (folder / run).parent.mkdir(exist_ok=True)
-        make_run(folder / run, per_class=2)
-    make_synthetic_suite(folder / "DIR")
+    (folder / "runs").mkdir()
+    for seed, run in enumerate(("val", "a", "b")):
+        units = stage_units((3, 4, 6, 3), channels=8)
+        make_run(folder / "runs" / run, units, per_class=2, seed=seed)
+    skviz.analyze(
+        folder / "val", skviz.load_model(), out=folder / "RUN", scales=(1.0, 2.0),
+        channels=["3_4"], class_channels=True, progress=False,
+    )  # fmt: skip
+    make_synthetic_suite(
+        folder / "DIR",
+        {"plain": [0.02] * 4, "blur": [0.005] * 4, "object-constant": [0.004] * 4},
+    )
     return folder
 
 

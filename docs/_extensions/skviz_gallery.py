@@ -1,4 +1,4 @@
-"""What sphinx-gallery must know of skviz: where an example's figures are, and where it runs.
+"""What sphinx-gallery must know of skviz: where an example's figures are.
 
 skviz draws on figures that pyplot does not know, so the gallery's own way of finding them does
 not. An example shows the figures that its names stand for, each once.
@@ -6,18 +6,13 @@ not. An example shows the figures that its names stand for, each once.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
 DOTS_PER_INCH = 160
-# Pages and pictures must not remember earlier examples.
 _shown: set[int] = set()
-_folders: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> str:
@@ -33,11 +28,6 @@ def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> 
     return figure_rst(files, settings["src_dir"])
 
 
-def fresh_folder(settings: dict[str, Any], file: str) -> None:
-    """Let every example run in an empty folder of its own."""
+def forget(settings: dict[str, Any], file: str) -> None:
+    """Begin every example without the figures of the one before."""
     _shown.clear()
-    os.chdir(Path(settings["src_dir"]))
-    for folder in _folders:
-        folder.cleanup()
-    _folders[:] = [tempfile.TemporaryDirectory(prefix="skviz-gallery-")]
-    os.chdir(_folders[0].name)

@@ -6,10 +6,14 @@ Figure 3 (c): a data set goes through the network once, and every figure is draw
 The whiskers of the bars are standard deviations over images. Twelve drawn pictures serve here.
 """
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import skviz
 
-pictures = skviz.example_images("pictures", per_class=4)
-run = skviz.analyze(pictures, skviz.load_model(), out="run", progress=False)
+work = Path(mkdtemp())
+pictures = skviz.example_images(work / "pictures", per_class=4)
+run = skviz.analyze(pictures, skviz.load_model(), out=work / "run", progress=False)
 summary = run.summary()
 bars = skviz.draw_run(summary, "bars")
 

@@ -5,10 +5,14 @@ All units, and every channel
 The attention difference along the network, and a map of every channel of one unit.
 """
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import skviz
 
-pictures = skviz.example_images("pictures", per_class=4)
-run = skviz.analyze(pictures, skviz.load_model(), out="run", progress=False)
+work = Path(mkdtemp())
+pictures = skviz.example_images(work / "pictures", per_class=4)
+run = skviz.analyze(pictures, skviz.load_model(), out=work / "run", progress=False)
 summary = run.summary(resamples=0)
 depth = skviz.draw_run(summary, "units")
 

@@ -6,10 +6,16 @@ Figure 4: the mean attention difference of each class, a line per scale. Four cl
 pictures stand in for a thousand.
 """
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import skviz
 
-pictures = skviz.example_images("pictures", classes=4, per_class=4)
-run = skviz.analyze(pictures, skviz.load_model(), out="run", scales=(1.0, 1.5), progress=False)
+work = Path(mkdtemp())
+pictures = skviz.example_images(work / "pictures", classes=4, per_class=4)
+run = skviz.analyze(
+    pictures, skviz.load_model(), out=work / "run", scales=(1.0, 1.5), progress=False
+)
 classes = skviz.draw_run(run.summary(resamples=0), "classes", units=("2_3", "3_4", "5_3"))
 
 # %%

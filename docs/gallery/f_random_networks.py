@@ -8,14 +8,18 @@ where 95 % of random networks of the same architecture would put the value; it i
 is wide.
 """
 
+from pathlib import Path
+from tempfile import mkdtemp
+
 import skviz
 from skviz.analysis.measurements import RunMeasurements
 
-pictures = skviz.example_images("pictures", per_class=4)
+work = Path(mkdtemp())
+pictures = skviz.example_images(work / "pictures", per_class=4)
 suite = skviz.make_suite(
     pictures,
     skviz.load_model(),
-    out="controls",
+    out=work / "controls",
     scales=(1.0, 2.0),
     units="paper",
     seeds=5,

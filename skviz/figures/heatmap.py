@@ -140,7 +140,8 @@ class ChannelHeatmap:
     def _title(self, ax: Axes, quantity: str) -> str:
         """Return unit and quantity, of which a long name is cut at its beginning."""
         size = font_points(matplotlib.rcParams["axes.titlesize"])
-        room = size_in_points(ax)[0] - 0.5 * size
+        # Drawn in pixels, text is a little wider than measured.
+        room = 0.95 * size_in_points(ax)[0]
         title = f"{clean(self.unit)}: {quantity}"
         return shorten(title, room, size, weight="bold", keep_end=True)
 
@@ -169,7 +170,7 @@ def _map(
     points = float(matplotlib.rcParams["font.size"])
     em = points / 72
     label = max(text_width(text, points) for text in labels) / 72
-    left, right = label + em, 6 * em
+    left, right = label + em, 6.8 * em
     width = float(figure.get_size_inches()[0]) - left - right
     ax, side = figure.add_axes((0, 0, 1, 1)), figure.add_axes((0, 0, 1, 1))
     place(ax, Slot(left, top * em, width, tall * em))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ from matplotlib.textpath import text_to_path
 from skviz.figures.fonts import can_draw, is_invisible
 
 ELLIPSIS = "…"
+# Tabs and line breaks, among them those that only Unicode knows.
+_BREAKS = re.compile("[\t\n\u2028\u2029]")
 _BROKEN = "\N{REPLACEMENT CHARACTER}"
 # Embeddings, overrides and isolates: one that is left open turns the rest of the line.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -26,7 +29,7 @@ def storable(text: str) -> str:
         _BROKEN
         if unicodedata.category(character) in ("Cc", "Cs") or character in "\ufffe\uffff"
         else character
-        for character in text.replace("\t", " ").replace("\n", " ")
+        for character in _BREAKS.sub(" ", text)
     )
 
 

@@ -20,10 +20,9 @@ from pptx.enum.dml import MSO_LINE, MSO_PATTERN
 from pptx.util import Emu, Pt
 
 from skviz.figures.palette import ScaleStyle, scale_styles
-from skviz.figures.text import shorten
 from skviz.reports.chart_xml import add_error_bars, round_joins, turn_labels
 from skviz.reports.native import NativeChart, numbers_along
-from skviz.reports.words import for_office, plain
+from skviz.reports.words import fitted, for_office, plain
 
 # The palette's markers, in its order, and the nearest that PowerPoint has of marker and dash.
 _LOOKS = {
@@ -45,7 +44,7 @@ _PATTERNS = {
     "|||": MSO_PATTERN.LIGHT_VERTICAL,
     "+++": MSO_PATTERN.SMALL_GRID,
 }
-_NAME_WIDTH = 130.0  # points of a class's name below the axis
+_NAME_WIDTH = 150.0  # points of a class's name below the axis
 _LABEL = 12.0  # points of tick labels
 
 
@@ -79,7 +78,8 @@ class Look:
 
 def rgb(colour: str) -> RGBColor:
     """Return "#0072B2" as python-pptx takes it."""
-    return RGBColor.from_string(colour.lstrip("#").upper())
+    found: RGBColor = RGBColor.from_string(colour.lstrip("#").upper())
+    return found
 
 
 def add_chart(slide: Any, chart: NativeChart, box: Box, look: Look) -> Any:
@@ -122,10 +122,7 @@ def _data(chart: NativeChart, styles: tuple[ScaleStyle, ...]) -> Any:
                     series.add_data_point(float(x), float(y))
         return points
     data: Any = CategoryChartData(number_format="General")
-    data.categories = [
-        shorten(for_office(str(name)), _NAME_WIDTH, _LABEL, keep_end=chart.kind == "bars")
-        for name in chart.x
-    ]
+    data.categories = [for_office(fitted(str(name), _NAME_WIDTH, _LABEL)) for name in chart.x]
     for style, row in zip(styles, chart.values, strict=True):
         data.add_series(style.label, [None if math.isnan(y) else float(y) for y in row])
     return data

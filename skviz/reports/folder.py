@@ -18,6 +18,7 @@ from skviz.files import AnyPath, write_json, write_text
 from skviz.reports.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
 from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.reports.words import with_names
 
 INDEX = "contents.json"
 KIND = "skviz report"
@@ -45,6 +46,7 @@ def write_folder(
     Raises `UsageError` for an unknown style, and `OutputError` where the folder cannot be
     written, exists, or has files that are not of a report.
     """
+    contents = with_names(contents)
     target = Path(os.path.realpath(path))
     _check(Path(path), target, overwrite)
     temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")

@@ -1,5 +1,7 @@
 """Text, figures and tables for LaTeX, such that pdflatex sets them whatever they hold."""
 
+# ruff: noqa: RUF001 (the letters and signs are what this is about)
+
 from __future__ import annotations
 
 import unicodedata
@@ -131,7 +133,7 @@ def _head(heads: Sequence[str], numbers: Sequence[bool]) -> str:
     cells = []
     for head, number in zip(heads, numbers, strict=True):
         lines = [escape(line) for line in two_lines(head)]
-        stack = rf"\\".join(lines)
+        stack = r"\\".join(lines)
         side = "r" if number else "l"
         cells.append(rf"\shortstack[{side}]{{{stack}}}" if len(lines) > 1 else f"{{{lines[0]}}}")
     return " & ".join(cells) + r" \\"
@@ -159,7 +161,7 @@ def _one(character: str) -> str | None:
         return "-{}" if character == "-" else character
     if character in _KNOWN:
         return _KNOWN[character]
-    letter, *marks = unicodedata.normalize("NFD", character)
+    letter, *marks = list(unicodedata.normalize("NFD", character))
     if letter.isascii() and letter.isalpha() and marks and all(mark in _ACCENTS for mark in marks):
         base = rf"\{letter}" if letter in "ij" and marks[0] not in "\u0323\u0327\u0331" else letter
         for mark in marks:

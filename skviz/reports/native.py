@@ -56,7 +56,7 @@ class NativeChart:
     @property
     def marked(self) -> bool:
         """Whether points are few enough to be marked one by one."""
-        return self.values.shape[1] <= _MOST_MARKERS
+        return len(self.x) <= _MOST_MARKERS
 
 
 def native_charts(part: FigurePart) -> list[NativeChart]:

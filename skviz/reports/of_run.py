@@ -61,12 +61,15 @@ def line_unit(units: tuple[Unit, ...]) -> Unit:
 def _figures(summary: Summary, about: About) -> list[FigurePart]:
     line = line_unit(summary.units)
     displays: list[tuple[str, Any]] = [
-        (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name)),
-        ("bars", UnitBars.from_summary(summary)),
+        (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name))
     ]
-    if len(summary.units) > 1:
+    # Gates have one branch: nothing to subtract, and nothing to draw.
+    differ = any(unit.branches > 1 for unit in summary.units)
+    if differ:
+        displays.append(("bars", UnitBars.from_summary(summary)))
+    if differ and len(summary.units) > 1:
         displays.append(("units", DepthLines.from_summary(summary)))
-    if len(summary.class_table.labels) > 1:
+    if differ and len(summary.class_table.labels) > 1:
         names = [unit.name for unit in shown_units(summary.units)]
         ends = (summary.scales[0], summary.scales[-1])
         curves = ClassCurves.from_summary(summary, names, scales=tuple(dict.fromkeys(ends)))
@@ -122,6 +125,8 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"The run is not complete: {missing} of {shards} shards are missing.")
     if settings["model"].get("trained") is False:
         notes.append("The network is untrained: this is the attention of random weights.")
+    if all(unit.branches == 1 for unit in run.units):
+        notes.append("The units are gates of one branch: they have no attention difference.")
     if settings.get("control"):
         from skviz.figures.about import control_in_words
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from skviz.reports.parts import Contents, FigurePart, TablePart
 if TYPE_CHECKING:
     from skviz.reports.pdf_pages import Pages
 
+Parts = Sequence[FigurePart | TablePart]
 _NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 _TITLE, _CHAPTER, _HEAD, _CAPTION = 20.0, 15.0, 12.0, 9.0
 _LEAST = 1.5  # inches of a figure that has to share its page
@@ -36,7 +38,9 @@ def pdf_bytes(contents: Contents, style: str = "default") -> bytes:
     from skviz.figures.palette import WARNING_COLOUR
     from skviz.figures.style import figure_style
     from skviz.reports.pdf_pages import Pages
+    from skviz.reports.words import with_names
 
+    contents = with_names(contents)
     named = [name for name in (style or "default").split(",") if name.strip() != "default"]
     drawn = ",".join(["thesis", *named])
     with figure_style(drawn):
@@ -54,8 +58,11 @@ def pdf_bytes(contents: Contents, style: str = "default") -> bytes:
         pages.space(0.2)
         pages.heading("Contents", _CHAPTER, follow=0.5)
         pages.heads.clear()
-        chapters = [("Figures", contents.figures), ("Tables", contents.tables)]
-        count = sum(1 + len(parts) for _, parts in chapters if parts)
+        chapters: list[tuple[str, Parts]] = [
+            ("Figures", contents.figures),
+            ("Tables", contents.tables),
+        ]
+        count = sum(len(parts) + 1 for _, parts in chapters if parts)
         start, y = pages.leave_contents(count)
         for chapter, parts in chapters:
             _chapter(pages, chapter, parts, drawn)
@@ -63,9 +70,7 @@ def pdf_bytes(contents: Contents, style: str = "default") -> bytes:
         return pages.pdf(contents.title, made)
 
 
-def _chapter(
-    pages: Pages, chapter: str, parts: list[FigurePart] | list[TablePart], style: str
-) -> None:
+def _chapter(pages: Pages, chapter: str, parts: Parts, style: str) -> None:
     if not parts:
         return
     pages.new_page()
@@ -75,6 +80,7 @@ def _chapter(
         if isinstance(part, FigurePart):
             _figure(pages, part, number, style)
         else:
+            assert isinstance(part, TablePart)
             _table(pages, part, number)
 
 

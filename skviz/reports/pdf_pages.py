@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_pdf import PdfPages
@@ -65,7 +66,8 @@ class Pages:
 
     def new_page(self) -> None:
         """Go on with a new page."""
-        figure = Figure(figsize=(WIDTH, HEIGHT), layout="none")
+        figure = Figure(figsize=(WIDTH, HEIGHT))
+        figure.set_layout_engine("none")  # whatever the style says
         self.pages.append(figure)
         self.y = TOP
 
@@ -170,23 +172,26 @@ class Pages:
             drawing = PdfReader(io.BytesIO(laid.data)).pages[0]
             place = Transformation().scale(laid.factor).translate(laid.x, laid.y)
             writer.pages[laid.page].merge_transformed_page(drawing, place)
-        for page in writer.pages:
-            page.compress_content_streams()
-        parents = {}
+        for done in writer.pages:
+            done.compress_content_streams()
+        parents: dict[int, Any] = {}
         for text, target, level in self.heads:
             parent = parents.get(level - 1)
-            parents[level] = writer.add_outline_item(clean(text), target, parent=parent)
+            parents[level] = writer.add_outline_item(
+                title=clean(text), page_number=target, parent=parent
+            )
         for entry in self.entries:
             low = 72 * (HEIGHT - entry.y - LEADING * _BODY / 72)
             rect = (72 * MARGIN, low, 72 * (WIDTH - MARGIN), low + LEADING * _BODY)
-            writer.add_annotation(entry.page, Link(rect=rect, target_page_index=entry.target))
+            link = Link(rect=rect, target_page_index=entry.target)
+            writer.add_annotation(page_number=entry.page, annotation=link)
         writer.metadata = {"/Title": clean(title), "/Creator": creator, "/Producer": creator}
         root = writer.root_object
         root[NameObject("/Lang")] = TextStringObject("en")
         root[NameObject("/ViewerPreferences")] = DictionaryObject(
             {NameObject("/DisplayDocTitle"): BooleanObject(True)}
         )
-        writer.compress_identical_objects(remove_duplicates=True, remove_unreferenced=True)
+        writer.compress_identical_objects()
         result = io.BytesIO()
         writer.write(result)
         return result.getvalue()

@@ -49,7 +49,9 @@ def deck_bytes(contents: Contents, style: str = "default") -> bytes:
     """Return what `write_pptx` writes."""
     from skviz.figures.style import figure_style
     from skviz.reports.slides import Deck
+    from skviz.reports.words import plain, with_names
 
+    contents = with_names(contents)
     weights = dict(contents.facts).get("Weights", "unknown")
     with figure_style(style or "default"):
         deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {skviz.__version__}")
@@ -59,8 +61,6 @@ def deck_bytes(contents: Contents, style: str = "default") -> bytes:
         for table in contents.tables:
             _table(deck, table)
         core = deck.presentation.core_properties
-        from skviz.reports.words import plain
-
         core.title, core.author = plain(contents.title)[:255], f"skviz {skviz.__version__}"
         core.subject = "Attention of a network with selective kernels"
         return deck.save()
@@ -76,16 +76,15 @@ def _check_installed() -> None:
 
 def _cover(deck: Deck, contents: Contents) -> None:
     from skviz.figures.palette import WARNING_COLOUR
-    from skviz.figures.text import wrap
     from skviz.reports.charts import Box
     from skviz.reports.slides import BODY, MARGIN, ROOM, describe, fit_table
     from skviz.reports.table_fit import TableFit
-    from skviz.reports.words import plain
+    from skviz.reports.words import fitted, plain
 
     notes = "\n".join([*(f"{word}: {what}" for word, what in contents.facts), *contents.notes])
     slide = deck.cover(contents.title, f"skviz {skviz.__version__}", notes)
     rows = [[plain(word), plain(what)] for word, what in contents.facts]
-    lines = [line for note in contents.notes for line in wrap(plain(note), 72 * ROOM, 14, 2)]
+    lines = [fitted(note, 72 * ROOM, 14) for note in contents.notes]
     room = BODY.height - 0.3 * len(lines)
     if rows:
         fit, _ = fit_table(rows[0], rows[1:], (False, False))
@@ -169,10 +168,9 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
 
     from PIL import Image
 
-    from skviz.figures.text import wrap
     from skviz.reports.charts import Box
     from skviz.reports.slides import BODY
-    from skviz.reports.words import plain
+    from skviz.reports.words import fitted, plain
 
     slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
     count = len(views.images)
@@ -197,8 +195,8 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
             f"The image at {label}{seen}",
         )  # fmt: skip
         _outline(frame, colour)
-        lines = wrap(caption, 72 * side, 12, 2)
-        deck.text(slide, "\n".join(lines), Box(x, y + 0.4 + tall, side, 0.5), 12, centred=True)
+        cut = fitted(caption, 1.6 * 72 * side, 12)
+        deck.text(slide, cut, Box(x, y + 0.4 + tall, side, 0.5), 12, centred=True)
 
 
 def _source(part: FigurePart | TablePart) -> str:

@@ -19,10 +19,9 @@ from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
 from skviz.figures.palette import is_dark, scale_styles
-from skviz.figures.text import shorten, wrap
 from skviz.reports.charts import Box, Look, rgb
 from skviz.reports.table_fit import TableFit, row_height
-from skviz.reports.words import plain
+from skviz.reports.words import fitted, plain
 
 WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
 ROOM = WIDTH - 2 * MARGIN
@@ -33,6 +32,7 @@ _NUMBER = Box(WIDTH - MARGIN - 1, 6.95, 1, 0.3)
 _TITLE = Box(MARGIN, 0.35, ROOM, 1.05)
 _TITLE_SIZE, _SOURCE_SIZE, _CELL, _SMALLEST_CELL = 26.0, 12.0, 12.0, 9.0
 _PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # "No Style, No Grid"
+_LINES = 1.85  # of text where there is room for two: a line ends before its last word
 _FONT = "Arial"
 _BLANK, _TITLE_ONLY, _COVER = 6, 5, 0  # layouts of python-pptx's own template
 _ACCENTS = ("0072B2", "E69F00", "009E73", "CC79A7", "D55E00", "56B4E9")
@@ -50,8 +50,12 @@ class Deck:
     def new(cls, footer: str) -> Deck:
         """Return an empty 16:9 deck in the colours of the style that is set."""
         settings = matplotlib.rcParams
-        names = ("figure.facecolor", "text.color", "axes.edgecolor", "grid.color")
-        look = Look(*(to_hex(settings[name]) for name in names))
+        look = Look(
+            background=to_hex(settings["figure.facecolor"]),
+            text=to_hex(settings["text.color"]),
+            line=to_hex(settings["axes.edgecolor"]),
+            grid=to_hex(settings["grid.color"]),
+        )
         deck = cls(Presentation(), look, plain(footer))
         deck.presentation.slide_width = Inches(WIDTH)
         deck.presentation.slide_height = Inches(HEIGHT)
@@ -63,8 +67,9 @@ class Deck:
         """Add a slide: its message as the title, and a line below that says what is drawn."""
         slide = self._new(_TITLE_ONLY, title)
         if source:
-            lines = wrap(plain(source), 72 * _SOURCE.width, _SOURCE_SIZE, 2)
-            self.text(slide, "\n".join(lines), _SOURCE, _SOURCE_SIZE)
+            # PowerPoint breaks the lines: its font is narrower than the one that is measured.
+            cut = fitted(source, _LINES * 72 * _SOURCE.width, _SOURCE_SIZE)
+            self.text(slide, cut, _SOURCE, _SOURCE_SIZE)
         self._foot(slide)
         if notes:
             slide.notes_slide.notes_text_frame.text = _lines(notes)
@@ -163,9 +168,8 @@ class Deck:
     def _new(self, layout: int, title: str) -> Any:
         slide = self.presentation.slides.add_slide(self.presentation.slide_layouts[layout])
         size = 34.0 if layout == _COVER else _TITLE_SIZE
-        lines = wrap(plain(title), 72 * _TITLE.width, size, 2, weight="bold")
-        # PowerPoint breaks the lines: its font is narrower than the one that was measured.
-        slide.shapes.title.text_frame.text = " ".join(lines)
+        cut = fitted(title, _LINES * 72 * _TITLE.width, size, "bold")
+        slide.shapes.title.text_frame.text = cut
         return slide
 
     def _foot(self, slide: Any) -> None:
@@ -176,7 +180,7 @@ class Deck:
             slide.shapes.clone_placeholder(holder)
             shape = slide.shapes[-1]
             if kind == PP_PLACEHOLDER.FOOTER:
-                shape.text_frame.text = shorten(self.footer, 72 * _FOOT.width, 10)
+                shape.text_frame.text = fitted(self.footer, 72 * _FOOT.width, 10)
                 # Said again: LibreOffice does not look at the layout for a footer.
                 shape.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
                 shape.text_frame.paragraphs[0].runs[0].font.name = _FONT
@@ -292,4 +296,6 @@ def _channels(colour: str) -> tuple[int, ...]:
 
 
 def _lines(text: str) -> str:
-    return "\n".join(plain(line) for line in text.split("\n"))
+    return "\n".join(
+        "\t".join(plain(cell) for cell in line.split("\t")) for line in text.split("\n")
+    )

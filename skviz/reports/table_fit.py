@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from skviz.figures.text import shorten, text_width
+from skviz.figures.text import clean, text_width
+from skviz.reports.words import fitted
 
 _PAD = 1.0  # within a cell, left and right together, in font sizes
+_LONGEST = 26.0  # width of a column of texts, in font sizes
 _ROW, _LINE = 1.75, 1.25  # height of a row, and of one more line in the head, in font sizes
 
 
@@ -40,8 +42,10 @@ class TableFit:
         """
         size, smallest = sizes
         parted = [two_lines(head) for head in heads]
-        while sum(widths := _natural_widths(parted, rows, size)) > room and size > smallest:
+        widths = _natural_widths(parted, rows, numbers, size)
+        while sum(widths) > room and size > smallest:
             size = max(smallest, size - 0.5)
+            widths = _natural_widths(parted, rows, numbers, size)
         fixed = sum(w for w, number in zip(widths, numbers, strict=True) if number)
         texts = sum(widths) - fixed
         least = 0.15 * room  # of all texts together
@@ -72,7 +76,7 @@ class TableFit:
         """Return a cell's text, shortened where it is wider than its column."""
         if self.whole and self.numbers[column]:
             return text  # no need to measure thousands of them
-        return shorten(text, 72 * (self.widths[column] - self.pad), self.size, weight=weight)
+        return fitted(text, 72 * (self.widths[column] - self.pad), self.size, weight)
 
     def head(self, column: int) -> list[str]:
         """Return the lines of a column's head, shortened where need be."""
@@ -94,13 +98,18 @@ def two_lines(head: str) -> tuple[str, ...]:
 
 
 def _natural_widths(
-    heads: Sequence[tuple[str, ...]], rows: Sequence[Sequence[str]], size: float
+    heads: Sequence[tuple[str, ...]],
+    rows: Sequence[Sequence[str]],
+    numbers: Sequence[bool],
+    size: float,
 ) -> list[float]:
     widths = []
     for column, lines in enumerate(heads):
         # The widest text is one of the longest: not all of 1,000 need to be measured.
         longest = sorted({row[column] for row in rows}, key=len)[-5:]
-        points = [text_width(line, size, "bold") for line in lines]
-        points += [text_width(text, size) for text in longest]
-        widths.append((max(points) + _PAD * size) / 72 + 0.05)
+        points = [text_width(clean(line), size, "bold") for line in lines]
+        points += [text_width(clean(text), size) for text in longest]
+        # One long name must not make all other columns small.
+        most = max(points) if numbers[column] else min(max(points), _LONGEST * size)
+        widths.append((most + _PAD * size) / 72 + 0.05)
     return widths

@@ -126,7 +126,9 @@ def lines_of(unit: str, scales: int, group: int | None = None, band: bool = Fals
     )
 
 
-def overview_of(stages: tuple[int, ...], lines: int, scales: int) -> AttentionFigure:
+def overview_of(
+    stages: tuple[int, ...], lines: int, scales: int, *, plain: bool = False
+) -> AttentionFigure:
     units = some_units(stages)
     seen = [f"{closed(NAMES[k % len(NAMES)])} 91%" for k in range(scales)]
     return AttentionFigure.from_attention(
@@ -134,8 +136,8 @@ def overview_of(stages: tuple[int, ...], lines: int, scales: int) -> AttentionFi
         attention_of(units, SCALES[:scales]),
         [unit.name for unit in units[:lines]],
         units="all" if len(units) > 20 else None,
-        captions=seen,
-        title=f"{NAMES[6]}.jpg" if lines == 1 else "狗 $x$.jpg",
+        captions=[f"retriever {90 - k}%" for k in range(scales)] if plain else seen,
+        title="dog.jpg" if plain else f"{NAMES[6]}.jpg" if lines == 1 else "狗 $x$.jpg",
         note="sknet50_lite, weights: bundled, trained on photographs of 171 classes",
         warning="untrained network: this is the attention of random weights",
     )

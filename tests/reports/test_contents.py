@@ -81,6 +81,17 @@ def test_one_scale_and_no_labels(tmp_path: Path) -> None:
     assert [part.name for part in contents.tables] == ["units"]
 
 
+def test_gates_have_no_difference_to_draw(tmp_path: Path) -> None:
+    units = synthetic["stage_units"]((1, 1), branches=1)
+    synthetic["make_run"](tmp_path / "run", units)
+    contents = run_contents(Run(tmp_path / "run"), resamples=0)
+    names = [part.name for part in contents.figures]
+    assert names == ["lines_SK_3_1", "channels_SK_2_1", "channels_SK_3_1"]
+    assert contents.notes == [
+        "The units are gates of one branch: they have no attention difference."
+    ]
+
+
 def test_notes_say_what_is_missing(tmp_path: Path) -> None:
     synthetic["make_run"](tmp_path / "run", shards=2)
     file = tmp_path / "run" / "run.json"

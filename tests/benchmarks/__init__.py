@@ -1,0 +1,1 @@
+"""What has a bound in time or memory, measured: see `bench.py`."""

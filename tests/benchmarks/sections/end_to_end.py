@@ -1,0 +1,121 @@
+"""`skviz analyze` on photographs, against the network alone, a notebook's loop and other tools."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from benchmarks.measuring import Bound, Measured, NotRun, Result, rounds
+from benchmarks.peers import MAKERS
+from benchmarks.pictures import write_photographs
+from benchmarks.setting import Failed, Setting, last_json, python
+
+TITLE = "End to end"
+ABOUT = (
+    "`skviz analyze` on {images} JPEG photographs of about 500 x 375 pixels at three scales, "
+    "{end_to_end}: decoding, views, network, moments, Parquet. The bare passes are those of the "
+    "network alone over ready tensors, batch {batch}, allocator set right. The notebook's loop "
+    "takes one image at a time, three views a batch, hooks, default allocator. The other tools "
+    "run in a loop with a loader process and batches of 18 views; the time of loading them is "
+    "not counted. Every measurement is a process of its own."
+)
+SHARE = 0.45
+QUICK = True
+LIMIT, NOTEBOOK, PEER = 0.93, 2.0, 1.0
+ANALYZE = "skviz analyze"
+# Not worth waiting for: it calls the network once per layer.
+_LEFT_OUT = ("hooks", "captum, one call per layer")
+
+
+def run(setting: Setting) -> list[Measured]:
+    size, quick = setting.size, setting.size.least < 3
+    photos = setting.folder / "photos"
+    write_photographs(photos, size.images)
+    ways: dict[str, tuple[str, ...]] = {"notebook": ()}
+    found: list[Measured] = []
+    for name in MAKERS:
+        if name in _LEFT_OUT:
+            continue
+        if quick and name != "captum":
+            found.append(NotRun(name, "the quick run leaves it out"))
+            continue
+        ways[name] = ()
+    if not quick:
+        ways["captum, allocator set right"] = ("--keep-memory",)
+    speed: list[float] = []
+    network: list[float] = []
+    faster: dict[str, list[float]] = {name: [] for name in ways}
+    failed: dict[str, str] = {}
+    for number in rounds(setting.seconds, size.least, 9):
+        before = rate(setting, photos, "bare")
+        ours = rate(setting, photos, "analyze", images=size.images)
+        after = rate(setting, photos, "bare")
+        network += [before, after]
+        speed.append(ours / ((before + after) / 2))
+        turn = number % len(ways)
+        for name in (*list(ways)[turn:], *list(ways)[:turn]):
+            if name in failed:
+                continue
+            try:
+                theirs = rate(setting, photos, name.partition(", ")[0], *ways[name])
+            except Failed as error:
+                failed[name] = str(error)
+                continue
+            faster[name].append(ours / theirs)
+    note = "without what comes before the first batch" if quick else ""
+    found = [
+        Result("bare passes", tuple(network), "images/s at three scales"),
+        Result(ANALYZE, tuple(speed), "of the bare speed", setting.bound(LIMIT, False), note),
+        *(
+            Result(f"{ANALYZE} against {_named(name)}", tuple(values), "times as fast", bound)
+            for name, values in faster.items()
+            if (bound := _bound(setting, name), values)[1]
+        ),
+        *(NotRun(name, reason) for name, reason in failed.items()),
+        *found,
+    ]
+    return found
+
+
+def _bound(setting: Setting, name: str) -> Bound | None:
+    if name == "notebook":
+        return setting.bound(NOTEBOOK, False)
+    # With our allocator's setting a tool is no longer the tool: that is for information.
+    return None if "allocator" in name else setting.bound(PEER, False)
+
+
+def _named(name: str) -> str:
+    return "the notebook's loop" if name == "notebook" else name
+
+
+def rate(
+    setting: Setting,
+    photos: Path,
+    way: str,
+    *more: str,
+    images: int | None = None,
+    network: str | None = None,
+) -> float:
+    """Images a second of a way, in a process of its own."""
+    size = setting.size
+    quick = size.least < 3
+    network = network or (size.network if not quick or not size.checked else "sknet26")
+    out = setting.folder / "out"
+    _remove(out)
+    text = python(
+        "-m", "benchmarks.work", way, "--network", network, "--photos", str(photos),
+        "--images", str(images or size.some), "--out", str(out), "--threads",
+        str(setting.threads), "--batch", str(size.batch), "--seconds", "2" if quick else "8",
+        *more, threads=setting.threads,
+    )  # fmt: skip
+    _remove(out)
+    found = last_json(text)
+    if quick and found.get("steady_images"):
+        return float(found["steady_images"] / found["steady_seconds"])
+    return float(found["images"] / found["seconds"])
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)

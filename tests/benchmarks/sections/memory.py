@@ -1,0 +1,96 @@
+"""Peak memory of an analysis as the number of images grows: it must not grow with it.
+
+    python -m benchmarks.sections.memory IMAGES [--workers 1]
+
+runs so many synthetic images through a tiny network, and prints the peak, loader workers
+included, and the speed as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import runpy
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.measuring import Measured, Result
+from benchmarks.setting import TESTS, Setting, last_json, python
+
+TITLE = "Memory"
+ABOUT = (
+    "Peak memory of `analyze`, loader process included, over {memory[1]:,} images against "
+    "{memory[0]:,}: synthetic pictures, a tiny network, each in a process of its own."
+)
+SHARE = 0.05
+QUICK = False
+LIMIT = 1.1
+
+
+def run(setting: Setting) -> list[Measured]:
+    few, many = (peak(images)["peak_mib"] for images in setting.size.memory)
+    first, last = setting.size.memory
+    return [
+        Result(f"{last:,} images", (many / few,), f"of {first:,} images", setting.bound(LIMIT)),
+        Result(f"{first:,} images", (few,), "MiB"),
+        Result(f"{last:,} images", (many,), "MiB"),
+    ]
+
+
+def peak(images: int, workers: int = 1) -> dict[str, float]:
+    """Analyze so many images in a process of its own: `peak_mib`, `rate` in images/s."""
+    text = python(
+        "-m", "benchmarks.sections.memory", str(images), f"--workers={workers}", threads=1
+    )
+    found: dict[str, float] = last_json(text)
+    return found
+
+
+def synthetic(index: int) -> Image.Image:
+    """A picture of noise, another one for every index."""
+    pixels = np.random.default_rng(index).integers(0, 256, (70, 90, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def measure(images: int, workers: int) -> dict[str, float]:
+    """Analyze so many images in this process; return its peak memory in MiB and its speed."""
+    import torch
+
+    from skviz.analysis.datasets import ImageSet
+    from skviz.analysis.datasets.imageset import Names
+    from skviz.analysis.run import analyze
+    from skviz.models import ModelInfo
+    from skviz.models.sknet import SKNet
+    from skviz.scaling import InputSpec
+
+    torch.set_num_threads(1)
+    network = SKNet(runpy.run_path(str(TESTS / "tiny.py"))["CONFIG"]).eval()
+    network.skviz = ModelInfo("tiny", "random", None, False, InputSpec(32))  # type: ignore
+    names = Names(f"{index:07d}" for index in range(images))
+    labels = (np.arange(images) % 3).astype(np.int32)
+    data = ImageSet("synthetic", None, names, labels, ("a", "b", "c"), reader=synthetic)
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        run = analyze(data, network, out=Path(folder) / "run", workers=workers, progress=False)
+        assert run.images == images
+    seconds = time.perf_counter() - start
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found += workers * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"images": images, "peak_mib": round(found, 1), "rate": round(images / seconds, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("images", type=int)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    print(json.dumps(measure(options.images, options.workers)))
+
+
+if __name__ == "__main__":
+    main()

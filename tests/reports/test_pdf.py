@@ -1,0 +1,137 @@
+"""The PDF report: text that is text, embedded fonts, vectors, tables over pages."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pypdf import PdfReader
+
+from skviz.analysis.records import Run
+from skviz.analysis.single import ImageResult
+from skviz.errors import OutputError, UsageError
+from skviz.figures.captions import Caption
+from skviz.reports.contents import Contents, image_contents, run_contents
+from skviz.reports.parts import TablePart
+from skviz.reports.pdf import pdf_bytes, write_pdf
+
+
+@pytest.fixture(scope="module")
+def contents(hard_run: Run) -> Contents:
+    found = run_contents(hard_run, resamples=0)
+    return replace(found, figures=found.figures[:5])
+
+
+@pytest.fixture(scope="module")
+def data(contents: Contents) -> bytes:
+    return pdf_bytes(contents)
+
+
+def reader(data: bytes) -> PdfReader:
+    return PdfReader(io.BytesIO(data))
+
+
+def test_title_contents_and_page_numbers(contents: Contents, data: bytes) -> None:
+    found = reader(data)
+    texts = [page.extract_text() for page in found.pages]
+    assert found.metadata is not None
+    assert found.metadata.title == contents.title
+    assert contents.title in texts[0]
+    for number, part in enumerate(contents.tables, 1):
+        assert f"Table {number}. {part.title}" in texts[0]
+    for number, text in enumerate(texts, 1):
+        assert f"{number} of {len(texts)}" in text
+        assert "weights: none · skviz" in text
+
+
+def test_contents_lead_to_their_pages(contents: Contents, data: bytes) -> None:
+    found = reader(data)
+    links = [note.get_object() for page in found.pages for note in page.get("/Annots", [])]
+    assert len(links) == 2 + len(contents.figures) + len(contents.tables)
+    outline = [entry for entry in found.outline if not isinstance(entry, list)]
+    assert [entry.title for entry in outline] == ["Figures", "Tables"]
+    for entry in outline:
+        page = found.pages[found.get_destination_page_number(entry)]
+        assert str(entry.title) in page.extract_text()
+
+
+def test_captions_are_text(contents: Contents, data: bytes) -> None:
+    text = "".join("".join(page.extract_text() for page in reader(data).pages).split())
+    for part in contents.figures:
+        # The caption's last words: where it goes over a page nothing else is between them.
+        assert "".join(part.caption.text.split())[:60] in text
+
+
+def test_figures_are_vectors(data: bytes) -> None:
+    found = reader(data).pages[1].get_contents()
+    assert found is not None
+    assert found.get_data().count(b" l\n") > 20  # lines of curves and ticks
+
+
+def test_fonts_are_embedded(data: bytes, tmp_path: Path) -> None:
+    if shutil.which("pdffonts") is None:
+        pytest.skip("needs pdffonts (Debian: poppler-utils)")
+    path = tmp_path / "report.pdf"
+    path.write_bytes(data)
+    found = subprocess.run(["pdffonts", path], capture_output=True, text=True, check=True)
+    lines = found.stdout.splitlines()[2:]
+    assert lines
+    # Embedded, a subset, and with the characters' meaning: text can be copied.
+    assert all(line.split()[-5:-2] == ["yes", "yes", "yes"] for line in lines)
+
+
+def test_strange_names_are_there_or_replaced_visibly(data: bytes) -> None:
+    text = "".join(page.extract_text() for page in reader(data).pages)
+    assert "<script>alert(1)</script>" in text
+    assert "$x^2$" in text
+    assert "dog" in text
+
+
+def test_long_tables_repeat_their_heads() -> None:
+    frame = pd.DataFrame({"name": [f"row {i}" for i in range(150)], "some value": np.arange(150.0)})
+    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame,
+                      formats={"some value": "signed"})  # fmt: skip
+    pages = reader(pdf_bytes(Contents("long", [], [], [table], [], []))).pages
+    texts = [page.extract_text() for page in pages]
+    assert len(texts) > 3
+    assert all("value" in text and "name" in text for text in texts[1:])
+    together = "".join(texts)
+    assert all(len(re.findall(rf"row {i}\b", together)) == 1 for i in (0, 77, 149))
+    assert "+149.0000" in together
+
+
+def test_dark_pages(contents: Contents) -> None:
+    light, dark = pdf_bytes(Contents("t", [], [], [], [], [])), pdf_bytes(
+        Contents("t", [], [], [], [], []), "dark"
+    )  # fmt: skip
+    assert light != dark
+
+
+def test_images(image_result: ImageResult) -> None:
+    found = reader(pdf_bytes(image_contents([image_result])))
+    assert any(page.images for page in found.pages)
+
+
+def test_same_report_same_bytes(contents: Contents) -> None:
+    small = replace(contents, figures=contents.figures[1:2], tables=[])
+    assert pdf_bytes(small) == pdf_bytes(small)
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "report.pdf"
+    path.write_text("mine")
+    given = Contents("t", [], [], [], [], [])
+    with pytest.raises(OutputError, match="already exists"):
+        write_pdf(given, path)
+    assert path.read_text() == "mine"
+    assert write_pdf(given, path, overwrite=True) == [path]
+    with pytest.raises(UsageError, match="unknown style"):
+        write_pdf(given, tmp_path / "other.pdf", style="drak")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["report.pdf"]
