@@ -17,7 +17,7 @@ help:
 	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make lint       ruff: rules and format"
 	@echo "make typecheck  mypy, strict"
-	@echo "make bench      time what has a bound"
+	@echo "make bench      time what has a bound (QUICK=1: under a minute)"
 	@echo "make clean      remove environment, caches and what was made"
 
 demo: $(VENV)/.ready
@@ -43,10 +43,10 @@ lint: $(VENV)/.ready-dev
 typecheck: $(VENV)/.ready-dev
 	$(BIN)/mypy
 
-bench: $(VENV)/.ready-dev
-	@failed=0; for script in tests/benchmarks/*.py; do \
-		echo "== $$script"; $(BIN)/python $$script || failed=1; \
-	done; exit $$failed
+# QUICK=1: under a minute. ONLY=capture: one section. REPORT=docs/benchmarks.md: keep it, and as JSON.
+bench: $(VENV)/.ready-bench
+	$(BIN)/python tests/benchmarks/bench.py $(if $(QUICK),--quick) \
+		$(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 clean:
 	rm -rf docs/_build docs/api docs/examples
@@ -72,6 +72,16 @@ $(VENV)/.ready-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-deps zcls resnest
 	@touch $@ $(VENV)/.ready
 
+# The tools that skviz is compared with.
+$(VENV)/.ready-bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@ $(VENV)/.ready
+
 $(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@ $(VENV)/.ready
+
+# The tools that skviz is compared with.
+$(VENV)/.ready-bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@ $(VENV)/.ready

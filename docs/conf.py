@@ -102,7 +102,12 @@ def _short_arrays(text: str | None) -> str | None:
 
 def plain_stars(app: object, ctx: object, lines: list[str]) -> None:
     """Keep stars and underscores of a command's help: "3_*" is neither emphasis nor a link."""
-    lines[:] = [re.sub(r"\*|_(?!\w)", r"\\\g<0>", line) for line in lines]
+    # The extension's own bold word stays.
+    lines[:] = [re.sub(r"(\*\*Required\*\*)|\*|_(?!\w)", _plain, line) for line in lines]
+
+
+def _plain(found: re.Match[str]) -> str:
+    return found[0] if found[1] else f"\\{found[0]}"
 
 
 def setup(app: Any) -> None:

@@ -24,7 +24,11 @@ class Overview:
     @property
     def html(self) -> str:
         """The overview as HTML; every text in it is escaped."""
-        table = self.table.to_html(index=False, border=0, max_rows=MOST_ROWS, escape=True)
+        table = self.table.to_html(
+            index=False, border=0, max_rows=MOST_ROWS, escape=True, justify="left"
+        )
+        # Cells are texts; within them "<" is escaped, so that this meets tags only.
+        table = table.replace("<td>", '<td style="text-align: left">')
         return f"<div><p>{html.escape(self.title)}</p>{table}</div>"
 
     @property

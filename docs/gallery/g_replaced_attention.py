@@ -3,7 +3,8 @@ What if the attention were another?
 ===================================
 
 Within ``skviz.intervene`` every forward pass works with replaced attention. Here all units take
-their largest kernel only; the bars then stand at 1.
+their largest kernel only, so that the attention difference is 1 everywhere. The bars are those of
+the unchanged network.
 """
 
 import matplotlib.cbook
@@ -19,7 +20,11 @@ plain = probe(views, logits=True)
 with skviz.intervene(probe, {"all": branch("largest")}):
     changed = probe(views, logits=True)
 
-bars = skviz.UnitBars.from_attention(plain, "paper").plot()
+with skviz.figure_style():
+    bars = skviz.UnitBars.from_attention(plain, "paper").plot()
+
+# %%
+changed.difference("3_4")
 
 # %%
 # How far the class scores move (largest change of a logit), at each scale:

@@ -9,7 +9,7 @@ from skviz.figures.text import clean, text_width
 from skviz.reports.words import fitted
 
 _PAD = 1.0  # within a cell, left and right together, in font sizes
-_LONGEST = 26.0  # width of a column of texts, in font sizes
+_LONGEST = 18.0  # width of a column of texts, in font sizes
 _ROW, _LINE = 1.75, 1.25  # height of a row, and of one more line in the head, in font sizes
 
 

@@ -40,11 +40,8 @@ def with_names(contents: Contents) -> Contents:
     """Return contents in which parts of several images say in their title whose they are."""
     if len(contents.images) < 2:
         return contents
-    names = {
-        part.name: image.title
-        for image in contents.images
-        for part in (*image.figures, *image.tables)
-    }
+    names = {part.name: image.title for image in contents.images for part in image.figures}
+    names |= {part.name: image.title for image in contents.images for part in image.tables}
 
     def title(part: FigurePart | TablePart) -> str:
         name = names.get(part.name, "")

@@ -70,10 +70,11 @@ def nnsight(network: nn.Module, paths: Sequence[str]) -> Capture:
 
     wrapped = nnsight.NNsight(network)
 
+    @torch.no_grad()
     def capture(batch: Tensor) -> list[Tensor]:
-        with torch.no_grad():
-            with wrapped.trace(batch):  # noqa: SIM117  (nnsight reads this block's source)
-                found = nnsight.save([wrapped.get(path).output for path in paths])
+        # A block with nothing else in its head: nnsight reads this source.
+        with wrapped.trace(batch):
+            found = nnsight.save([wrapped.get(path).output for path in paths])
         return list(found)
 
     return capture

@@ -81,16 +81,17 @@ def main() -> int:
     options = parser.parse_args()
     step = 2 if options.tiny else 24 if options.quick else 64
     rounds = 1 if options.tiny else options.rounds
+    units = [2, 4, 8] if options.tiny else [8, 16, 32, 64]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         photos = folder / "photos"
         write_photographs(photos, 8 * step)
+        # The first run imports, and warms up.
+        analyzed(photos, folder, _network(options.network), step, SCALES)
         lines = [
             over_images(photos, folder, [step, 2 * step, 4 * step, 8 * step], options, rounds),
             over_scales(photos, folder, step, options, rounds),
-            over_units(
-                photos, folder, [2, 4, 8] if options.tiny else [8, 16, 32, 64], step, rounds
-            ),
+            over_units(photos, folder, units, step, rounds),
         ]
         memory = [peak(images) for images in ([8, 16] if options.tiny else [2000, 20_000])]
         ranks = over_ranks(photos, folder, 8 * step, options.network, 1 if options.tiny else 2)
@@ -247,7 +248,7 @@ def text(found: dict[str, Any]) -> str:
     rows = [
         f"{one['of']}: {number(one['slope'] * 1000)} ms each and {number(one['fixed'])} s in any "
         f"case, R^2 {one['r2']:.4f} "
-        f"({', '.join(f'{n}: {s:.2f} s' for n, s in zip(one['counts'], one['seconds']))})"
+        f"({', '.join(f'{n}: {s:.2f} s' for n, s in points(one))})"
         for one in found["lines"]
     ]
     rows += [f"memory, {m['images']:,} images: {m['peak_mib']:,.0f} MiB" for m in found["memory"]]
@@ -256,6 +257,11 @@ def text(found: dict[str, Any]) -> str:
     ]
     rows.append(f"on disk: {found['bytes_per_image']:,.0f} bytes an image")
     return "\n".join(rows)
+
+
+def points(one: dict[str, Any]) -> list[tuple[int, float]]:
+    """Counts and their seconds."""
+    return list(zip(one["counts"], one["seconds"], strict=True))
 
 
 def tables(found: dict[str, Any]) -> str:
@@ -281,7 +287,7 @@ def tables(found: dict[str, Any]) -> str:
         f"{memory[-1]['peak_mib']:,.0f} MiB over {memory[-1]['images']:,}. "
         f"{ranks[-1]['ranks']} processes against one: {gain}, start-up included.",
         "",
-        "| work, computed from the above | one core | sixteen cores, as 16 ranks | on disk |",
+        "| work, computed from the above | one core | sixteen cores, a rank on each | on disk |",
         "|---|---|---|---|",
     ]
     per_view = units["slope"] / (images["counts"][0] * len(SCALES))

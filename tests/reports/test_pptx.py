@@ -27,6 +27,7 @@ from skviz.reports.contents import Contents, image_contents, run_contents
 from skviz.reports.native import native_charts, numbers_along, ticks_of
 from skviz.reports.parts import figure_part
 from skviz.reports.pptx import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
+from skviz.reports.words import with_names
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
 from skviz.reports.chart_xml import error_bars  # noqa: E402
@@ -202,6 +203,14 @@ def test_images_are_pictures_with_their_scale(image_result: ImageResult) -> None
     assert [described(picture)[:17] for picture in pictures] == [
         "The image at 1.0x", "The image at 1.5x", "The image at 2.0x",
     ]  # fmt: skip
+
+
+def test_slides_of_several_images_say_whose_they_are(image_result: ImageResult) -> None:
+    given = image_contents([image_result, image_result])
+    assert len(given.images) == 2
+    titles = [part.title for part in with_names(given).figures]
+    assert all("photo.png" in title for title in titles)
+    assert with_names(image_contents([image_result])).figures[1].title == given.figures[1].title
 
 
 def test_slides_hold_everything_within_their_edges(contents: Contents, deck: Any) -> None:

@@ -60,7 +60,7 @@ def _skviz(setting: Setting, name: str, model: nn.Module, batch: Tensor, share: 
         lambda: bare(model, batch),
         {name: lambda: timed(lambda: probe.capture(batch, output=True))},
         share * setting.seconds,
-        least=max(setting.size.least, 3),
+        least=max(setting.size.least, 3) if setting.size.checked else 1,
     )
     return Result(name, tuple(found.ratios[name]), UNIT, setting.bound(LIMIT))
 
@@ -81,7 +81,7 @@ def _peers(setting: Setting, model: nn.Module, batch: Tensor) -> list[Measured]:
             lambda: bare(model, batch),
             {name: lambda capture=capture: timed(lambda: capture(batch))},  # type: ignore[misc]
             0.1 * setting.seconds,
-            least=2 if name in _SLOW else 3,
+            least=min(2 if name in _SLOW else 3, 3 if setting.size.checked else 1),
         )
         results.append(Result(name, tuple(found.ratios[name]), UNIT))
     return results

@@ -28,7 +28,7 @@ _LEFT_OUT = ("hooks", "captum, one call per layer")
 
 
 def run(setting: Setting) -> list[Measured]:
-    size, quick = setting.size, setting.size.least < 3
+    size, quick = setting.size, not setting.size.long
     photos = setting.folder / "photos"
     write_photographs(photos, size.images)
     ways: dict[str, tuple[str, ...]] = {"notebook": ()}
@@ -63,18 +63,22 @@ def run(setting: Setting) -> list[Measured]:
                 continue
             faster[name].append(ours / theirs)
     note = "without what comes before the first batch" if quick else ""
-    found = [
+    return [
         Result("bare passes", tuple(network), "images/s at three scales"),
         Result(ANALYZE, tuple(speed), "of the bare speed", setting.bound(LIMIT, False), note),
         *(
-            Result(f"{ANALYZE} against {_named(name)}", tuple(values), "times as fast", bound)
+            Result(
+                f"{ANALYZE} against {_named(name)}",
+                tuple(values),
+                "times as fast",
+                _bound(setting, name),
+            )
             for name, values in faster.items()
-            if (bound := _bound(setting, name), values)[1]
+            if values
         ),
         *(NotRun(name, reason) for name, reason in failed.items()),
         *found,
     ]
-    return found
 
 
 def _bound(setting: Setting, name: str) -> Bound | None:
@@ -98,7 +102,7 @@ def rate(
 ) -> float:
     """Images a second of a way, in a process of its own."""
     size = setting.size
-    quick = size.least < 3
+    quick = not size.long
     network = network or (size.network if not quick or not size.checked else "sknet26")
     out = setting.folder / "out"
     _remove(out)
