@@ -80,8 +80,3 @@ $(VENV)/.ready-bench: pyproject.toml | $(BIN)/python
 $(VENV)/.ready-docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@ $(VENV)/.ready
-
-# The tools that skviz is compared with.
-$(VENV)/.ready-bench: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
-	@touch $@ $(VENV)/.ready

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,16 +136,25 @@ def run_shards(
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
     builder = ShardBuilder(images, keep)
-    with stop_on_signals() as stop:
+    # The disk is waited for while the network runs on; one shard at a time, in order.
+    writing: Future[None] | None = None
+    with stop_on_signals() as stop, ThreadPoolExecutor(1) as writer:
         for batch in loaded:
             if stop.is_set():
                 raise Interrupted
             measured = forward.measure(batch.pixels) if len(batch.index) else None
             builder.add(batch, measured)
             if batch.chunk.last:
-                write_shard(run, batch.chunk.shard, builder.finish(), keep.units, keep.scales)
+                if writing is not None:
+                    writing.result()
+                data = builder.finish()
+                writing = writer.submit(
+                    write_shard, run, batch.chunk.shard, data, keep.units, keep.scales
+                )
                 builder = ShardBuilder(images, keep)
             progress.advance(batch.chunk.stop - batch.chunk.start)
+        if writing is not None:
+            writing.result()
 
 
 @contextmanager

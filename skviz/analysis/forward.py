@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from skviz.capture.probe import Probe
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-# In views. Larger batches gain nothing on a processor, and its allocator dislikes them.
-CPU_BATCH = 16
+# On a processor larger batches gain nothing: 16 views of 224 x 224, and more of smaller ones.
+_CPU_PIXELS, _MOST_ON_CPU = 16 * 224 * 224, 256
 _FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
 # Seconds of work from which on it is worth choosing how to compute.
 _LONG = 60.0
@@ -70,8 +70,12 @@ class Forward:
         self.plain, self.arithmetic, self.predictions = probe, PLAIN, predictions
         self.device = next(probe.network.parameters(), torch.empty(0)).device
         self.precision = precision
-        self._mean = torch.tensor(spec.mean, device=self.device).reshape(1, 3, 1, 1)
-        self._std = torch.tensor(spec.std, device=self.device).reshape(1, 3, 1, 1)
+        # (x / 255 - mean) / std as one product and one sum: a pass over the views less.
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (spec.mean, spec.std))
+        factor, shift = 1 / (255 * std), -mean / std
+        self._factor, self._shift = (
+            values.float().to(self.device).reshape(1, 3, 1, 1) for values in (factor, shift)
+        )
 
     def measure(self, pixels: Tensor) -> Measured:
         """Run images, uint8 of shape (n, S, size, size, 3), n at least 1."""
@@ -111,7 +115,7 @@ class Forward:
         last = self.arithmetic.memory_format == "channels_last"
         order = torch.channels_last if last else torch.contiguous_format
         images = on_device.permute(0, 3, 1, 2).contiguous(memory_format=order).float()
-        return images.div_(255).sub_(self._mean).div_(self._std)
+        return images.mul_(self._factor).add_(self._shift)
 
     def outputs(self) -> int | None:
         """Return the number of classes the network puts out, or None; tries it on one view."""
@@ -170,7 +174,8 @@ def settle_arithmetic(
 
     Everything stays plain for little work, where choosing would take longer than it saves.
     """
-    batch = options.batch_size or (CPU_BATCH if forward.device.type == "cpu" else _FIRST_GPU_BATCH)
+    on_cpu = forward.device.type == "cpu"
+    batch = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else _FIRST_GPU_BATCH)
     dtype = PRECISIONS[options.precision]
     plain = options.tune is False and not options.compiled and dtype is None
     if plain or (
@@ -217,7 +222,7 @@ def find_batch_size(forward: Forward, scales: int) -> int:
     faster, which is measured.
     """
     if forward.device.type != "cuda":
-        return scales * -(-CPU_BATCH // scales)
+        return scales * max(1, round(cpu_batch(forward.spec.size) / scales))
     best, best_rate = scales, 0.0
     size = scales * -(-_FIRST_GPU_BATCH // scales)
     while size <= _LARGEST_GPU_BATCH:
@@ -227,6 +232,11 @@ def find_batch_size(forward: Forward, scales: int) -> int:
             break
         best, best_rate, size = size, rate, size * 2
     return best
+
+
+def cpu_batch(size: int) -> int:
+    """Return how many views of size x size pixels make a batch on a processor."""
+    return max(1, min(_MOST_ON_CPU, _CPU_PIXELS // size**2))
 
 
 def _quick(forward: Forward, work: int) -> bool:

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from skviz.figures.wording import counted, scales_in_words
 
 if TYPE_CHECKING:
+    from skviz.analysis.compare import Comparison
+    from skviz.analysis.compare_paper import PaperComparison
+    from skviz.analysis.field_result import ReceptiveField
     from skviz.analysis.records import Run
     from skviz.analysis.single import ImageResult
     from skviz.analysis.summary import Summary
@@ -80,6 +83,44 @@ class About:
             trained=result.model.trained,
             scales=result.views.scales,
             image=Path(result.image).name if result.image else None,
+        )
+
+    @classmethod
+    def of_field(cls, field: ReceptiveField) -> About:
+        """Take it from a measured receptive field."""
+        about, names = field.about, field.images
+        return cls(
+            network=str(about.get("model") or "unnamed network"),
+            weights=str(about.get("weights") or "unknown"),
+            trained=about.get("trained") is not False,
+            images=len(names),
+            scales=field.scales,
+            image=Path(names[0]).name if len(names) == 1 else None,
+        )
+
+    @classmethod
+    def of_comparison(cls, comparison: Comparison | PaperComparison) -> About:
+        """Take it from a comparison, of two runs (both are named) or of one with the paper."""
+        from skviz.analysis.compare import Comparison
+
+        if not isinstance(comparison, Comparison):
+            return cls.of_summary(comparison.summary)
+        common = comparison.common
+        sides = [
+            cls._of_settings({"model": {}, "dataset": {}, **about, "scales": ()}, 0, True)
+            for about in (common.about_a, common.about_b)
+        ]
+        a, b = sides
+        labels = common.labels
+        return cls(
+            network=a.network if a.network == b.network else f"a: {a.network}, b: {b.network}",
+            weights=a.weights if a.weights == b.weights else f"a: {a.weights}, b: {b.weights}",
+            trained=a.trained and b.trained,
+            images=common.images,
+            classes=None if labels is None else len(set(labels.tolist())),
+            dataset=a.dataset if a.dataset == b.dataset else "both runs",
+            scales=comparison.scales,
+            complete=a.complete and b.complete,
         )
 
     @classmethod

@@ -197,7 +197,7 @@ class UnitBars:
             if self.null is not None:
                 low, high = self.null[:, index].T
                 # In front of the bars, which would hide it, but behind their errors.
-                ax.bar(
+                band = ax.bar(
                     middle + (index - (count - 1) / 2) * bar,
                     high - low,
                     bottom=low,
@@ -205,6 +205,8 @@ class UnitBars:
                     zorder=1.5,
                     **look(on_bars=True),
                 )
+                for patch in band:  # Its lower end is no place for the axes to end.
+                    patch.sticky_edges.y.clear()
         ax.axhline(self.base, color=matplotlib.rcParams["text.color"], linewidth=0.8)
         ax.set_xlim(-0.6, len(self.units) - 0.4)
         ax.margins(y=0.08)

@@ -10,17 +10,28 @@ from numpy.typing import ArrayLike, NDArray
 from skviz.figures.palette import scale_labels
 
 _MINUS = "\N{MINUS SIGN}"
+UNCHANGED = "is unchanged"
+DIGITS = 4  # decimals
 MOST_LISTED = 8  # units that an alternative text names one by one
 
 
-def number(value: float) -> str:
-    """Return a value with four decimals, or "no value" for nan."""
-    return "no value" if np.isnan(value) else f"{value:.4f}".replace("-", _MINUS)
+def number(value: float, digits: int = DIGITS) -> str:
+    """Return a value with four decimals, or so many, or "no value" for nan."""
+    return (
+        "no value"
+        if np.isnan(value)
+        else f"{_rounded(value, digits):.{digits}f}".replace("-", _MINUS)
+    )
 
 
 def signed(value: float) -> str:
     """Return a change with its sign and four decimals, or "no value" for nan."""
-    return "no value" if np.isnan(value) else f"{value:+.4f}".replace("-", _MINUS)
+    return "no value" if np.isnan(value) else f"{_rounded(value):+.{DIGITS}f}".replace("-", _MINUS)
+
+
+def _rounded(value: float, digits: int = DIGITS) -> float:
+    """Round as it is written; what rounds to zero has no minus."""
+    return round(float(value), digits) + 0.0
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -38,29 +49,31 @@ def scales_in_words(scales: Sequence[float]) -> str:
     return listed(scale_labels(scales))
 
 
-def trend(values: ArrayLike, scales: Sequence[float]) -> str:
+def trend(values: ArrayLike, scales: Sequence[float], digits: int = DIGITS) -> str:
     """Say how values go with ascending scale: "rises", "falls", "is unchanged", or neither.
 
-    "rises" means at every step, "rises overall" from the first to the last scale only. Empty
-    for a single scale, and where the first or the last value is nan.
+    "rises" means at every step, "rises overall" from the first to the last scale only. What
+    counts are the values as they are written, with so many decimals. Empty for a single scale,
+    and where the first or the last value is nan.
     """
-    ordered = np.asarray(values, np.float64)[np.argsort(scales, kind="stable")]
+    exact = np.asarray(values, np.float64)[np.argsort(scales, kind="stable")]
+    ordered = np.round(exact, digits)
     if len(ordered) < 2 or np.isnan(ordered[[0, -1]]).any():
         return ""
     steps = np.diff(ordered[~np.isnan(ordered)])
     whole = ordered[-1] - ordered[0]
     if (steps == 0).all():
-        return "is unchanged"
+        return UNCHANGED
     if whole == 0:
         return "ends where it began"
     verb = "rises" if whole > 0 else "falls"
     return verb if (steps * whole > 0).all() else f"{verb} overall"
 
 
-def per_scale(values: ArrayLike, scales: Sequence[float]) -> str:
+def per_scale(values: ArrayLike, scales: Sequence[float], digits: int = DIGITS) -> str:
     """Return "0.4100 at 1.0x and 0.4300 at 2.0x"."""
     pairs = zip(np.asarray(values, np.float64), scale_labels(scales), strict=True)
-    return listed([f"{number(value)} at {label}" for value, label in pairs])
+    return listed([f"{number(value, digits)} at {label}" for value, label in pairs])
 
 
 def ends(scales: Sequence[float]) -> tuple[int, int]:

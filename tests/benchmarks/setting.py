@@ -21,10 +21,10 @@ class Size:
     """Pinned sizes. `stops` are units to stop behind, with the bound where it has one.
 
     `network` is the one of the paper's size, `bundled` the one that ships with skviz. `images`
-    run through `analyze`, `some` through each other way of an end-to-end round, where
-    only the rate counts. `records` are the images of the run that is redrawn. At least `least` rounds; `peers` says
-    whether all other tools are measured, `long` whether runs are long enough for whole ones to be
-    compared, `checked` whether bounds hold at these sizes.
+    run through `analyze`, `some` through each other way of an end-to-end round, where only the
+    rate counts. `records` are the images of the run that is redrawn. At least `least` rounds;
+    `peers` says whether all other tools are measured, `long` whether runs are long enough for
+    whole ones to be compared, `checked` whether bounds hold at these sizes.
     """
 
     network: str
@@ -50,7 +50,8 @@ SIZES = {
     "quick": Size("sknet50", "sknet50_lite", 16, 224, {"2_3": 0.33, "3_4": 0.60},
                   64, 12, 256, 24, 5000, (500, 2500), 1, peers=False, long=False),
     # For the tests: that it runs, not how long.
-    "tiny": Size("tiny", "tiny", 2, 16, {"2_1": None}, 4, 2, 4, 2, 40, (8, 16), 1, long=False, checked=False),
+    "tiny": Size("tiny", "tiny", 2, 16, {"2_1": None},
+                 4, 2, 4, 2, 40, (8, 16), 1, long=False, checked=False),
 }  # fmt: skip
 
 
