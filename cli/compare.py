@@ -10,7 +10,7 @@ import click
 from skviz.errors import UsageError
 
 from . import options
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,7 +147,9 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
 
 def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
     from skviz.analysis.compare import Comparison
+    from skviz.figures.captions import About, caption_of
     from skviz.figures.comparison import ComparedShifts
+    from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
 
@@ -155,8 +157,10 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
         display = ComparedShifts.from_comparison(found)
     else:
         display = ComparedShifts.from_paper(found)
+    caption = caption_of(display, About.of_comparison(found))
+    metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        save_figure(display.plot(), file, overwrite=overwrite)
+        save_figure(display.plot(), file, metadata, overwrite=overwrite)
 
 
 def _warn_of_run(echo: Echo, found: PaperComparison) -> None:

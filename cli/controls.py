@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .analyze import computing, data_set, kept, running, units, views
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
@@ -146,7 +146,7 @@ def controls(
         raise Failure(text, INTERRUPTED) from None
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
-        write_views(suite, images, overwrite=overwrite)
+        write_views(suite, images, overwrite=overwrite, command=command_line())
     _print(suite, echo)
     if count:
         _write_verdicts(suite, overwrite, bool(measured), echo)
@@ -177,7 +177,7 @@ def _write_verdicts(suite: Suite, overwrite: bool, added: bool, echo: Echo) -> N
         if added:
             echo.warn(f"{', '.join(there)} are of fewer runs; pass --overwrite to replace them")
         return
-    for path in write_verdicts(suite, suite.path, overwrite=overwrite):
+    for path in write_verdicts(suite, suite.path, overwrite, command=command_line()):
         echo.result(f"written: {path}")
 
 

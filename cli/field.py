@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 from .edge import IN_PART, Failure
 from .network import Network, network as chosen_network
 
@@ -134,7 +134,10 @@ def _write(
     overwrite: bool,
 ) -> list[Path]:
     from skviz.analysis.field_store import save_field
-    from skviz.figures.fields import draw_field
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.field_widths import FieldWidths
+    from skviz.figures.fields import FieldMaps, draw_field
+    from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
     from skviz.files import write_text
@@ -143,10 +146,13 @@ def _write(
     text = io.StringIO(newline="")
     found.to_frame().to_csv(text, index=False)
     files.append(write_text(out / f"{stem}.csv", text.getvalue(), overwrite=overwrite))
+    parts = [FieldMaps.from_field(found), FieldWidths.from_field(found)]
+    metadata = figure_metadata(caption_of(parts, About.of_field(found)), command_line())
     with figure_style(style):
         figure = draw_field(found)
         for kind in formats:
-            files.append(save_figure(figure, out / f"{stem}.{kind}", overwrite=overwrite))
+            path = out / f"{stem}.{kind}"
+            files.append(save_figure(figure, path, metadata, overwrite=overwrite))
     return files
 
 

@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .analyze import data_set, running, units, views
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 from .edge import IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
@@ -93,7 +93,14 @@ def intervene(
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
     from skviz.analysis.interventions import prepare_interventions
     from skviz.analysis.run import Options
-    from skviz.figures import figure_style, save_figure, style_names
+    from skviz.figures import (
+        About,
+        caption_of,
+        figure_metadata,
+        figure_style,
+        save_figure,
+        style_names,
+    )
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scaling import parse_scales
@@ -122,11 +129,14 @@ def intervene(
     errors = run.errors
     frame = run.to_frame()
     files = write_results(run, frame)
+    panels = InterventionPanels.from_run(run)
+    caption = caption_of(panels, About.of_run(run.baseline))
+    metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        figure = InterventionPanels.from_run(run).plot()
+        figure = panels.plot()
         for kind in formats:
             path = out / f"interventions.{kind}"
-            files.append(save_figure(figure, path, {"Title": "Interventions"}, overwrite=True))
+            files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
     echo.document(
         {**to_dict(run, frame), "seconds": seconds, "files": [str(file) for file in files]}

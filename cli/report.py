@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .echo import Echo
+from .echo import Echo, command_line
 from .edge import FAILED, IN_PART, Failure
 from .network import Network, network as chosen_network
 
@@ -73,6 +73,7 @@ def report(
     """
     from skviz.errors import UsageError
     from skviz.figures.style import style_names
+    from skviz.reports.words import short_paths
     from skviz.reports.writers import writer_of
 
     echo = Echo(quiet=quiet, as_json=as_json)
@@ -88,7 +89,7 @@ def report(
         raise UsageError("'--stage' belongs to images, got a run; leave it out")
     if not runs and controls is not None:
         raise UsageError("'--controls' belongs to a run, got images; leave it out")
-    write = writer_of(to, overwrite, style)
+    write = writer_of(to, overwrite, style, short_paths(command_line()))
     errors: Errors = []
     if runs:
         contents = _of_run(runs[0], controls)

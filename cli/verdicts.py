@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from . import options
-from .echo import Echo, table
+from .echo import Echo, command_line, table
 
 
 @click.command()
@@ -41,7 +41,8 @@ def verdicts(
     suite = Suite(controls)
     if suite.missing:
         echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
-    files = write_verdicts(suite, controls if out is None else out, overwrite, style=style)
+    folder = controls if out is None else out
+    files = write_verdicts(suite, folder, overwrite, style=style, command=command_line())
     document = json.loads(files[1].read_text(encoding="utf-8"))
     rows = [["unit", "shift", "survives", "verdict"]]
     for claim in document["claims"]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folder of each top package, as in [tool.setuptools.package-dir].
 FOLDERS = {"skviz": "skviz", "skviz.cli": "cli", "skviz.assets": "assets"}
 # Distributions whose module has another name.
-MODULES = {"pillow": "PIL"}
+MODULES = {"pillow": "PIL", "python-pptx": "pptx"}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ def test_dependencies_are_what_is_imported(project: dict[str, dict]) -> None:
     declared = {MODULES.get(name, name) for name in asked}
     extras = project["project"]["optional-dependencies"]
     optional = {re.split(r"[<>=!~\[; ]", name)[0] for names in extras.values() for name in names}
+    optional = {MODULES.get(name, name) for name in optional}
     imported = set()
     for file in source_files():
         for node in ast.walk(ast.parse(file.read_text())):

@@ -111,14 +111,15 @@ class About:
             for about in (common.about_a, common.about_b)
         ]
         a, b = sides
-        labels = common.labels
+        known = None if common.labels is None else set(common.labels[common.labels >= 0].tolist())
+        networks, weights = [_named(side) for side in sides], [side.weights for side in sides]
         return cls(
-            network=a.network if a.network == b.network else f"a: {a.network}, b: {b.network}",
-            weights=a.weights if a.weights == b.weights else f"a: {a.weights}, b: {b.weights}",
-            trained=a.trained and b.trained,
+            network=_either(*networks),
+            weights=_either(*weights),
+            trained=a.trained or b.trained,
             images=common.images,
-            classes=None if labels is None else len(set(labels.tolist())),
-            dataset=a.dataset if a.dataset == b.dataset else "both runs",
+            classes=len(known) if known else None,
+            dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}' and '{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
         )
@@ -166,6 +167,18 @@ class About:
         if not self.complete:
             parts.append("The run is not complete.")
         return " ".join(parts)
+
+
+def _either(a: str, b: str) -> str:
+    """Say what is the same of two runs once."""
+    return a if a == b else f"a: {a}, b: {b}"
+
+
+def _named(side: About) -> str:
+    """Return a network's name, and whether it is untrained or a control."""
+    control = f"control {side.control.get('kind')}" if side.control else ""
+    notes = ", ".join(filter(None, ("" if side.trained else "untrained", control)))
+    return f"{side.network} ({notes})" if notes else side.network
 
 
 def control_in_words(control: Mapping[str, Any]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import matplotlib
 
 from skviz.figures.bars import UnitBars
-from skviz.figures.layout import Slot
+from skviz.figures.layout import Slot, most_height
 from skviz.figures.thumbnails import Thumbnails
 
 # All lengths are in font sizes ("em"), so that every style gets the same proportions.
@@ -22,6 +23,7 @@ _LARGEST_IMAGE = 11.0
 _NARROWEST = 30.0
 _NARROW = 44.0  # below, everything goes below each other
 _NARROWEST_CHART = 12.5  # of a chart in a grid
+_LEAST_SHARE = 0.65  # of the usual heights, for what is to stay on a slide
 _SLIDE = 0.5625  # height of a 16:9 slide by its width
 _MOST_BESIDE = 12  # units, or a quarter of the bars, that fit beside the images
 
@@ -96,14 +98,22 @@ def arrange(
         columns = count if count <= 5 else -(-count // 2)
         tall = images.height_for(72 * left, 72 * _LARGEST_IMAGE * em, columns) / 72
         # The page becomes a slide, unless the chart would be too flat then.
-        chart = max(15 * em, _SLIDE * width - top - tall - gap - footer - edge)
+        least = 15 if math.isinf(most_height()) else 9
+        chart = max(least * em, _SLIDE * width - top - tall - gap - footer - edge)
         image_slot = Slot(edge, top, left, tall)
         chart_slots = [Slot(edge, top + tall + gap, left, chart)]
         bars_slot = Slot(edge + left + gap, top, inner - gap - left, tall + gap + chart)
     else:
+        wide = _chart_columns(charts, inner)
+        rows = -(-charts // wide)
+        apart = gap + (rows - 1) * _ROW_GAP * em
+        share = (most_height() - top - apart - footer - edge) / (band + rows * _CHART * em)
+        # On a slide all is a little lower, if that is enough to stay on it.
+        share = share if _LEAST_SHARE <= share < 1 else 1.0
+        band *= share
         image_slot, bars_slot = _grid(Slot(edge, top, inner, band), gap, 2, 2)
-        below = Slot(edge, top + band + gap, inner, _CHART * em)
-        chart_slots = _grid(below, gap, _chart_columns(charts, inner), charts, _ROW_GAP * em)
+        below = Slot(edge, top + band + gap, inner, share * _CHART * em)
+        chart_slots = _grid(below, gap, wide, charts, _ROW_GAP * em)
     height = _bottom([image_slot, bars_slot, *chart_slots]) + footer + edge
     return Arrangement(width, height, image_slot, columns, tuple(chart_slots), bars_slot)
 

@@ -171,7 +171,8 @@ class UnitBars:
         """
         own = ax is None
         width, height = figure_size()
-        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
+        more = 0 if self.null is None else extra_height()
+        ax, figure = own_axes(ax, width, min(height + more, most_height()))
         keep_tick_labels(ax)
         background = ax.get_facecolor()
         styles = scale_styles(self.scales, background)

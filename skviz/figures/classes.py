@@ -199,8 +199,7 @@ class ClassCurves:
                 )
             figure, axes, columns = root_figure(ax), [ax], 1
         else:
-            columns = panel_columns(len(self.units))
-            figure, axes = self._panels(columns)
+            columns, figure, axes = self._panels()
         for index, (panel, unit) in enumerate(zip(axes, self.units, strict=True)):
             lowest = index + columns >= len(self.units)
             named = self._named(columns)
@@ -223,18 +222,22 @@ class ClassCurves:
             figure.legend(handles=handles, loc="upper right", ncols=len(handles))
         return figure
 
-    def _panels(self, columns: int) -> tuple[Figure, list[Axes]]:
-        """Make the page; with names below each panel, or below the last row only."""
+    def _panels(self) -> tuple[int, Figure, list[Axes]]:
+        """Make the page, and say in how many columns its panels stand."""
+        count = len(self.units)
+        columns, _ = on_slide(count, panel_columns(count), self._sizes(panel_columns(count)))
+        # In other columns there may be no room for names, and so more for the panels.
+        columns, sizes = on_slide(count, columns, self._sizes(columns))
+        return columns, *panels(count, columns, sizes)
+
+    def _sizes(self, columns: int) -> PanelSizes:
+        """Return the heights, with names below each panel, or below the last row only."""
         lines = 1.2 * font_points("small") / font_points("medium")
         head = 2.2 + (2 * lines if len(self.scales) > 1 else 0)
         names = self._name_height() if self._named(columns) else 0.0
         own = self.sort == "shift" and names > 0
         foot = names + 1 if own else 1.0 if names else 2.0
-        return panels(
-            len(self.units),
-            columns,
-            PanelSizes(body=10, head=head, foot=foot, last=1.8 if own else 1.8 + names),
-        )
+        return PanelSizes(body=10, head=head, foot=foot, last=1.8 if own else 1.8 + names)
 
     def _draw(self, ax: Axes, unit: str, named: bool) -> None:
         """Draw one unit, with the name of every class or along an axis of numbers."""

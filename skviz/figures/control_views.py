@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.layout import new_figure, root_figure
+from skviz.figures.layout import most_height, new_figure, root_figure
 from skviz.figures.palette import scale_styles
 from skviz.figures.text import clean, font_points, shorten, text_width
 
 Row = tuple[str, tuple[float, ...], NDArray[np.uint8]]
-_TILE = 1.0  # inches
-_GAP = 0.08
+# In font sizes: of a view at most, in two blocks and on a slide at least.
+_TILE, _SMALLEST, _LEAST = 7.2, 5.0, 3.0
+# Between views, above rows, above all, of names.
+_GAP, _HEAD, _TOP, _NAME = 0.6, 1.4, 2.0, 11.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,46 +47,60 @@ class ControlViews:
                 )
 
     def plot(self) -> Figure:
-        """Draw the views, each framed in its scale's colour with the scale above it."""
-        size = font_points("medium")
-        label = font_points("small")
-        names = [clean(name) for name, _, _ in self.rows]
-        left = (max(text_width(name, size) for name in names) + 1.5 * size) / 72
-        columns = len(self.rows[0][1])
-        head = 1.5 * label / 72  # above each row, for the scales
-        top = 2.0 * size / 72 if self.title else _GAP
-        width = left + columns * (_TILE + _GAP) + _GAP
-        height = top + len(self.rows) * (_TILE + head + _GAP) + _GAP
-        figure = new_figure(width, height)
+        """Draw the views, each framed in its scale's colour with the scale above it.
+
+        Where the page is wide enough the rows stand in two blocks beside each other. The figure
+        is as wide as it needs to be, and no wider than the style says.
+        """
+        size = float(matplotlib.rcParams["font.size"])
+        page = 72 * float(matplotlib.rcParams["figure.figsize"][0]) / size  # in font sizes
+        names = [shorten(clean(name), _NAME * size, size) for name, _, _ in self.rows]
+        left = max(text_width(name, size) for name in names) / size + 1.2
+        blocks, tile = self._layout(page, left)
+        lines = -(-len(self.rows) // blocks)
+        top = _TOP if self.title else _GAP
+        across = left + len(self.rows[0][1]) * (tile + _GAP)
+        width, height = blocks * across + _GAP, top + lines * (tile + _HEAD + _GAP) + 0.2
+        figure = new_figure(width * size / 72, height * size / 72)
         ax = figure.add_axes((0, 0, 1, 1))
-        ax.set(xlim=(0, width), ylim=(height, 0))
         ax.set_axis_off()
-        for number, (name, (_, scales, pixels)) in enumerate(zip(names, self.rows, strict=True)):
-            y = top + number * (_TILE + head + _GAP) + head
+        for index, (name, row) in enumerate(zip(names, self.rows, strict=True)):
+            block, line = divmod(index, lines)
+            y = top + line * (tile + _HEAD + _GAP) + _HEAD
             ax.text(
-                left - 0.6 * size / 72, y + _TILE / 2, name,
+                block * across + left - 0.6, y + tile / 2, name,
                 ha="right", va="center", size=size, parse_math=False,
             )  # fmt: skip
-            styles = scale_styles(scales, root_figure(ax).get_facecolor())
-            for column, style in enumerate(styles):
-                x = left + column * (_TILE + _GAP)
-                ax.imshow(
-                    pixels[column], extent=(x, x + _TILE, y + _TILE, y), interpolation="nearest"
-                )
-                ax.add_patch(
-                    Rectangle(
-                        (x, y), _TILE, _TILE, fill=False, edgecolor=style.colour, linewidth=1.5
-                    )
-                )
-                ax.text(
-                    x + _TILE / 2, y - 0.35 * label / 72, style.label,
-                    ha="center", va="baseline", size=label, parse_math=False,
-                )  # fmt: skip
-        ax.set(xlim=(0, width), ylim=(height, 0))
+            _draw_row(ax, row, block * across + left, y, tile)
+        ax.set(xlim=(0, width), ylim=(height, 0))  # again: images change them
         if self.title:
-            room = 72 * (width - 2 * _GAP)
+            room = (width - 2 * _GAP) * size
             ax.text(
                 width / 2, 0.5 * top, shorten(clean(self.title), room, size, keep_end=True),
                 ha="center", va="center", size=size, parse_math=False,
             )  # fmt: skip
         return figure
+
+    def _layout(self, page: float, left: float) -> tuple[int, float]:
+        """Return the number of blocks, and the side of a view in font sizes."""
+        columns = len(self.rows[0][1])
+        tiles = [((page - _GAP) / blocks - left) / columns - _GAP for blocks in (1, 2)]
+        blocks = 2 if len(self.rows) > 4 and tiles[1] >= _SMALLEST else 1
+        lines = -(-len(self.rows) // blocks)
+        room = 72 * most_height() / float(matplotlib.rcParams["font.size"]) - _TOP - 0.2
+        on_slide = room / lines - _HEAD - _GAP
+        most = min(_TILE, on_slide) if on_slide > _LEAST else _TILE
+        return blocks, min(most, tiles[blocks - 1])
+
+
+def _draw_row(ax: Axes, row: Row, left: float, y: float, tile: float) -> None:
+    _, scales, pixels = row
+    for column, style in enumerate(scale_styles(scales, root_figure(ax).get_facecolor())):
+        x = left + column * (tile + _GAP)
+        ax.imshow(pixels[column], extent=(x, x + tile, y + tile, y), interpolation="nearest")
+        frame = Rectangle((x, y), tile, tile, fill=False, edgecolor=style.colour, linewidth=1.5)
+        ax.add_patch(frame)
+        ax.text(
+            x + tile / 2, y - 0.35, style.label,
+            ha="center", va="baseline", size=font_points("small"), parse_math=False,
+        )  # fmt: skip

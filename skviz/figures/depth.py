@@ -103,7 +103,8 @@ class DepthLines:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
         own = ax is None
         width, height = figure_size()
-        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
+        more = 0 if self.null is None else extra_height()
+        ax, figure = own_axes(ax, width, min(height + more, most_height()))
         styles = scale_styles(self.scales, ax.get_facecolor())
         x = np.arange(len(self.units))
         handles: list[Artist] = [*line_handles(styles)]

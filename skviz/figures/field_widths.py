@@ -27,6 +27,7 @@ KINDS = ("mixed", "clamped", "fixed")
 _APART = 0.06
 # In font sizes: of axes and title, of ticks and label below.
 _BODY, _LABELS = 13.0, 3.6
+_ENOUGH = 36.0  # font sizes across
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,9 @@ class FieldWidths:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
         width, _ = matplotlib.rcParams["figure.figsize"]
         points = float(matplotlib.rcParams["font.size"])
-        ax, figure = own_axes(ax, 0.6 * width, self.height * points / 72)
+        # Narrow pages are filled.
+        across = max(0.6 * width, min(width, _ENOUGH * points / 72))
+        ax, figure = own_axes(ax, across, self.height * points / 72)
         keep_tick_labels(ax)
         # The looks of scales serve for fields: a colour, a marker and a dash each.
         looks = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())

@@ -31,16 +31,15 @@ _SCRIPTS = (
 @cache
 def fallback_fonts() -> tuple[str, ...]:
     """Return the installed fonts to ask for what the main font lacks, one per script."""
-    # Only installed ones, in bold too: Matplotlib warns of every other, text by text.
-    installed = {entry.name for entry in fontManager.ttflist if _is_bold(entry.weight)}
+    # Matplotlib warns of a weight that a font lacks, text by text: both that are drawn are asked.
+    weights: dict[str, set[int | str]] = {}
+    for entry in fontManager.ttflist:
+        weights.setdefault(entry.name, set()).add(entry.weight)
+    installed = {
+        name for name, known in weights.items() if known & {400, "normal"} and known & {700, "bold"}
+    }
     first = (next((name for name in names if name in installed), "") for names in _SCRIPTS)
     return tuple(name for name in first if name)
-
-
-def _is_bold(weight: int | str) -> bool:
-    return weight in ("bold", "semibold", "heavy", "black") or (
-        isinstance(weight, int) and weight >= 600
-    )
 
 
 def can_draw(character: str) -> bool:

@@ -14,8 +14,8 @@ from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.layout import keep_tick_labels
 from skviz.figures.palette import line_handles, scale_styles
-from skviz.figures.panels import PanelSizes, panels
-from skviz.figures.text import clean, font_points, text_width
+from skviz.figures.panels import PanelSizes, on_slide, panel_width, panels
+from skviz.figures.text import clean, font_points, shorten, text_width
 
 if TYPE_CHECKING:
     from skviz.analysis.intervention_result import InterventionRun
@@ -95,11 +95,13 @@ class InterventionPanels:
         size = font_points(matplotlib.rcParams["xtick.labelsize"])
         longest = max(text_width(clean(name), size) for name in self.targets)
         foot = 2.4 if longest < 3 * size else 9.5
-        figure, axes = panels(
-            len(self.kinds),
-            columns,
-            PanelSizes(body=8.0, head=1.8, foot=foot, last=1.6, left=5.5, legend=3.8),
-        )
+        sizes = PanelSizes(body=8.0, head=1.8, foot=foot, last=1.6, left=5.5, legend=3.8)
+        titles, large = [clean(kind) for kind in self.kinds], font_points("medium")
+        if max(text_width(each, large, "bold") for each in titles) > panel_width(columns, sizes):
+            columns = 1
+        columns, sizes = on_slide(len(self.kinds), columns, sizes)
+        room = panel_width(columns, sizes)
+        figure, axes = panels(len(self.kinds), columns, sizes)
         styles = scale_styles(self.scales, axes[0].get_facecolor())
         text = matplotlib.rcParams["text.color"]
         limits = self._limits()
@@ -126,7 +128,8 @@ class InterventionPanels:
             ax.set_xlim(-0.6, len(x) - 0.4)
             ax.set_ylim(*limits)
             ax.tick_params(axis="x", length=0)
-            ax.set_title(self.kinds[k], parse_math=False, loc="left")
+            title = shorten(titles[k], room, large, weight="bold")
+            ax.set_title(title, parse_math=False, loc="left")
             names = UnitBars(np.zeros((len(x), 1)), (1.0,), self.targets)
             names.label_units(ax)
             if k < len(self.kinds) - columns:

@@ -6,6 +6,7 @@ so nothing can overlap, and nothing is cut off.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from skviz.figures.text import wrap
+
+_SLIDE = (13.333, 7.5)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,16 @@ def figure_size() -> tuple[float, float]:
     """Return the size in inches that the style gives to a figure of one chart."""
     width, height = matplotlib.rcParams["figure.figsize"]
     return float(width), float(height)
+
+
+def most_height() -> float:
+    """Return how high a page may be in inches: a slide as high as it is, every other any height.
+
+    A style whose figures are 13.33 x 7.5 in is for slides.
+    """
+    width, height = figure_size()
+    slide = abs(width - _SLIDE[0]) < 0.01 and abs(height - _SLIDE[1]) < 0.01
+    return height if slide else math.inf
 
 
 def fit_label(ax: Axes) -> None:

@@ -214,7 +214,8 @@ class ChannelLines:
         """
         own = ax is None
         width, height = figure_size()
-        ax, figure = own_axes(ax, width, height + (0 if self.null is None else extra_height()))
+        more = 0 if self.null is None else extra_height()
+        ax, figure = own_axes(ax, width, min(height + more, most_height()))
         keep_tick_labels(ax)
         styles = scale_styles(self.scales, ax.get_facecolor())
         # Among many points markers would hide the lines: then only some have one.

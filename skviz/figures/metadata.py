@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skviz.errors import SkvizError
 from skviz.figures.save import LABELS
+from skviz.figures.text import storable
 
 if TYPE_CHECKING:
     from skviz.figures.captions import Caption
@@ -56,6 +57,12 @@ def figure_metadata(caption: Caption | None = None, command: str | None = None) 
     if command:
         found["Command"] = command
     return found
+
+
+def made_by(command: str | None = None) -> str:
+    """Return how a document was made, in the lines that `figure_info` reads back."""
+    lines = {"Command": command, "Versions": version_line()}
+    return "\n".join(f"{LABELS[name]}: {storable(text)}" for name, text in lines.items() if text)
 
 
 def version_line() -> str:

@@ -7,17 +7,18 @@ than drawing them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skviz.errors import ScaleError
-from skviz.figures.layout import Slot, new_figure, place, size_in_points
+from skviz.figures.layout import Slot, most_height, new_figure, place, size_in_points
 
 _MOST_IN_ONE_COLUMN = 4
-_NARROWEST = 12.0  # font sizes that a panel's axes need at least
+# Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
+_NARROWEST, _LOWEST = 12.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,22 @@ def fitting_columns(columns: int) -> int:
     while columns > 1 and panel_width(columns) < _NARROWEST * em:
         columns -= 1
     return columns
+
+
+def on_slide(count: int, columns: int, sizes: PanelSizes) -> tuple[int, PanelSizes]:
+    """Return in how many columns, and how high, panels stay on a slide.
+
+    Elsewhere, and where there are too many of them, both are as they were.
+    """
+    em = float(matplotlib.rcParams["font.size"])
+    room = most_height() * 72 / em - sizes.legend - sizes.last
+    for wanted in range(columns, count + 1):
+        if wanted > columns and panel_width(wanted, sizes) < _NARROWEST * em:
+            break
+        body = room / -(-count // wanted) - sizes.head - sizes.foot
+        if body >= _LOWEST:
+            return wanted, replace(sizes, body=min(body, sizes.body))
+    return columns, sizes
 
 
 def panels(count: int, columns: int, sizes: PanelSizes) -> tuple[Figure, list[Axes]]:

@@ -193,7 +193,8 @@ class RunFigure:
 def plot_lines(charts: Sequence[ChannelLines]) -> Figure:
     """Draw the lines of several units as panels of one new figure."""
     columns = fitting_columns(2 if len(charts) <= 6 else 3)
-    figure, axes = panels(len(charts), columns, PanelSizes(body=11, head=2))
+    columns, sizes = on_slide(len(charts), columns, PanelSizes(body=11, head=2))
+    figure, axes = panels(len(charts), columns, sizes)
     for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
         lowest = index + columns >= len(charts)
         chart.plot(ax, legend=False, labels=("channel" if lowest else None, chart.short_label))

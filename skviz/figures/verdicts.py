@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 import numpy as np
@@ -19,6 +19,7 @@ from skviz.errors import UsageError
 from skviz.figures.layout import Slot, new_figure, place
 from skviz.figures.null_bands import legend_columns, look, null_handle
 from skviz.figures.palette import scale_labels, scale_styles
+from skviz.figures.panels import room_across
 from skviz.figures.text import clean, font_points, shorten, text_width, wrap
 
 FloatArray = NDArray[np.float64]
@@ -34,6 +35,8 @@ ROWS = (
 _MARK, _GAP, _HEAD, _FOOT = 0.75, 0.7, 1.2, 3.6
 _LEGEND_LINE = 1.7
 _SMALLEST_ROW, _SMALLEST_BODY = 2.4, 5.0
+_TICK = 4.5  # the room that a tick's label needs
+_NAMES = 0.2  # of the width, for the names of units at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +45,8 @@ class VerdictRows:
 
     `values` (K, U, 3) has mean, low and high in attention difference, nan where there is none;
     `labels` names the K marks, `units` and `verdicts` have U entries; `null` (U, 2) is where
-    95 % of random networks would put the whole shift, or None. `scale` is where shifts go to.
+    95 % of random networks would put the whole shift, or None. `scale` is where shifts go to,
+    `limits` the ends of the axis, or None for those of the marks.
     """
 
     values: FloatArray
@@ -51,6 +55,7 @@ class VerdictRows:
     verdicts: tuple[str, ...]
     scale: float
     null: FloatArray | None = None
+    limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.labels), len(self.units), 3)
@@ -89,12 +94,32 @@ class VerdictRows:
             null=None if np.isnan(null).all() else null,
         )
 
+    def parts(self, most: int) -> list[VerdictRows]:
+        """Return the rows in parts of at most so many units, all on the same axis."""
+        known = [np.zeros(1), self.values.ravel(), *([] if self.null is None else [self.null])]
+        marks = np.concatenate([part.ravel() for part in known])
+        low, high = float(np.nanmin(marks)), float(np.nanmax(marks))
+        edge = 0.05 * (high - low) or 0.5
+        count = -(-len(self.units) // most)
+        return [
+            replace(
+                self,
+                values=self.values[:, chosen],
+                units=tuple(self.units[index] for index in chosen),
+                verdicts=tuple(self.verdicts[index] for index in chosen),
+                null=None if self.null is None else self.null[chosen],
+                limits=(low - edge, high + edge),
+            )
+            for chosen in np.array_split(np.arange(len(self.units)), count)
+        ]
+
     def plot(self) -> Figure:
         """Draw the rows on a new figure as wide as the style says, and return it."""
         em = float(matplotlib.rcParams["font.size"]) / 72
         width = float(matplotlib.rcParams["figure.figsize"][0])
         size = font_points("small")
-        names = [shorten(clean(unit), 12 * size, size, keep_end=True) for unit in self.units]
+        most = min(12 * size, _NAMES * 72 * width)
+        names = [shorten(clean(unit), most, size, keep_end=True) for unit in self.units]
         left = max(text_width(name, size) for name in names) / 72 + 1.6 * em
         widths = [text_width(verdict, size, _weight(verdict)) for verdict in self.verdicts]
         words = min(0.36 * width, max(widths) / 72 + 0.5 * em)
@@ -141,10 +166,13 @@ class VerdictRows:
         for index in range(1, len(self.units)):
             ax.axhline(index - 0.5, color=matplotlib.rcParams["grid.color"], linewidth=0.6)
         ax.set_ylim(len(self.units) - 0.5, -0.5)
+        if self.limits is not None:
+            ax.set_xlim(self.limits)
         ax.grid(visible=False, axis="y")
         ax.grid(visible=True, axis="x")
         ax.tick_params(axis="y", length=0)
-        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(6))
+        bins = int(room_across(ax) / _TICK)
+        ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(min(6, max(2, bins))))
 
     def _label(self, ax: Axes, room: float) -> None:
         """Write below the axis what it shows, as long as there is room for around its middle."""

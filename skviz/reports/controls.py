@@ -16,11 +16,18 @@ from skviz.scaling import InputSpec
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from skviz.figures.control_views import ControlViews
+
 VIEWS = "views.png"
 
 
 def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Figure:
-    """Draw the views of every control of a suite, for one image of its data set.
+    """Draw `views_of` on a new figure; raises what it raises."""
+    return views_of(suite, images, number).plot()
+
+
+def views_of(suite: Suite, images: ImageSet, number: int | None = None) -> ControlViews:
+    """Return the views of every control of a suite, for one image of its data set.
 
     `number` chooses the image; by default the first that can be read. Raises `UsageError` or
     `ImageError` where it cannot.
@@ -43,16 +50,24 @@ def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Fig
             if number is not None:
                 raise
             continue
-        return ControlViews(rows, title=images.names[index]).plot()
+        return ControlViews(rows, title=images.names[index])
     raise UsageError(f"expected an image of '{suite.path}' that can be read, there is none")
 
 
-def write_views(suite: Suite, images: ImageSet, *, overwrite: bool = False) -> Path:
-    """Write `draw_views` to views.png in the suite's folder; raises `OutputError`."""
+def write_views(
+    suite: Suite, images: ImageSet, *, overwrite: bool = False, command: str | None = None
+) -> Path:
+    """Write `draw_views` to views.png in the suite's folder; raises `OutputError`.
+
+    The file holds its caption and the `command` that is said to have made it.
+    """
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
 
     path = check_output(suite.path / VIEWS, overwrite)
+    views = views_of(suite, images)
+    metadata = figure_metadata(caption_of(views, About.of_run(suite.plain)), command)
     with figure_style("default"):
-        figure = draw_views(suite, images)
-        return save_figure(figure, path, {"Title": "Views of the controls"}, overwrite=overwrite)
+        return save_figure(views.plot(), path, metadata, overwrite=overwrite)

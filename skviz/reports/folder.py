@@ -130,7 +130,7 @@ def _table(folder: Path, part: TablePart, stem: str) -> dict[str, Any]:
     files = {
         f"tables/{stem}.csv": part.frame.to_csv(index=False),
         f"tables/{stem}.md": markdown_table(part.columns, part.cells(), numbers),
-        f"tables/{stem}.tex": table_environment(part, stem, numbers, long),
+        f"tables/{stem}.tex": table_environment(part, stem, long),
     }
     for name, text in files.items():
         write_text(folder / name, text)

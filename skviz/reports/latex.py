@@ -48,6 +48,8 @@ _ACCENTS = {
     "\u0327": "c", "\u0331": "b",
 }  # fmt: skip
 _LINE_WIDTH = 345.0  # points, of an article
+NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
+_SHORT = 30  # characters of a text on one line
 _MOST_CODES = 4  # of a run of characters that pdflatex has no letters for
 
 # What every file begins with.
@@ -97,16 +99,22 @@ def figure_environment(part: FigurePart, stem: str) -> str:
     )
 
 
-def table_environment(part: TablePart, stem: str, numbers: Sequence[bool], long: bool) -> str:
-    """Return a table with the rules of booktabs; a `long` one goes over several pages."""
-    columns = "".join("r" if number else "l" for number in numbers)
-    cells = part.cells()
+def table_environment(part: TablePart, stem: str, long: bool) -> str:
+    """Return a table with the rules of booktabs; a `long` one goes over several pages.
+
+    It has the columns that a page has room for; texts of prose and of these break their lines.
+    """
+    part = part.in_brief()
+    cells, long = part.cells(), long or part.prose
+    numbers = [part.format_of(str(name)) in NUMBERS for name in part.frame.columns]
+    columns = _columns(part, cells, numbers)
     head, rows = _head(part.columns, numbers), [_row(row) for row in cells]
     caption = rf"\caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}"
     label = rf"\label{{tab:{stem}}}"
     if long:
+        font = r"\footnotesize" if part.prose else _font_for(part.columns, cells)
         lines = [
-            r"\begingroup", _font_for(part.columns, cells), r"\setlength{\tabcolsep}{2pt}",
+            r"\begingroup", font, r"\setlength{\tabcolsep}{2pt}",
             rf"\begin{{longtable}}{{{columns}}}", rf"{caption}{label}\\", r"\toprule", head,
             r"\midrule", r"\endfirsthead", r"\toprule", head, r"\midrule", r"\endhead",
             r"\bottomrule", r"\endfoot", *rows, r"\end{longtable}", r"\endgroup",
@@ -121,6 +129,17 @@ def table_environment(part: TablePart, stem: str, numbers: Sequence[bool], long:
         r"  \end{tabular}}", r"\end{table}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _columns(part: TablePart, cells: Sequence[Sequence[str]], numbers: Sequence[bool]) -> str:
+    """Return how columns stand: numbers right, texts left, and long ones of words in lines."""
+    kinds = ["r" if number else "l" for number in numbers]
+    width = r"p{0.8\linewidth}" if part.prose else r"p{0.4\linewidth}"
+    if part.prose or part.brief:
+        for column in range(1, len(kinds)):
+            if kinds[column] == "l" and any(len(row[column]) > _SHORT for row in cells):
+                kinds[column] = width
+    return "".join(kinds)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part, written
+from skviz.reports.words import short_paths
 from skviz.scaling import scale_label
 from skviz.units import Unit, paper_units
 
@@ -108,7 +109,7 @@ def _facts(run: Run, summary: Summary, about: About) -> list[tuple[str, str]]:
     versions = settings.get("versions") or {}
     made = [f"{name} {version}" for name, version in versions.items() if version]
     for word, value in (
-        ("Command", settings.get("command")),
+        ("Command", short_paths(settings.get("command") or "")),
         ("Made", settings.get("created")),
         ("Versions", ", ".join(made)),
     ):

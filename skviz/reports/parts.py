@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class TablePart:
     `heads` has a column's words for a reader, `formats` how its values are written: "signed"
     (+0.0123), "plain" (0.0123), "share" (12.3 %), "p", "scale" (1.5x), "count", "text",
     "effect" (+0.12) or "wide" (0.12). A column without an entry is written as it is.
+
+    `brief` names the columns that are enough where room is short: on slides and pages, whose
+    texts are then wrapped rather than cut. `prose` is True for a table of a name and a text
+    per row: it is set as paragraphs, and stands in the notes of slides.
     """
 
     name: str
@@ -50,6 +54,12 @@ class TablePart:
     frame: pd.DataFrame
     heads: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
+    brief: tuple[str, ...] = ()
+    prose: bool = False
+
+    def in_brief(self) -> TablePart:
+        """Return the table with the columns that are enough where room is short."""
+        return replace(self, frame=self.frame[list(self.brief)]) if self.brief else self
 
     @property
     def columns(self) -> list[str]:
@@ -129,7 +139,7 @@ def written(value: Any, kind: str = "text") -> str:
 
         return scale_label(float(f"{value:.6g}"))
     if kind == "share":
-        return f"{100 * value:.1f} %"
+        return f"{100 * value:.1f} %".replace("-", MINUS)
     if kind == "p":
         return "<1e-300" if value == 0 else f"{value:.2g}".replace("-", MINUS)
     pattern = {"signed": "+.4f", "plain": ".4f", "effect": "+.2f", "wide": ".2f"}.get(kind)

@@ -17,24 +17,31 @@ Parts = Sequence[FigurePart | TablePart]
 _NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 _TITLE, _CHAPTER, _HEAD, _CAPTION = 20.0, 15.0, 12.0, 9.0
 _LEAST = 1.5  # inches of a figure that has to share its page
+_SMALLEST = 0.85  # of its size, for a figure that shares its page with all its words
 
 
 def write_pdf(
-    contents: Contents, path: AnyPath, overwrite: bool = False, style: str = "default"
+    contents: Contents,
+    path: AnyPath,
+    overwrite: bool = False,
+    style: str = "default",
+    command: str | None = None,
 ) -> list[Path]:
     """Write a report as a PDF and return its path in a list.
 
     Fonts are embedded and text stays text. `style` is a name for `figure_style`, which goes
-    over "thesis" (figures of 6 inches); with "dark" the pages are dark as well.
+    over "thesis" (figures of 6 inches); with "dark" the pages are dark as well. `command` goes into
+    the properties of the document.
 
     Raises `UsageError` for an unknown style, and `OutputError`.
     """
     check_output(path, overwrite)
-    return [write_bytes(path, pdf_bytes(contents, style), overwrite=overwrite)]
+    return [write_bytes(path, pdf_bytes(contents, style, command), overwrite=overwrite)]
 
 
-def pdf_bytes(contents: Contents, style: str = "default") -> bytes:
+def pdf_bytes(contents: Contents, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pdf` writes."""
+    from skviz.figures.metadata import made_by
     from skviz.figures.palette import WARNING_COLOUR
     from skviz.figures.style import figure_style
     from skviz.reports.pdf_pages import Pages
@@ -67,7 +74,7 @@ def pdf_bytes(contents: Contents, style: str = "default") -> bytes:
         for chapter, parts in chapters:
             _chapter(pages, chapter, parts, drawn)
         pages.contents(pages.heads, start, y)
-        return pages.pdf(contents.title, made)
+        return pages.pdf(contents.title, made, made_by(command))
 
 
 def _chapter(pages: Pages, chapter: str, parts: Parts, style: str) -> None:
@@ -97,11 +104,14 @@ def _figure(pages: Pages, part: FigurePart, number: int, style: str) -> None:
     text = (
         pages.paragraph_height(title, _HEAD + 0.5, 3)
         + pages.paragraph_height(caption, _CAPTION, 12)
-        + pages.paragraph_height(words, _CAPTION, 12)
         + 0.5
     )
-    room = HEIGHT - TOP - BOTTOM - text
-    factor = min(1.0, ROOM / width, max(_LEAST, room) / height)
+    more = pages.paragraph_height(words, _CAPTION, 12)
+    # The first figure begins below the head of the chapter.
+    page = HEIGHT - BOTTOM - (pages.y if number == 1 else TOP)
+    if (page - text - more) / height > _SMALLEST:
+        text += more  # else the words go on on the next page: the figure is to be read
+    factor = min(1.0, ROOM / width, max(_LEAST, page - text) / height)
     pages.need(text + factor * height)
     pages.heading(title, _HEAD, level=1)
     pages.space(0.05)
@@ -114,12 +124,17 @@ def _figure(pages: Pages, part: FigurePart, number: int, style: str) -> None:
 
 
 def _table(pages: Pages, part: TablePart, number: int) -> None:
-    numbers = [part.format_of(str(name)) in _NUMBERS for name in part.frame.columns]
+    brief = part.in_brief()
+    numbers = [part.format_of(str(name)) in _NUMBERS for name in brief.frame.columns]
     title = f"Table {number}. {part.title}"
     follow = pages.paragraph_height(part.caption.text, _CAPTION) + 1.2
     pages.heading(title, _HEAD, level=1, follow=follow)
     pages.space(0.03)
     pages.paragraph(part.caption.text, _CAPTION)
     pages.space(0.1)
-    pages.table(part.columns, part.cells(), numbers)
+    if part.prose:
+        pairs = [(name, text) for name, text in part.cells()]
+        pages.facts(pairs, _CAPTION, left=1.2, lines_each=30, gap=0.08)
+    else:
+        pages.table(brief.columns, brief.cells(), numbers, wrapped=bool(part.brief))
     pages.space(0.35)

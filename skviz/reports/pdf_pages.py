@@ -99,11 +99,13 @@ class Pages:
         """Return how many inches a paragraph takes."""
         return len(_wrapped(clean(text), 72 * ROOM, size, lines)) * LEADING * size / 72
 
-    def facts(self, pairs: Sequence[tuple[str, str]], size: float = _BODY) -> None:
-        """Set words in bold, each with what it is beside it."""
-        left = 2.0
+    def facts(
+        self, pairs: Sequence[tuple[str, str]], size: float = _BODY, *, left: float = 2.0,
+        lines_each: int = 4, gap: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Set words in bold, each with what it is beside it, `left` inches from the margin."""
         for word, what in pairs:
-            lines = _wrapped(clean(what), 72 * (ROOM - left), size, 4)
+            lines = _wrapped(clean(what), 72 * (ROOM - left), size, lines_each)
             self.need(len(lines) * LEADING * size / 72)
             y = self.y
             self._text(shorten(clean(word), 72 * (left - 0.1), size), MARGIN, y, size, "bold")
@@ -112,6 +114,7 @@ class Pages:
                 self.y += LEADING * size / 72
             if not lines:
                 self.y += LEADING * size / 72
+            self.y += gap
 
     def drawing(self, data: bytes, width: float, height: float, factor: float) -> None:
         """Lay a PDF figure of so many inches on the page, `factor` times as large."""
@@ -121,10 +124,12 @@ class Pages:
         self.laid.append(_Laid(len(self.pages) - 1, data, 72 * x, 72 * bottom, factor))
         self.y += factor * height
 
-    def table(self, heads: list[str], rows: list[list[str]], numbers: list[bool]) -> None:
+    def table(
+        self, heads: list[str], rows: list[list[str]], numbers: list[bool], wrapped: bool = False
+    ) -> None:
         """Set a table; where it goes on on another page, its head stands there again."""
         heads, rows = list(map(clean, heads)), [list(map(clean, row)) for row in rows]
-        fit = TableFit.of(heads, rows, numbers, ROOM, (_SMALL, 5.5))
+        fit = TableFit.of(heads, rows, numbers, ROOM, (_SMALL, 5.5), wrapped=wrapped)
         self.need(fit.head_row + 3 * fit.row)
         self._head(fit)
         for number, row in enumerate(rows):
@@ -160,7 +165,7 @@ class Pages:
             self.y += LEADING * _BODY / 72
         return start, y
 
-    def pdf(self, title: str, creator: str) -> bytes:
+    def pdf(self, title: str, creator: str, keywords: str = "") -> bytes:
         """Return the document: pages, drawings, links and outline."""
         self._foot()
         buffer = io.BytesIO()
@@ -185,7 +190,8 @@ class Pages:
             rect = (72 * MARGIN, low, 72 * (WIDTH - MARGIN), low + LEADING * _BODY)
             link = Link(rect=rect, target_page_index=entry.target)
             writer.add_annotation(page_number=entry.page, annotation=link)
-        writer.metadata = {"/Title": clean(title), "/Creator": creator, "/Producer": creator}
+        about = {"/Title": clean(title), "/Creator": creator, "/Producer": creator}
+        writer.metadata = {**about, **({"/Keywords": keywords} if keywords else {})}
         root = writer.root_object
         root[NameObject("/Lang")] = TextStringObject("en")
         root[NameObject("/ViewerPreferences")] = DictionaryObject(
@@ -228,9 +234,11 @@ class Pages:
     def _row(self, cells: Sequence[str], fit: TableFit, shaded: bool) -> None:
         if shaded:
             self._shade(fit, fit.row, 0.35)
-        top = self.y + (fit.row - LEADING * fit.size / 72) / 2
         for column, text in enumerate(cells):
-            self._cell(fit.cut(text, column), fit, column, top)
+            lines = fit.cell(text, column)
+            top = self.y + (fit.row - LEADING * fit.size / 72 - (len(lines) - 1) * fit.line) / 2
+            for index, line in enumerate(lines):
+                self._cell(line, fit, column, top + index * fit.line)
         self.y += fit.row
 
     def _shade(self, fit: TableFit, height: float, alpha: float) -> None:

@@ -6,7 +6,7 @@ Needs python-pptx, which is the optional extra `skviz[pptx]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,45 +24,57 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
 _NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
+_MOST_PROPERTY = 255  # characters, as python-pptx wants it
 _MOST_NOTED = 80  # rows of data in the notes
 _GAP = 0.25  # inches between pictures
 _ROW = 5  # pictures side by side
 
 
 def write_pptx(
-    contents: Contents, path: AnyPath, overwrite: bool = False, style: str = "default"
+    contents: Contents,
+    path: AnyPath,
+    overwrite: bool = False,
+    style: str = "default",
+    command: str | None = None,
 ) -> list[Path]:
     """Write a report as a PowerPoint file and return its path in a list.
 
     Lines, bars and class curves are native charts, whose numbers can be edited; other figures
     are pictures. The notes of a slide have the caption and the numbers. `style` is a name for
-    `figure_style`, of which the colours are taken: "dark" makes a dark deck.
+    `figure_style`, of which the colours are taken: "dark" makes a dark deck. `command` goes into
+    the properties of the file and the notes of its first slide.
 
     Raises `UsageError` without python-pptx and for an unknown style, and `OutputError`.
     """
     check_output(path, overwrite)
     _check_installed()
-    return [write_bytes(path, deck_bytes(contents, style), overwrite=overwrite)]
+    return [write_bytes(path, deck_bytes(contents, style, command), overwrite=overwrite)]
 
 
-def deck_bytes(contents: Contents, style: str = "default") -> bytes:
+def deck_bytes(contents: Contents, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pptx` writes."""
+    from skviz.figures.metadata import version_line
     from skviz.figures.style import figure_style
     from skviz.reports.slides import Deck
+    from skviz.reports.verdict_slides import sentences_of
     from skviz.reports.words import plain, with_names
 
     contents = with_names(contents)
     weights = dict(contents.facts).get("Weights", "unknown")
     with figure_style(style or "default"):
         deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {skviz.__version__}")
-        _cover(deck, contents)
+        _cover(deck, contents, command)
+        sentences = sentences_of(contents.tables)
         for figure in contents.figures:
-            _figure(deck, figure, style or "default")
+            _figure(deck, figure, style or "default", sentences)
         for table in contents.tables:
-            _table(deck, table)
+            if not table.prose:  # sentences stand in the notes
+                _table(deck, table)
         core = deck.presentation.core_properties
-        core.title, core.author = plain(contents.title)[:255], f"skviz {skviz.__version__}"
+        core.title, core.author = plain(contents.title)[:_MOST_PROPERTY], f"skviz {skviz.__version__}"
         core.subject = "Attention of a network with selective kernels"
+        core.comments = plain(f"Command: {command}" if command else "")[:_MOST_PROPERTY]
+        core.keywords = version_line()[:_MOST_PROPERTY]
         return deck.save()
 
 
@@ -74,14 +86,15 @@ def _check_installed() -> None:
         )
 
 
-def _cover(deck: Deck, contents: Contents) -> None:
+def _cover(deck: Deck, contents: Contents, command: str | None) -> None:
     from skviz.figures.palette import WARNING_COLOUR
     from skviz.reports.charts import Box
     from skviz.reports.slides import BODY, MARGIN, ROOM, describe, fit_table
     from skviz.reports.table_fit import TableFit
     from skviz.reports.words import fitted, plain
 
-    notes = "\n".join([*(f"{word}: {what}" for word, what in contents.facts), *contents.notes])
+    facts = [*contents.facts, *([("Command of these slides", command)] if command else [])]
+    notes = "\n".join([*(f"{word}: {what}" for word, what in facts), *contents.notes])
     slide = deck.cover(contents.title, f"skviz {skviz.__version__}", notes)
     rows = [[plain(word), plain(what)] for word, what in contents.facts]
     lines = [fitted(note, 72 * ROOM, 14) for note in contents.notes]
@@ -101,12 +114,16 @@ def _cover(deck: Deck, contents: Contents) -> None:
         deck.text(slide, "\n".join(lines), box, 14, colour=WARNING_COLOUR, bold=True)
 
 
-def _figure(deck: Deck, part: FigurePart, style: str) -> None:
+def _figure(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str]) -> None:
     from skviz.figures.thumbnails import Thumbnails
+    from skviz.figures.verdicts import VerdictRows
     from skviz.reports.native import native_charts
 
     if isinstance(part.display, Thumbnails):
         _pictures(deck, part, part.display)
+        return
+    if isinstance(part.display, VerdictRows):
+        _verdicts(deck, part, style, sentences)
         return
     charts = native_charts(part)
     for chart in charts:
@@ -152,14 +169,28 @@ def _drawing(deck: Deck, part: FigurePart, style: str) -> None:
     from skviz.figures.style import figure_style
     from skviz.reports.slides import BODY
 
-    names = [name for name in style.split(",") if name.strip() != "default"]
-    drawn = ",".join(["talk", *names])
+    drawn = _for_talk(style)
     figure = part.draw(drawn)
     with figure_style(drawn):
         data = figure_bytes(figure, "png")
     width, height = figure.get_size_inches()
     slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
     deck.picture(slide, data, (width, height), BODY, part.caption.alt)
+
+
+def _for_talk(style: str) -> str:
+    names = [name for name in style.split(",") if name.strip() != "default"]
+    return ",".join(["talk", *names])
+
+
+def _verdicts(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str]) -> None:
+    """Add the rows of verdicts a few at a time; the notes have what was found, in words."""
+    from skviz.reports.slides import BODY
+    from skviz.reports.verdict_slides import verdict_slides
+
+    for shown in verdict_slides(part, sentences, _for_talk(style)):
+        slide = deck.slide(shown.title, _source(part), shown.notes)
+        deck.picture(slide, shown.picture, shown.size, BODY, shown.alt)
 
 
 def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
@@ -203,6 +234,9 @@ def _source(part: FigurePart | TablePart) -> str:
     """Return the caption without what the line at the foot says, and what is no native chart."""
     text = part.caption.text.partition(" Network: ")[0]
     text = text.removesuffix(" Vertical lines part the stages.")
+    # The legend names the marks, and the verdicts are there to be read.
+    text = re.sub(r", and what is left of it: [^.:]*\.", " and what is left of it.", text)
+    text = re.sub(r" To the right the verdict[^.]*\.", "", text)
     return re.sub(r"; one panel per unit \(.*?\)", "", text)
 
 
@@ -219,20 +253,22 @@ def _table(deck: Deck, part: TablePart) -> None:
     from skviz.reports.slides import describe, fit_table
     from skviz.reports.words import plain
 
-    rows = part.cells()
+    brief = part.in_brief()
+    whole, rows = part.cells(), brief.cells()
     title, chosen = part.title, extreme_rows(part)
     if len(chosen) < len(rows):
         title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
-        rows = [rows[index] for index in chosen]
-    heads, rows = list(map(plain, part.columns)), [list(map(plain, row)) for row in rows]
-    numbers = [part.format_of(str(name)) in _NUMBERS for name in part.frame.columns]
-    fit, most = fit_table(heads, rows, numbers)
+        whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
+    heads, rows = list(map(plain, brief.columns)), [list(map(plain, row)) for row in rows]
+    numbers = [part.format_of(str(name)) in _NUMBERS for name in brief.frame.columns]
+    fit, most = fit_table(heads, rows, numbers, wrapped=bool(part.brief))
     slides = max(1, -(-len(rows) // most))
     each = -(-len(rows) // slides) if rows else 1
     for number in range(slides):
         shown = rows[number * each : (number + 1) * each]
         words = f"{title} ({number + 1} of {slides})" if slides > 1 else title
-        lines = ["\t".join(row) for row in [heads, *shown]]
+        noted = whole[number * each : (number + 1) * each]
+        lines = ["\t".join(row) for row in [part.columns, *noted]]
         notes = f"{part.caption.text}\n\n" + "\n".join(lines)
         slide = deck.slide(words, _source(part), notes)
         frame = deck.table(slide, shown, fit)

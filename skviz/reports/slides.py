@@ -139,8 +139,8 @@ class Deck:
         for number, row in enumerate(rows, 1):
             table.rows[number].height = Inches(fit.row)
             for column, text in enumerate(row):
-                cut = fit.cut(plain(text), column)
-                self._cell(table.cell(number, column), cut, fit, column, number)
+                lines = fit.cell(plain(text), column)
+                self._cell(table.cell(number, column), "\n".join(lines), fit, column, number)
         return frame
 
     def _cell(self, cell: Any, text: str, fit: TableFit, column: int, number: int) -> None:
@@ -255,14 +255,14 @@ class Deck:
 
 
 def fit_table(
-    heads: list[str], rows: list[list[str]], numbers: Sequence[bool]
+    heads: list[str], rows: list[list[str]], numbers: Sequence[bool], wrapped: bool = False
 ) -> tuple[TableFit, int]:
     """Return how a table fits on slides, and how many rows each of them has room for."""
     largest = _CELL
     if rows_on_slide(largest) < len(rows) <= rows_on_slide(largest - 1):
         largest -= 1  # rather than a second slide with a row or two
-    fit = TableFit.of(heads, rows, numbers, ROOM, (largest, _SMALLEST_CELL))
-    return fit, rows_on_slide(fit.size)
+    fit = TableFit.of(heads, rows, numbers, ROOM, (largest, _SMALLEST_CELL), wrapped=wrapped)
+    return fit, int(BODY.height / fit.row - 1.75)
 
 
 def rows_on_slide(size: float) -> int:

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from skviz.analysis.claim import BLUR, OBJECTS, Claim
-from skviz.analysis.claim_words import number, sentence, title
+from skviz.analysis.claim_words import sentence, title
 from skviz.analysis.claims import ClaimOptions, weigh
 from skviz.analysis.controls.suite import PLAIN, Suite
 from skviz.analysis.records import Run
 from skviz.errors import UsageError
-from skviz.figures.captions import About, Caption
-from skviz.figures.text import clean
+from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
 from skviz.reports.parts import FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import evidence_of, to_frame
@@ -34,9 +33,7 @@ def verdict_parts(
     claims = weigh(evidence_of(suite), options)
     about = About.of_run(suite.plain)
     rows = VerdictRows.from_claims(claims)
-    figure = figure_part(
-        "verdicts", rows, _figure_caption(rows, claims, about), lambda: to_frame(claims)
-    )
+    figure = figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(claims))
     notes = []
     if suite.missing:
         notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")
@@ -52,22 +49,6 @@ def _check_same(suite: Suite, run: Run) -> None:
                 f"are of another one; make them for it with `skviz controls`, or report on"
                 f" '{suite.path / PLAIN}'"
             )
-
-
-def _figure_caption(rows: VerdictRows, claims: Sequence[Claim], about: About) -> Caption:
-    held = sum(claim.verdict == "larger" for claim in claims)
-    to = scale_label(rows.scale)
-    headline = f"In {held} of {len(claims)} units larger objects get the larger kernel"
-    text = (
-        f"Mean shift of the attention difference from 1.0x to {to} per unit over {about.source},"
-        f" and what is left of it: {', '.join(rows.labels)}. Bars: 95 % bootstrap intervals of the"
-        " mean. To the right the verdict, which needs every check at once."
-    )
-    if rows.null is not None:
-        text += " Grey band: 95 % of random networks."
-    alt = [f"Rows of marks for {len(claims)} units."]
-    alt += [f"{clean(c.unit)}: {number(c.total.mean)}, {title(c)}." for c in claims]
-    return Caption(headline, f"{text} {about.sentences}", " ".join(alt))
 
 
 def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> TablePart:
@@ -100,8 +81,9 @@ def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> T
         "Verdicts",
         Caption("Verdicts", text, f"Table of {len(frame)} units with their verdicts."),
         frame,
-        heads={"p": "p (random)"},
+        heads={"p": "p (random)", "low": "interval from", "high": "interval to"},
         formats={**dict.fromkeys(names, "signed"), "survives": "share", "p": "p"},
+        brief=("unit", "verdict", "shift", "low", "high", "p"),
     )
 
 
@@ -118,4 +100,5 @@ def _sentences(claims: Sequence[Claim], about: About) -> TablePart:
         "Verdicts in words",
         Caption("Verdicts in words", text, f"Table of {len(frame)} units in sentences."),
         frame,
+        prose=True,
     )

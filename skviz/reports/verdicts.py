@@ -68,12 +68,16 @@ def write_verdicts(
     overwrite: bool = False,
     options: ClaimOptions | None = None,
     style: str = "default",
+    command: str | None = None,
 ) -> list[Path]:
     """Write verdicts.md, .json, .csv, .png and .pdf into a folder; return their paths.
 
+    The figures hold their caption and the `command` that is said to have made them.
     Nothing is written unless all of them may be. Raises `OutputError`, and what `evidence_of`
     and `weigh` raise.
     """
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
     from skviz.figures.verdicts import VerdictRows
@@ -86,10 +90,12 @@ def write_verdicts(
     claims = weigh(evidence_of(suite), options)
     document = to_document(suite, claims, options)
     text, data, table, png, pdf = files
+    rows = VerdictRows.from_claims(claims)
+    metadata = figure_metadata(caption_of(rows, About.of_run(suite.plain)), command)
     with figure_style(style):
-        figure = VerdictRows.from_claims(claims).plot()
+        figure = rows.plot()
         for file in (png, pdf):
-            save_figure(figure, file, {"Title": "Verdicts"}, overwrite=overwrite)
+            save_figure(figure, file, metadata, overwrite=overwrite)
     write_text(table, to_frame(claims).to_csv(index=False), overwrite=overwrite)
     write_text(text, markdown(document, claims), overwrite=overwrite)
     write_json(data, document, overwrite=overwrite)

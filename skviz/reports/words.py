@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
 
 from skviz.figures.text import ELLIPSIS, clean, shorten, storable
 from skviz.reports.parts import Contents, FigurePart, TablePart
@@ -58,3 +60,22 @@ def for_office(text: str) -> str:
     """Return text that a spreadsheet takes for a text, and for no formula or link."""
     text = plain(text)
     return f" {text}" if re.match(r"[={+@-]|[a-z]+:", text) else text
+
+
+def short_paths(command: str) -> str:
+    """Return a command in which absolute paths are cut to their last part.
+
+    Where the files were on one machine is nobody's concern who reads a report.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError:  # an open quote: no command that a shell takes
+        words = command.split()
+    return shlex.join(_short(word) for word in words)
+
+
+def _short(word: str) -> str:
+    option, path = re.fullmatch(r"(--[\w-]+=|)(.*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
+    kind = PurePosixPath if path.startswith("/") else PureWindowsPath
+    found = kind(path)
+    return f"{option}{found.name}" if found.is_absolute() and found.name else word

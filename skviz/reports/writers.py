@@ -21,12 +21,15 @@ WRITERS = {
 }
 
 
-def writer_of(path: Path, overwrite: bool = False, style: str = "default") -> Writer:
+def writer_of(
+    path: Path, overwrite: bool = False, style: str = "default", command: str | None = None
+) -> Writer:
     """Return the function that writes a report to `path`, checked before any work.
 
     It takes the contents and returns the paths that it wrote, and raises `UsageError` where
     what it needs is not installed. `style` is a name for `figure_style`; a page follows its
-    reader's screen and takes none.
+    reader's screen and takes none. `command` goes into the metadata of what is written: of the
+    figures in a folder, and the properties of slides and documents.
 
     Raises `UsageError` for another ending and for the style of a page, and `OutputError` where
     the file exists and `overwrite` is not set.
@@ -48,6 +51,8 @@ def writer_of(path: Path, overwrite: bool = False, style: str = "default") -> Wr
                 f" got '{style}'; leave --for, --dark and --style out"
             )
         options["style"] = style
+    if ending != ".html":  # it has no place for it
+        options["command"] = command
     module, function = WRITERS[ending]
     write = getattr(importlib.import_module(f"skviz.reports.{module}"), function)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
+# What times of processes differ by from one to the next, where only one was measured.
+NOISE = 0.1
 # Below so many rounds quartiles say little: the spread is then that of all rounds.
 _ROUNDS_FOR_QUARTILES = 5
 
@@ -32,7 +34,8 @@ class Result:
     """What was measured: one value per round, in `unit` (such as "of the bare pass").
 
     `low` and `high` are the spread: quartiles, or minimum and maximum of fewer than five
-    rounds. A bound is broken where the median is beyond it by more than that spread.
+    rounds. A bound is broken where the median is beyond it by more than that spread. One round
+    has no spread: `assumed` is the share of its value that is taken for one.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Result:
     unit: str
     bound: Bound | None = None
     note: str = ""
+    assumed: float = 0.0
 
     @property
     def median(self) -> float:
@@ -64,6 +68,9 @@ class Result:
         return "behind" if self.bound.beyond(nearest) else "within its spread"
 
     def _spread(self) -> tuple[float, float]:
+        if len(self.values) == 1:
+            (value,) = self.values
+            return value * (1 - self.assumed), value * (1 + self.assumed)
         if len(self.values) < _ROUNDS_FOR_QUARTILES:
             return min(self.values), max(self.values)
         first, _, third = quantiles(self.values, n=4, method="inclusive")
@@ -85,13 +92,15 @@ class Result:
             "bound": bound,
             "verdict": self.verdict,
             "note": self.note,
+            "assumed": self.assumed,
         }
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Result:
         """Return the result that `to_dict` wrote."""
         bound = entry["bound"] and Bound(**entry["bound"])
-        return cls(entry["name"], tuple(entry["values"]), entry["unit"], bound, entry["note"])
+        values, unit = tuple(entry["values"]), entry["unit"]
+        return cls(entry["name"], values, unit, bound, entry["note"], entry["assumed"])
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ def markdown(machine: Mapping[str, str], sections: Sequence[Section], size: str)
         f"Written by `make bench` ({size}). Everything is a ratio within one round, or says its "
         "unit; what is compared runs in turns, so that a machine that slows down slows all of it. "
         "The spread is from the first to the third quartile, or from the smallest to the largest "
-        "of fewer than five rounds. A result is *behind* where its median is beyond the bound by "
+        "of fewer than five rounds; one round of processes that are timed counts with 10 % either "
+        "way. A result is *behind* where its median is beyond the bound by "
         "more than that spread.",
         "",
         "| machine | |",

@@ -52,8 +52,15 @@ def test_a_bound_is_broken_beyond_the_spread(
     assert Result("x", values, "s", bound).verdict == verdict
 
 
+def test_one_round_counts_with_the_spread_that_is_assumed() -> None:
+    one = Result("x", (1.05,), "s", AT_MOST, assumed=0.1)
+    assert (one.low, one.high) == pytest.approx((0.945, 1.155))
+    assert one.verdict == "within its spread"
+    assert Result("x", (1.2,), "s", AT_MOST, assumed=0.1).verdict == "behind"
+
+
 def test_results_survive_json() -> None:
-    measured = [Result("x", (1.0, 2.0), "s", AT_LEAST, "n"), NotRun("y", "not there")]
+    measured = [Result("x", (1.0, 2.0), "s", AT_LEAST, "n", 0.1), NotRun("y", "not there")]
     again = [measured_from_dict(json.loads(json.dumps(one.to_dict()))) for one in measured]
     assert again == measured
 

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from skviz.figures import figure_style, save_figure
-from tests.figures.extremes import cases
+from tests.figures.extremes_controls import every_case
 from tests.figures.tidy import troubles
 
 STYLES = ("paper", "paper-wide", "thesis", "talk", "poster", "web")
@@ -27,7 +27,7 @@ def main(folder: Path, styles: list[str]) -> int:
         here = folder / style.replace(",", "-")
         here.mkdir(parents=True, exist_ok=True)
         rows = []
-        for case in cases():
+        for case in every_case():
             with figure_style(style), warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 figure = case.draw()

@@ -24,7 +24,7 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.overview import AttentionFigure
 from skviz.figures.thumbnails import Thumbnails
-from skviz.figures.wording import trend
+from skviz.figures.wording import number, signed, trend
 from skviz.models import ModelInfo
 from skviz.scaling import DEFAULT_SPEC
 from tests.synthetic import make_run
@@ -302,3 +302,26 @@ def test_controls_are_named(control: dict[str, object], words: str) -> None:
     assert words in control_in_words(control)
     about = About("n", "w", control=control)
     assert f"This is a control: {control_in_words(control)}." in about.sentences
+
+
+@pytest.mark.parametrize(
+    ("means", "words"),
+    [
+        ([0.49321, 0.49322], "stays at 0.4932 from 1.0x to 2.0x"),
+        ([0.4, 0.5, 0.4], "is 0.4000 at 1.0x and again at 3.0x"),
+        ([0.49321, 0.48, 0.49324], "is 0.4932 at 1.0x and again at 3.0x"),
+        ([0.4932, 0.4933], "rises from 0.4932 at 1.0x to 0.4933 at 2.0x"),
+    ],
+)
+def test_no_title_speaks_of_a_change_that_its_numbers_do_not_show(
+    means: list[float], words: str
+) -> None:
+    scales = tuple(float(k + 1) for k in range(len(means)))
+    shown = lines(curves=np.repeat(np.array(means)[:, None], 3, axis=1), scales=scales)
+    title = caption_of(shown, RUN).title
+    assert title == f"SK_3_4: the mean attention of the 5x5 kernel {words}"
+
+
+def test_numbers_that_round_to_zero_have_no_sign() -> None:
+    assert number(-0.00001) == "0.0000"
+    assert signed(-0.00001) == "+0.0000"

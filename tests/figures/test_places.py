@@ -13,10 +13,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from skviz.figures import figure_style
-from tests.figures.extremes import Case, cases
+from tests.figures.extremes import Case
+from tests.figures.extremes_controls import every_case
 from tests.figures.tidy import troubles
 
-CASES = list(cases(whole=False))
+CASES = list(every_case(whole=False))
 # The narrowest page, the narrowest in font sizes after it, and the slide; with and without dark.
 STYLES = ("paper", "poster", "talk,dark")
 

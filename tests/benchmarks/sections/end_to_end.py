@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmarks.measuring import Bound, Measured, NotRun, Result, rounds
+from benchmarks.measuring import NOISE, Bound, Measured, NotRun, Result, rounds
 from benchmarks.peers import MAKERS
 from benchmarks.pictures import write_photographs
 from benchmarks.setting import Failed, Setting, Size, last_json, python
@@ -65,13 +65,16 @@ def run(setting: Setting) -> list[Measured]:
     note = "without what comes before the first batch" if quick else ""
     return [
         Result("bare passes", tuple(network), "images/s at three scales"),
-        Result(ANALYZE, tuple(speed), "of the bare speed", setting.bound(LIMIT, False), note),
+        Result(
+            ANALYZE, tuple(speed), "of the bare speed", setting.bound(LIMIT, False), note, NOISE
+        ),
         *(
             Result(
                 f"{ANALYZE} against {_named(name)}",
                 tuple(values),
                 "times as fast",
                 _bound(setting, name),
+                assumed=NOISE,
             )
             for name, values in faster.items()
             if values

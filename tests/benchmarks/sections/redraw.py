@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measuring import Measured, Result, interleaved
+from benchmarks.measuring import NOISE, Measured, Result, interleaved
 from benchmarks.setting import TESTS, Setting, last_json, python
 
 TITLE = "Redraw from records"
@@ -60,8 +60,9 @@ def run(setting: Setting) -> list[Measured]:
             tuple(found.ratios["figure"]),
             "of plain reading",
             setting.bound(FIGURE),
+            assumed=NOISE,
         ),
-        Result("summary", tuple(found.seconds["summary"]), "s", limit, note),
+        Result("summary", tuple(found.seconds["summary"]), "s", limit, note, NOISE),
         Result("figure 4", tuple(found.seconds["figure"]), "s"),
         Result("plain reading", tuple(found.base), "s"),
     ]

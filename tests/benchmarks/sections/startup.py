@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.measuring import Measured, Result, interleaved
+from benchmarks.measuring import NOISE, Measured, Result, interleaved
 from benchmarks.pictures import write_photographs
 from benchmarks.setting import Setting, last_json, python
 
@@ -88,6 +88,7 @@ def run(setting: Setting) -> list[Measured]:
             tuple(drawn.ratios["attention"]),
             "of importing torch and matplotlib and three passes",
             setting.bound(ATTENTION),
+            assumed=NOISE,
         ),
         Result("skviz attention, one photograph", tuple(drawn.seconds["attention"]), "s"),
     ]
