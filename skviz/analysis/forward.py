@@ -28,6 +28,8 @@ PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # On a processor larger batches gain nothing: 16 views of 224 x 224, and more of smaller ones.
 _CPU_PIXELS, _MOST_ON_CPU = 16 * 224 * 224, 256
 _FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
+# Views to choose with on a processor: enough to see which way is faster.
+_TRIED = 8
 # Seconds of work from which on it is worth choosing how to compute.
 _LONG = 60.0
 # A larger batch must be this much faster to be worth its memory.
@@ -68,6 +70,8 @@ class Forward:
     ) -> None:
         self.probe, self.spec, self.batch_size = probe, spec, batch_size
         self.plain, self.arithmetic, self.predictions = probe, PLAIN, predictions
+        # Copies of the network that were made already. To be emptied when its weights change.
+        self.ready: dict[Arithmetic, Probe] = {}
         self.device = next(probe.network.parameters(), torch.empty(0)).device
         self.precision = precision
         # (x / 255 - mean) / std as one product and one sum: a pass over the views less.
@@ -104,9 +108,12 @@ class Forward:
 
     def adopt(self, arithmetic: Arithmetic, images: ImageSet, views: ViewMaker) -> None:
         """Compute so from now on; the images serve to see what can be folded."""
-        if arithmetic != self.arithmetic:
-            self.probe = apply(self.plain, arithmetic, self.images(sample(images, views, 1)))
-            self.arithmetic = arithmetic
+        if arithmetic == self.arithmetic:
+            return
+        if arithmetic not in self.ready:
+            example = self.images(sample(images, views, 1))
+            self.ready[arithmetic] = apply(self.plain, arithmetic, example)
+        self.probe, self.arithmetic = self.ready[arithmetic], arithmetic
 
     def images(self, views: Tensor) -> Tensor:
         """Return what the network gets for uint8 views: (N, 3, size, size), normalised."""
@@ -175,7 +182,8 @@ def settle_arithmetic(
     Everything stays plain for little work, where choosing would take longer than it saves.
     """
     on_cpu = forward.device.type == "cpu"
-    batch = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else _FIRST_GPU_BATCH)
+    usual = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else _FIRST_GPU_BATCH)
+    batch = min(_TRIED, usual) if on_cpu else usual
     dtype = PRECISIONS[options.precision]
     plain = options.tune is False and not options.compiled and dtype is None
     if plain or (
@@ -186,7 +194,11 @@ def settle_arithmetic(
     chosen = choose(forward.plain, example) if options.tune is not False else PLAIN
     if options.compiled:
         chosen = replace(chosen, compiled=True)
+        # Compiled for one size of batches: at once for that of the run.
+        whole = options.batch_size or find_batch_size(forward, len(views.scales))
+        example = forward.images(sample(images, views, whole))
     other = apply(forward.plain, chosen, example)
+    forward.ready[chosen] = other
     return chosen, rounding(forward.plain, other, example, dtype)
 
 

@@ -105,7 +105,6 @@ class Analysis:
         Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
         when the records cannot be written, `CaptureError`.
         """
-        from skviz.allocator import keep_memory
         from skviz.analysis.arithmetic import Arithmetic
         from skviz.analysis.engine import run_shards
         from skviz.analysis.forward import find_batch_size
@@ -115,10 +114,9 @@ class Analysis:
         if not self.missing:
             return self.run
         settings, options, forward = self.run.settings, self.options, self.forward
-        if options.keep_memory:
-            keep_memory()
         if self.random is not None and self.calibration is not None:
             self.random.settle(self.calibration, settings["control"]["seed"])
+            forward.ready.clear()
         scales = len(self.run.scales)
         forward.batch_size = options.batch_size or find_batch_size(forward, scales)
         # What the run was begun with, also where this process would choose otherwise.
@@ -158,6 +156,7 @@ def prepare(
     See `analyze`. `calibration` are the images at 1.0x for the BN statistics of random
     networks, where several runs share them.
     """
+    from skviz.allocator import keep_memory
     from skviz.analysis.controls.networks import Calibration, random_network
     from skviz.analysis.controls.views import control_views
     from skviz.analysis.engine import Keep, class_map
@@ -168,6 +167,8 @@ def prepare(
 
     path = check_run_folder(Path(out))
     options = options or Options()
+    if options.keep_memory:
+        keep_memory()
     checked = check_scales(scales)
     check_precision(options.precision)
     ranks = Ranks.from_environment()

@@ -19,7 +19,7 @@ _CAPTIONS = 3.5  # and of captions within it
 _LONG_NAME, _LONG_NAMES = 8, 3.0  # characters, and height of longer names on end
 _ROW_GAP = 0.8  # charts in a grid bring space for a label below each
 _CHART = 13.0  # height of a chart in a grid
-_LARGEST_IMAGE = 11.0
+_LARGEST_IMAGE, _ON_SLIDE = 11.0, 7.5
 _NARROWEST = 30.0
 _NARROW = 44.0  # below, everything goes below each other
 _NARROWEST_CHART = 12.5  # of a chart in a grid
@@ -96,7 +96,8 @@ def arrange(
         left = 0.56 * (inner - gap)
         count = len(images.scales)
         columns = count if count <= 5 else -(-count // 2)
-        tall = images.height_for(72 * left, 72 * _LARGEST_IMAGE * em, columns) / 72
+        largest = _LARGEST_IMAGE if math.isinf(most_height()) else _ON_SLIDE
+        tall = images.height_for(72 * left, 72 * largest * em, columns) / 72
         # The page becomes a slide, unless the chart would be too flat then.
         least = 15 if math.isinf(most_height()) else 9
         chart = max(least * em, _SLIDE * width - top - tall - gap - footer - edge)

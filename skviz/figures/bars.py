@@ -20,6 +20,7 @@ from skviz.figures.layout import (
     figure_size,
     fit_label,
     keep_tick_labels,
+    most_height,
     own_axes,
     size_in_points,
 )

@@ -26,6 +26,7 @@ from skviz.figures.palette import ScaleStyle, line_handles, scale_labels, scale_
 from skviz.figures.panels import (
     PanelSizes,
     choose_scales,
+    on_slide,
     panel_columns,
     panel_width,
     panels,
@@ -45,6 +46,7 @@ PAPER_SCALES = (1.0, 1.5)
 MOST_NAMED = 40  # classes that are named on the axis
 _MOST_MARKERS = 150
 _EXTREMES = 3
+_NARROWEST = 16.0  # font sizes across, for the names in a panel's head
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +211,13 @@ class ClassCurves:
             if named and not (lowest or self.sort == "shift"):
                 panel.set_xticklabels([])
             if lowest:
-                panel.set_xlabel(self._x_label(named))
+                label, size = (
+                    self._x_label(named),
+                    font_points(matplotlib.rcParams["axes.labelsize"]),
+                )
+                # Too long for a narrow panel: without what each point is, which the caption says.
+                fits = text_width(label, size) <= size_in_points(panel)[0] + 2 * size
+                panel.set_xlabel(label if fits else label.partition(" (")[0])
         if ax is None:
             styles = scale_styles(self.scales, axes[0].get_facecolor())
             handles: list[Artist] = []
@@ -225,9 +233,11 @@ class ClassCurves:
     def _panels(self) -> tuple[int, Figure, list[Axes]]:
         """Make the page, and say in how many columns its panels stand."""
         count = len(self.units)
-        columns, _ = on_slide(count, panel_columns(count), self._sizes(panel_columns(count)))
+        columns, _ = on_slide(
+            count, panel_columns(count), self._sizes(panel_columns(count)), _NARROWEST
+        )
         # In other columns there may be no room for names, and so more for the panels.
-        columns, sizes = on_slide(count, columns, self._sizes(columns))
+        columns, sizes = on_slide(count, columns, self._sizes(columns), _NARROWEST)
         return columns, *panels(count, columns, sizes)
 
     def _sizes(self, columns: int) -> PanelSizes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.layout import figure_size, fit_label, own_axes
+from skviz.figures.layout import figure_size, fit_label, most_height, own_axes
 from skviz.figures.null_bands import draw_band, extra_height, legend_columns, null_handle
 from skviz.figures.palette import line_handles, scale_labels, scale_styles
 

@@ -99,8 +99,8 @@ class FieldWidths:
                 linestyle=look.dash,
                 label=look.label,
                 capsize=2,
-                elinewidth=0.8,
-                capthick=0.8,
+                elinewidth=matplotlib.rcParams["axes.linewidth"],
+                capthick=matplotlib.rcParams["axes.linewidth"],
             )
         ax.set_xticks(order, scale_labels(self.scales))
         ax.set_xlim(-0.4, len(self.scales) - 0.6)

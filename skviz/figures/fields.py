@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from skviz.analysis.widths import moments
 from skviz.errors import UsageError
 from skviz.figures.field_widths import FieldWidths
-from skviz.figures.layout import Slot, fit, new_figure, place, root_figure, size_in_points
+from skviz.figures.layout import (
+    Slot,
+    fit,
+    most_height,
+    new_figure,
+    place,
+    root_figure,
+    size_in_points,
+)
 from skviz.figures.palette import scale_labels
 from skviz.figures.text import clean, font_points, shorten, text_width
 
@@ -33,6 +41,7 @@ COLOURS = "cividis"
 _BOX = "#FFFFFF"
 # In font sizes: of a map at most, of its label, between maps, above rows, of the colour bar.
 _CELL, _LABEL, _GAP, _HEAD, _ROW_HEAD, _BAR = 13.0, 2.2, 0.8, 4.2, 1.5, 6.5
+_SMALL_CELL, _BELOW = 5.4, 4.6  # a map that leaves no room beside it; the colour bar below
 _MAPS_SHARE = 0.62  # of the width of a figure with both parts
 _NARROW = 50.0  # font sizes across: below, the widths stand under the maps
 _AROUND = 1.0  # what is shown around the widest field
@@ -84,20 +93,24 @@ class FieldMaps:
 
     def height(self, room: float) -> float:
         """How high the maps are where there is so much room across, in font sizes."""
-        return _HEAD + len(self.labels) * (self._cell(room) + _ROW_HEAD) + _GAP
+        cell, beside = self._layout(room)
+        return _HEAD + len(self.labels) * (cell + _ROW_HEAD) + (_GAP if beside else _BELOW)
 
     def draw(self, figure: Figure, room: float) -> None:
         """Draw into the left part of a figure, `room` font sizes wide."""
         em = float(matplotlib.rcParams["font.size"]) / 72
-        cell, left = self._cell(room), _LABEL
+        cell, beside = self._layout(room)
+        left = _LABEL
         half = self._half()
         top = float(np.nanmax(self.maps, initial=0)) or 1.0
         shown = PowerNorm(0.5, 0, top)
         small = font_points("small")
+        size = 72 * em
+        title = f"{clean(self.unit)}: effective receptive field"
         figure.text(
             _GAP * em / figure.get_figwidth(),
             1 - 0.4 * em / figure.get_figheight(),
-            f"{clean(self.unit)}: effective receptive field",
+            shorten(title, 0.95 * (room - 2 * _GAP) * size, size, weight="bold", keep_end=True),
             va="top",
             weight="bold",
             parse_math=False,
@@ -122,17 +135,34 @@ class FieldMaps:
                     self._scale_bar(ax, half)
                 if column == 0:
                     ax.set_ylabel(label, parse_math=False, labelpad=0.4 * small)
-        side = figure.add_axes((0, 0, 1, 1), label="colours")
         tall = len(self.labels) * (cell + _ROW_HEAD) - _ROW_HEAD
-        across = left + len(self.scales) * (cell + _GAP)
-        place(side, Slot(across * em, _HEAD * em, 0.9 * em, min(tall, 2 * _CELL) * em))
-        bar = figure.colorbar(image, cax=side)
-        bar.locator = MaxNLocator(4)
+        if beside:
+            across = left + len(self.scales) * (cell + _GAP)
+            slot = Slot(across * em, _HEAD * em, 0.9 * em, min(tall, 2 * _CELL) * em)
+        else:
+            slot = Slot(left * em, (_HEAD + tall + 2.2) * em, 14 * em, 0.8 * em)
+        self._colour_bar(figure, image, slot, top)
+
+    def _colour_bar(self, figure: Figure, image: AxesImage, slot: Slot, top: float) -> None:
+        """Draw the colour bar, on end or lying as its slot is, and say what its numbers are."""
+        side, small = figure.add_axes((0, 0, 1, 1), label="colours"), font_points("small")
+        place(side, slot)
+        lies = slot.width > slot.height
+        bar = figure.colorbar(image, cax=side, orientation="horizontal" if lies else "vertical")
+        # Steps of the square root crowd at the upper end.
+        bar.locator = MaxNLocator(2 if lies else 4)
         bar.formatter = PercentFormatter(1, decimals=max(1, 1 - int(np.floor(np.log10(100 * top)))))
         bar.update_ticks()
+        size = 0.85 * small
+        if lies:
+            side.annotate(
+                "of the gradient per pixel", (1, 0.5), (1.2 * small, 0), size=size, va="center",
+                xycoords="axes fraction", textcoords="offset points",
+            )  # fmt: skip
+            return
         # Above the uppermost label of the bar, which reaches beyond its end.
         text = "of the gradient\nper pixel"
-        side.set_title(text, weight="normal", size=0.85 * small, loc="left", pad=0.7 * small)
+        side.set_title(text, weight="normal", size=size, loc="left", pad=0.7 * small)
 
     def _draw_map(
         self, ax: Axes, column: int, row: int, half: float, shown: Normalize
@@ -187,9 +217,14 @@ class FieldMaps:
         known = reach[np.isfinite(reach)]
         return min(size / 2, float(known.max())) if len(known) else size / 2
 
-    def _cell(self, room: float) -> float:
-        count = len(self.scales)
-        return min(_CELL, (room - _LABEL - _BAR) / count - _GAP)
+    def _layout(self, room: float) -> tuple[float, bool]:
+        """Return the side of a map, and whether the colour bar stands beside the maps."""
+        count, rows = len(self.scales), len(self.labels)
+        widths = [(room - _LABEL - bar) / count - _GAP for bar in (_BAR, 0)]
+        beside = widths[0] >= _SMALL_CELL
+        page = 72 * most_height() / float(matplotlib.rcParams["font.size"])
+        on_slide = (page - _HEAD - (_GAP if beside else _BELOW)) / rows - _ROW_HEAD
+        return min(_CELL, on_slide, widths[0] if beside else widths[1]), beside
 
 
 def draw_field(field: ReceptiveField) -> Figure:
@@ -213,6 +248,9 @@ def draw_field(field: ReceptiveField) -> Figure:
     ax = figure.add_axes((0, 0, 1, 1), label="widths")
     chart.plot(ax)
     fit([ax], [slot])
+    points = font_points(matplotlib.rcParams["axes.titlesize"])
+    if text_width(ax.get_title(loc="left"), points) > size_in_points(ax)[0]:
+        ax.set_title("width, 95 % intervals", loc="left", weight="normal")
     return figure
 
 

@@ -119,9 +119,9 @@ class InterventionPanels:
                     yerr=np.clip(np.nan_to_num([below, above]), 0, None),
                     color=style.colour,
                     marker=style.marker,
-                    markersize=3.5,
+                    markersize=0.78 * matplotlib.rcParams["lines.markersize"],
                     linestyle="none",
-                    elinewidth=1.0,
+                    elinewidth=matplotlib.rcParams["lines.linewidth"] / 1.5,
                 )
             if len(self.targets) > 1:
                 ax.axvline(len(x) - 1.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)

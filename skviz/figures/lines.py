@@ -22,6 +22,7 @@ from skviz.figures.layout import (
     figure_size,
     fit_label,
     keep_tick_labels,
+    most_height,
     own_axes,
     root_figure,
     size_in_points,

@@ -32,6 +32,7 @@ from skviz.units import select_units
 _LINE = 1.5  # height of a line of header or footer, in font sizes
 _PAIR, _LINE_ALONE = 4.0, 2.2  # width of a legend's bar and line, in font sizes
 _MOST_PAIRS = 5
+_LABEL_ROOM = 12.9  # font sizes, of a chart that has room for a whole label
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,9 @@ class AttentionFigure:
         labels = {chart.value_label for chart in self.lines}
         for chart, first, lowest in zip(self.lines, page.first, page.lowest, strict=True):
             ax = figure.add_axes((0, 0, 1, 1), label=chart.unit)
-            y_label = chart.value_label if len(page.charts) == 1 else chart.short_label
+            em = float(matplotlib.rcParams["font.size"]) / 72
+            alone = len(page.charts) == 1 and page.charts[0].height > _LABEL_ROOM * em
+            y_label = chart.value_label if alone else chart.short_label
             shown = first or len(labels) > 1
             chart.plot(
                 ax,

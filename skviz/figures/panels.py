@@ -51,15 +51,19 @@ def fitting_columns(columns: int) -> int:
     return columns
 
 
-def on_slide(count: int, columns: int, sizes: PanelSizes) -> tuple[int, PanelSizes]:
+def on_slide(
+    count: int, columns: int, sizes: PanelSizes, narrowest: float = _NARROWEST
+) -> tuple[int, PanelSizes]:
     """Return in how many columns, and how high, panels stay on a slide.
+
+    More columns are taken only while axes are at least `narrowest` font sizes wide.
 
     Elsewhere, and where there are too many of them, both are as they were.
     """
     em = float(matplotlib.rcParams["font.size"])
     room = most_height() * 72 / em - sizes.legend - sizes.last
     for wanted in range(columns, count + 1):
-        if wanted > columns and panel_width(wanted, sizes) < _NARROWEST * em:
+        if wanted > columns and panel_width(wanted, sizes) < narrowest * em:
             break
         body = room / -(-count // wanted) - sizes.head - sizes.foot
         if body >= _LOWEST:

@@ -16,7 +16,7 @@ from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap, plot_heatmaps
 from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import legend_columns
-from skviz.figures.panels import PanelSizes, fitting_columns, panels
+from skviz.figures.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.style import figure_style
 from skviz.units import Unit, paper_units, select_units
 

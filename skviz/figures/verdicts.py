@@ -159,7 +159,14 @@ class VerdictRows:
         for mark, style in enumerate(styles):
             mean, low, high = self.values[mark].T
             y = np.arange(len(self.units)) + (mark - (len(styles) - 1) / 2) * step
-            ax.hlines(y, low, high, color=style.colour, linewidth=1.4, zorder=2)
+            ax.hlines(
+                y,
+                low,
+                high,
+                color=style.colour,
+                linewidth=0.93 * matplotlib.rcParams["lines.linewidth"],
+                zorder=2,
+            )
             ax.plot(mean, y, style.marker, color=style.colour, zorder=3)
         text = matplotlib.rcParams["text.color"]
         ax.axvline(0, color=text, linewidth=0.8, zorder=1)

@@ -23,7 +23,6 @@ from skviz.reports.words import with_names
 INDEX = "contents.json"
 KIND = "skviz report"
 LONGEST = 40  # rows of a LaTeX table on one page
-_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 
 
 def write_folder(
@@ -125,11 +124,10 @@ def _figure(
 
 
 def _table(folder: Path, part: TablePart, stem: str) -> dict[str, Any]:
-    numbers = [part.format_of(str(name)) in _NUMBERS for name in part.frame.columns]
     long = len(part.frame) > LONGEST
     files = {
         f"tables/{stem}.csv": part.frame.to_csv(index=False),
-        f"tables/{stem}.md": markdown_table(part.columns, part.cells(), numbers),
+        f"tables/{stem}.md": markdown_table(part.columns, part.cells(), part.numbers),
         f"tables/{stem}.tex": table_environment(part, stem, long),
     }
     for name, text in files.items():

@@ -48,7 +48,6 @@ _ACCENTS = {
     "\u0327": "c", "\u0331": "b",
 }  # fmt: skip
 _LINE_WIDTH = 345.0  # points, of an article
-NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 _SHORT = 30  # characters of a text on one line
 _MOST_CODES = 4  # of a run of characters that pdflatex has no letters for
 
@@ -106,8 +105,8 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
     """
     part = part.in_brief()
     cells, long = part.cells(), long or part.prose
-    numbers = [part.format_of(str(name)) in NUMBERS for name in part.frame.columns]
-    columns = _columns(part, cells, numbers)
+    numbers = part.numbers
+    columns = _columns(part, cells)
     head, rows = _head(part.columns, numbers), [_row(row) for row in cells]
     caption = rf"\caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}"
     label = rf"\label{{tab:{stem}}}"
@@ -131,9 +130,9 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _columns(part: TablePart, cells: Sequence[Sequence[str]], numbers: Sequence[bool]) -> str:
+def _columns(part: TablePart, cells: Sequence[Sequence[str]]) -> str:
     """Return how columns stand: numbers right, texts left, and long ones of words in lines."""
-    kinds = ["r" if number else "l" for number in numbers]
+    kinds = ["r" if number else "l" for number in part.numbers]
     width = r"p{0.8\linewidth}" if part.prose else r"p{0.4\linewidth}"
     if part.prose or part.brief:
         for column in range(1, len(kinds)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+# Begins the sentence of a caption that explains columns which are not among the brief ones.
+FURTHER = "Further columns: "
+# Formats of numbers, which stand on the right of their column.
+NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +64,21 @@ class TablePart:
 
     def in_brief(self) -> TablePart:
         """Return the table with the columns that are enough where room is short."""
-        return replace(self, frame=self.frame[list(self.brief)]) if self.brief else self
+        if not self.brief:
+            return self
+        text = re.sub(rf" {FURTHER}[^.]*\.", "", self.caption.text)
+        caption = replace(self.caption, text=text)
+        return replace(self, frame=self.frame[list(self.brief)], caption=caption)
 
     @property
     def columns(self) -> list[str]:
         """The heads of the columns, for a reader."""
         return [self.heads.get(name, str(name)) for name in self.frame.columns]
+
+    @property
+    def numbers(self) -> list[bool]:
+        """Which columns are numbers."""
+        return [self.format_of(str(name)) in NUMBERS for name in self.frame.columns]
 
     def format_of(self, column: str) -> str:
         """Return how the values of a column are written."""

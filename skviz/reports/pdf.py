@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from skviz.reports.pdf_pages import Pages
 
 Parts = Sequence[FigurePart | TablePart]
-_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 _TITLE, _CHAPTER, _HEAD, _CAPTION = 20.0, 15.0, 12.0, 9.0
 _LEAST = 1.5  # inches of a figure that has to share its page
 _SMALLEST = 0.85  # of its size, for a figure that shares its page with all its words
@@ -125,16 +124,14 @@ def _figure(pages: Pages, part: FigurePart, number: int, style: str) -> None:
 
 def _table(pages: Pages, part: TablePart, number: int) -> None:
     brief = part.in_brief()
-    numbers = [part.format_of(str(name)) in _NUMBERS for name in brief.frame.columns]
     title = f"Table {number}. {part.title}"
-    follow = pages.paragraph_height(part.caption.text, _CAPTION) + 1.2
+    follow = pages.paragraph_height(brief.caption.text, _CAPTION) + (2.4 if part.prose else 1.2)
     pages.heading(title, _HEAD, level=1, follow=follow)
     pages.space(0.03)
-    pages.paragraph(part.caption.text, _CAPTION)
+    pages.paragraph(brief.caption.text, _CAPTION)
     pages.space(0.1)
     if part.prose:
-        pairs = [(name, text) for name, text in part.cells()]
-        pages.facts(pairs, _CAPTION, left=1.2, lines_each=30, gap=0.08)
+        pages.prose([(name, text) for name, text in part.cells()])
     else:
-        pages.table(brief.columns, brief.cells(), numbers, wrapped=bool(part.brief))
+        pages.table(brief.columns, brief.cells(), brief.numbers, wrapped=bool(part.brief))
     pages.space(0.35)

@@ -31,6 +31,7 @@ ROOM = WIDTH - 2 * MARGIN
 LEADING = 1.4  # height of a line, in font sizes
 _BODY, _SMALL = 10.0, 8.5
 _ENDLESS = 100_000
+_LONGEST = 30  # lines of a paragraph beside its name, which stays on one page
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,12 @@ class Pages:
             if not lines:
                 self.y += LEADING * size / 72
             self.y += gap
+
+    def prose(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Set names in bold, each with its paragraph beside it."""
+        widest = max((text_width(clean(name), _SMALL, "bold") for name, _ in pairs), default=0.0)
+        left = min(2.0, widest / 72 + 0.2)
+        self.facts(pairs, _SMALL, left=left, lines_each=_LONGEST, gap=0.08)
 
     def drawing(self, data: bytes, width: float, height: float, factor: float) -> None:
         """Lay a PDF figure of so many inches on the page, `factor` times as large."""

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from skviz.reports.slides import Deck
 
 MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
-_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 _MOST_PROPERTY = 255  # characters, as python-pptx wants it
 _MOST_NOTED = 80  # rows of data in the notes
 _GAP = 0.25  # inches between pictures
@@ -71,7 +70,8 @@ def deck_bytes(contents: Contents, style: str = "default", command: str | None =
             if not table.prose:  # sentences stand in the notes
                 _table(deck, table)
         core = deck.presentation.core_properties
-        core.title, core.author = plain(contents.title)[:_MOST_PROPERTY], f"skviz {skviz.__version__}"
+        core.title = plain(contents.title)[:_MOST_PROPERTY]
+        core.author = f"skviz {skviz.__version__}"
         core.subject = "Attention of a network with selective kernels"
         core.comments = plain(f"Command: {command}" if command else "")[:_MOST_PROPERTY]
         core.keywords = version_line()[:_MOST_PROPERTY]
@@ -235,7 +235,7 @@ def _source(part: FigurePart | TablePart) -> str:
     text = part.caption.text.partition(" Network: ")[0]
     text = text.removesuffix(" Vertical lines part the stages.")
     # The legend names the marks, and the verdicts are there to be read.
-    text = re.sub(r", and what is left of it: [^.:]*\.", " and what is left of it.", text)
+    text = re.sub(r", and what is left of it: [^.:]*\.", ", and what is left of it.", text)
     text = re.sub(r" To the right the verdict[^.]*\.", "", text)
     return re.sub(r"; one panel per unit \(.*?\)", "", text)
 
@@ -260,8 +260,7 @@ def _table(deck: Deck, part: TablePart) -> None:
         title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
         whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
     heads, rows = list(map(plain, brief.columns)), [list(map(plain, row)) for row in rows]
-    numbers = [part.format_of(str(name)) in _NUMBERS for name in brief.frame.columns]
-    fit, most = fit_table(heads, rows, numbers, wrapped=bool(part.brief))
+    fit, most = fit_table(heads, rows, brief.numbers, wrapped=bool(part.brief))
     slides = max(1, -(-len(rows) // most))
     each = -(-len(rows) // slides) if rows else 1
     for number in range(slides):
@@ -270,7 +269,7 @@ def _table(deck: Deck, part: TablePart) -> None:
         noted = whole[number * each : (number + 1) * each]
         lines = ["\t".join(row) for row in [part.columns, *noted]]
         notes = f"{part.caption.text}\n\n" + "\n".join(lines)
-        slide = deck.slide(words, _source(part), notes)
+        slide = deck.slide(words, _source(brief), notes)
         frame = deck.table(slide, shown, fit)
         describe(frame, f"{part.caption.alt} Here: rows {number * each + 1} to"
                  f" {number * each + len(shown)}.")  # fmt: skip

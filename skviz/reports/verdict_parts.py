@@ -14,7 +14,7 @@ from skviz.analysis.records import Run
 from skviz.errors import UsageError
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
-from skviz.reports.parts import FigurePart, TablePart, figure_part
+from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import evidence_of, to_frame
 from skviz.scaling import scale_label
 
@@ -71,10 +71,10 @@ def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> T
     text = (
         f"Verdict per unit, over {about.source}. shift: mean change of the attention difference"
         f" from 1.0x to {scale_label(claims[0].scale)}, paired over images, with its"
-        f" {100 * options.confidence:g} % bootstrap interval (low, high); then what is left of it"
-        " without what each control gives; survives: the smallest of these by the whole shift,"
-        " where that is clearly not zero; p: that the shift is one of random networks', Holm's"
-        f" correction over units. {about.sentences}"
+        f" {100 * options.confidence:g} % bootstrap interval; p: that the shift is one of random"
+        f" networks', Holm's correction over units. {FURTHER}what is left of the shift without what"
+        " each control gives; survives: the smallest of these by the whole shift, where that is"
+        f" clearly not zero. {about.sentences}"
     )
     return TablePart(
         "verdicts",

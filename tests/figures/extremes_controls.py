@@ -81,7 +81,7 @@ def panels_of(targets: tuple[str, ...], scales: int, kinds: int = 7) -> Interven
 def suite_of(rows: int, scales: int, title: str = "ant/n01440764_10026.JPEG") -> ControlViews:
     pixels = views_of(SCALES[:scales]).pixels
     chosen = SUITE[:rows]
-    sizes = {name: SCALES[:scales] for name in chosen}
+    sizes = dict.fromkeys(chosen, SCALES[:scales])
     sizes |= {name: tuple(1 / s for s in SCALES[:scales]) for name in chosen if "zoom" in name}
     return ControlViews([(name, sizes[name], pixels) for name in chosen], title)
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import logging
+
 import matplotlib
 import matplotlib.style
 import pytest
+from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures import STYLES, figure_style, style_names
@@ -137,3 +140,13 @@ def test_matplotlib_takes_the_sheets_by_their_package(name: str) -> None:
 
 def test_every_place_has_its_sheet() -> None:
     assert set(PLACES) <= set(STYLES)
+
+
+def test_helping_fonts_exist_in_both_weights(caplog: pytest.LogCaptureFixture) -> None:
+    """Matplotlib logs every font whose weight it does not find, text by text."""
+    with figure_style("default"), caplog.at_level(logging.WARNING):
+        figure = Figure()
+        for weight in ("normal", "bold"):
+            figure.text(0.1, 0.5, "\u72d7 and a name", weight=weight)
+        figure.draw_without_rendering()
+    assert [message for message in caplog.messages if "findfont" in message] == []

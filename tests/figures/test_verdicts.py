@@ -64,6 +64,22 @@ def test_without_controls_there_is_the_shift_alone(assert_tidy: Callable[[Figure
         assert_tidy(shown.plot())
 
 
+def test_parts_have_one_axis(assert_tidy: Callable[[Figure], None]) -> None:
+    whole = rows(16)
+    parts = whole.parts(5)
+    assert [len(part.units) for part in parts] == [4, 4, 4, 4]
+    assert [unit for part in parts for unit in part.units] == list(whole.units)
+    np.testing.assert_array_equal(np.concatenate([p.values for p in parts], 1), whole.values)
+    np.testing.assert_array_equal(np.concatenate([p.null for p in parts]), whole.null)
+    with figure_style("talk"):
+        figures = [part.plot() for part in parts]
+    assert len({figure.axes[0].get_xlim() for figure in figures}) == 1
+    low, high = figures[0].axes[0].get_xlim()
+    assert low < np.nanmin(whole.values) <= np.nanmax(whole.values) < high
+    for figure in figures:
+        assert_tidy(figure)
+
+
 def test_wrong_shapes_are_refused() -> None:
     values = np.zeros((1, 2, 3))
     with pytest.raises(UsageError, match=r"\(marks, units, 3\) = \(1, 1, 3\), got \(1, 2, 3\)"):

@@ -33,7 +33,7 @@ def troubles(figure: Figure) -> list[str]:
     for ax in figure.axes:
         box, point = ax.get_window_extent(), figure.dpi / 72
         bar = hasattr(ax, "_colorbar")
-        if box.height < LOWEST * point or (box.width < NARROWEST * point and not bar):
+        if (box.height < LOWEST * point or box.width < NARROWEST * point) and not bar:
             size = f"{box.width:.0f} x {box.height:.0f} pixels"
             found.append(f"axes {_name(ax)} are too small: {size}")
     return found
