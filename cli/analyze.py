@@ -189,7 +189,7 @@ computing = options.together(
         default=None,
         help="Fold batch normalisation into the convolutions, and choose the order of the data in "
         "memory by measurement; the attention changes by rounding only, which the run records.  "
-        "[default: where the network runs for more than a minute]",
+        "[default: where the network runs for more than five seconds]",
     ),
     click.option(
         "--compile",

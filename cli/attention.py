@@ -103,18 +103,20 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
 def _table(result: ImageResult) -> str:
     """One row per unit: the difference at each scale, and in brackets its change."""
     labels = result.views.labels
-    numbers = result.table()
-    digits = _digits(numbers["change"].abs().max())
+    # Not as a frame: importing pandas would take longer than the network.
+    numbers = result.rows()
+    digits = _digits(max(abs(change) for *_, change in numbers))
     # Heads stand over the differences, not over the changes behind them.
     blank = " " * len(f" ({0:+.{digits}f})")
     heads = [label + blank * (i != result.reference) for i, label in enumerate(labels)]
     rows = [["unit", "kernels", *heads]]
-    for unit, part in numbers.groupby("unit", sort=False):
+    for start in range(0, len(numbers), len(labels)):
+        unit, kernels = numbers[start][:2]
         cells = []
-        for index, (value, change) in enumerate(zip(part.difference, part.change, strict=True)):
+        for index, (*_, value, change) in enumerate(numbers[start : start + len(labels)]):
             bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
             cells.append(f"{value:+.{digits}f}{bracket}")
-        rows.append([str(unit), part.kernels.iloc[0], *cells])
+        rows.append([unit, kernels, *cells])
     name = Path(result.image).name if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",

@@ -32,4 +32,5 @@ def keep_memory() -> bool:
         return False
     # All of them: large buffers come from the heap, and its end is not given back.
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, _PAD))
-    return all([mallopt(name, value) == 1 for name, value in settings])
+    taken = [mallopt(name, value) == 1 for name, value in settings]
+    return all(taken)

@@ -31,7 +31,7 @@ _FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
 # Views to choose with on a processor: enough to see which way is faster.
 _TRIED = 8
 # Seconds of work from which on it is worth choosing how to compute.
-_LONG = 60.0
+_LONG = 5.0
 # A larger batch must be this much faster to be worth its memory.
 _WORTH = 1.05
 
@@ -252,7 +252,7 @@ def cpu_batch(size: int) -> int:
 
 
 def _quick(forward: Forward, work: int) -> bool:
-    """Whether so many views take less than a minute, judged by a small batch."""
+    """Whether so many views take only some seconds, judged by a small batch."""
     size = forward.spec.size
     noise = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
     started = time.perf_counter()

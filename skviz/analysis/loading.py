@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,7 @@ def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) ->
         num_workers=workers,
         collate_fn=_as_it_is,
         pin_memory=pin,
-        worker_init_fn=_start_worker,
+        worker_init_fn=partial(_start_worker, polite=not pin),
         prefetch_factor=2 if workers else None,
     )
     try:
@@ -172,7 +173,11 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _start_worker(number: int) -> None:
+def _start_worker(number: int, polite: bool) -> None:
     # Ctrl-C reaches every process of a terminal: only the main one decides what to do then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Where the network runs on the same processors, all its threads wait for the slowest one:
+    # reading takes what they leave.
+    if polite and hasattr(os, "nice"):
+        os.nice(10)

@@ -43,7 +43,7 @@ class Options:
     `batch_size` is in views, over images and scales; None finds one. `precision` is "fp32",
     "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
     None chooses by the size of the data set. `tune` folds BN into convolutions and chooses the
-    memory format by measurement; None does it for what takes longer than a minute. `compiled`
+    memory format by measurement; None does it for what takes longer than some seconds. `compiled`
     compiles the network. Without `predictions` the network runs only as far as the deepest
     unit. `keep_memory` sets glibc's allocator for the process (see `skviz.allocator`).
     """
@@ -157,7 +157,6 @@ def prepare(
     networks, where several runs share them.
     """
     from skviz.allocator import keep_memory
-    from skviz.analysis.controls.networks import Calibration, random_network
     from skviz.analysis.controls.views import control_views
     from skviz.analysis.engine import Keep, class_map
     from skviz.analysis.forward import Forward, check_precision, settle_arithmetic
@@ -185,6 +184,9 @@ def prepare(
     checked = views.scales
     random = None
     if control is not None and control.on_network:
+        # Takes seconds to import: only for those who need it.
+        from skviz.analysis.controls.networks import Calibration, random_network
+
         random = random_network(probe.network, control, probe.known, info.spec)
         probe = probe.on(random.network)
         calibration = calibration or Calibration(images, plain)

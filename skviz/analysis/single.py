@@ -118,6 +118,17 @@ class ImageResult:
         means: NDArray[np.float32] = self.attention[unit.name].mean(axis=(1, 2)).astype(np.float32)
         return means
 
+    def rows(self) -> list[tuple[str, str, float, float, float]]:
+        """Return the rows of `table`."""
+        found = []
+        for unit in self.choice.all:
+            difference = self.values(unit)
+            kernels = " ".join(_kernels(unit))
+            for scale, value in zip(self.views.scales, difference.tolist(), strict=True):
+                change = value - float(difference[self.reference])
+                found.append((unit.name, kernels, scale, value, change))
+        return found
+
     def table(self) -> pd.DataFrame:
         """Return the attention difference, one row per unit and scale.
 
@@ -126,14 +137,8 @@ class ImageResult:
         """
         import pandas as pd
 
-        rows = []
-        for unit in self.choice.all:
-            difference = self.values(unit)
-            kernels = " ".join(_kernels(unit))
-            for scale, value in zip(self.views.scales, difference.tolist(), strict=True):
-                change = value - float(difference[self.reference])
-                rows.append((unit.name, kernels, scale, value, change))
-        return pd.DataFrame(rows, columns=["unit", "kernels", "scale", "difference", "change"])
+        columns = ["unit", "kernels", "scale", "difference", "change"]
+        return pd.DataFrame(self.rows(), columns=columns)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the tidy attention, one row per unit, scale, branch and channel.

@@ -46,7 +46,7 @@ class Size:
 
 SIZES = {
     "full": Size("sknet50", "sknet50_lite", 16, 224, {"2_3": 0.33, "3_4": 0.60, "4_6": None},
-                 512, 96, 512, 64, 50_000, (2000, 20_000), 3),
+                 512, 64, 512, 64, 50_000, (2000, 20_000), 3),
     "quick": Size("sknet50", "sknet50_lite", 16, 160, {"2_3": 0.33, "3_4": 0.60},
                   64, 9, 256, 24, 5000, (500, 2500), 1, peers=False, long=False),
     # For the tests: that it runs, not how long.
