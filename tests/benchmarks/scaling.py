@@ -281,7 +281,7 @@ def tables(found: dict[str, Any]) -> str:
         f"| scales, of {images['counts'][0]:,} images | {_ms(scales['slope'])} | "
         f"{number(scales['fixed'])} s | {scales['r2']:.4f} |",
         f"| units, of {images['counts'][0]:,} images, beyond the network's own work | "
-        f"{_ms(units['slope'])} | {number(units['fixed'])} s | {units['r2']:.4f} |",
+        f"{_unit(units)} |",
         "",
         f"Peak memory: {memory[0]['peak_mib']:,.0f} MiB over {memory[0]['images']:,} images, "
         f"{memory[-1]['peak_mib']:,.0f} MiB over {memory[-1]['images']:,}. "
@@ -290,7 +290,8 @@ def tables(found: dict[str, Any]) -> str:
         "| work, computed from the above | one core | sixteen cores, a rank on each | on disk |",
         "|---|---|---|---|",
     ]
-    per_view = units["slope"] / (images["counts"][0] * len(SCALES))
+    # A slope below zero is that of noise.
+    per_view = max(0.0, units["slope"]) / (images["counts"][0] * len(SCALES))
     image = images["slope"]
     wide = image + per_view * len(SCALES) * max(0, 1000 - found["units_of_network"])
     size = found["bytes_per_image"]
@@ -306,6 +307,13 @@ def tables(found: dict[str, Any]) -> str:
             f"| {what} | {duration(seconds)} | {duration(seconds / 16)} | {_bytes(size_of)} |"
         )
     return "\n".join(rows)
+
+
+def _unit(units: dict[str, Any]) -> str:
+    """The row of the units, behind its name."""
+    if units["slope"] <= 0:
+        return f"nothing that could be measured | {number(units['fixed'])} s | "
+    return f"{_ms(units['slope'])} | {number(units['fixed'])} s | {units['r2']:.4f}"
 
 
 def duration(seconds: float) -> str:
