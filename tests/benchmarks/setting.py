@@ -48,7 +48,7 @@ SIZES = {
     "full": Size("sknet50", "sknet50_lite", 16, 224, {"2_3": 0.33, "3_4": 0.60, "4_6": None},
                  512, 64, 512, 64, 50_000, (2000, 20_000), 3),
     "quick": Size("sknet50", "sknet50_lite", 16, 160, {"2_3": 0.33, "3_4": 0.60},
-                  64, 9, 256, 24, 5000, (500, 2500), 1, peers=False, long=False),
+                  32, 6, 256, 24, 5000, (500, 2500), 1, peers=False, long=False),
     # For the tests: that it runs, not how long.
     "tiny": Size("tiny", "tiny", 2, 16, {"2_1": None},
                  4, 2, 4, 2, 40, (8, 16), 1, long=False, checked=False),
