@@ -214,3 +214,25 @@ def style(command: Command) -> Command:
         return command(*args, style=chosen, **others)
 
     return _LOOK(cast(Command, with_style))
+
+
+bootstrap = together(
+    click.option("--no-bootstrap", is_flag=True, help="Leave the confidence intervals out."),
+    click.option(
+        "--resamples",
+        type=click.IntRange(min=1),
+        default=2000,
+        show_default=True,
+        help="Bootstrap resamples.",
+    ),
+    click.option(
+        "--confidence",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.95,
+        show_default=True,
+        help="Confidence of the intervals.",
+    ),
+    click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+    ),
+)
