@@ -185,10 +185,8 @@ def settle_arithmetic(
     usual = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else _FIRST_GPU_BATCH)
     batch = min(_TRIED, usual) if on_cpu else usual
     dtype = PRECISIONS[options.precision]
-    plain = options.tune is False and not options.compiled and dtype is None
-    if plain or (
-        options.tune is None and not options.compiled and dtype is None and _quick(forward, work)
-    ):
+    may_stay = not options.tune and not options.compiled and dtype is None
+    if may_stay and (options.tune is False or _quick(forward, work)):
         return PLAIN, None
     example = forward.images(sample(images, views, batch))
     chosen = choose(forward.plain, example) if options.tune is not False else PLAIN

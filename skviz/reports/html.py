@@ -19,9 +19,8 @@ import skviz
 from skviz.files import AnyPath, check_output, write_text
 from skviz.reports.html_data import class_marks, image_data
 from skviz.reports.inline_svg import ColourPairs, inline_svg
-from skviz.reports.parts import Contents, TablePart
+from skviz.reports.parts import NUMBERS, Contents, TablePart
 
-_NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
 STYLES = {"wide": "web", "narrow": "paper"}
 _VERDICTS = ("verdicts", "findings")
@@ -76,7 +75,7 @@ def page(contents: Contents) -> str:
         script=Markup(script),
         script_hash=_hash(script),
         version=skviz.__version__,
-        is_number=lambda part, column: part.format_of(column) in _NUMBERS,
+        is_number=lambda part, column: part.format_of(column) in NUMBERS,
     )
     # File names may hold what is no text: half of a surrogate pair.
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -115,7 +114,7 @@ def _json(value: Mapping[str, Any] | Sequence[Any]) -> Markup:
 
 
 def _rows(part: TablePart) -> list[list[_Cell]]:
-    kinds = [part.format_of(name) in _NUMBERS for name in part.frame.columns]
+    kinds = part.numbers
     raw = part.frame.itertuples(index=False, name=None)
     return [
         [

@@ -8,12 +8,12 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from skviz.capture.attention import Attention
 from skviz.scaling import Views, enlarge
 from skviz.units import Kernel, Unit
+from tests.figures.tidy import visible_texts
 
 STAGES = {2: 3, 3: 4, 4: 6, 5: 3}
 SKNET_101 = {2: 3, 3: 4, 4: 23, 5: 3}
@@ -78,7 +78,7 @@ def _assert_tidy(figure: Figure) -> None:
     page = Bbox.from_bounds(-0.5, -0.5, figure.bbox.width + 1, figure.bbox.height + 1)
     boxes = {
         f"{text.get_text()!r} #{index}": text.get_window_extent()
-        for index, text in enumerate(_visible_texts(figure))
+        for index, text in enumerate(visible_texts(figure))
     }
     for legend in figure.legends:
         boxes["legend"] = legend.get_window_extent()
@@ -103,23 +103,3 @@ def _assert_tidy(figure: Figure) -> None:
 
 def _shrunk(box: Bbox) -> Bbox:
     return Bbox.from_extents(box.x0 + 0.5, box.y0 + 0.5, box.x1 - 0.5, box.y1 - 0.5)
-
-
-def _visible_texts(figure: Figure) -> list[Text]:
-    """All texts that are drawn; ticks beyond the ends of their axis are not."""
-    texts = []
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text)
-        if text.get_visible() and text.get_text().strip():
-            texts.append(text)
-    hidden: set[Text] = set()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            slack = 1e-9 * (high - low)
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not ax.axison or not low - slack <= tick.get_loc() <= high + slack:
-                    hidden |= {tick.label1, tick.label2}
-        if not ax.axison:
-            hidden |= {ax.xaxis.label, ax.yaxis.label}
-    return [text for text in texts if text not in hidden]
