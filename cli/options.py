@@ -22,6 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("png", "pdf", "svg")
 DATA_FORMATS = ("csv", "json")
 DEVICES = ("auto", "cpu", "cuda")
+EXAMPLE = "example"
 PLACES = ("paper", "thesis", "talk", "poster", "web")
 
 
@@ -62,6 +63,21 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
         """Say what was expected, and what may have been meant."""
         hint = did_you_mean(str(value), map(str, self.choices))
         return super().get_invalid_choice_message(value, ctx) + hint
+
+
+class ImagePath(click.Path):  # type: ignore[type-arg]
+    """The path of an image; "example" is the photograph that skviz ships."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; a file of the name `example` comes first."""
+        if str(value) == EXAMPLE and not Path(EXAMPLE).exists():
+            from skviz import example_photo
+
+            return example_photo()
+        return super().convert(value, param, ctx)
 
 
 model = click.option(

@@ -24,9 +24,7 @@ _RUN_FILE, _SUITE_FILE = "run.json", "controls.json"
 
 
 @click.command()
-@click.argument(
-    "inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=click.Path(path_type=Path)
-)
+@click.argument("inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=options.ImagePath())
 @click.option(
     "--to",
     type=click.Path(path_type=Path),

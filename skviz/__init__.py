@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ImageSet as ImageSet,
         Subset as Subset,
         example_images as example_images,
+        example_photo as example_photo,
         open_dataset as open_dataset,
     )
     from skviz.analysis.field import receptive_field as receptive_field
@@ -111,6 +112,7 @@ _ROOMS = {
         "ImageSet",
         "Subset",
         "example_images",
+        "example_photo",
         "open_dataset",
     ),
     "skviz.analysis.field": ("receptive_field",),

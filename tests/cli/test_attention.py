@@ -198,3 +198,18 @@ def test_on_photographs(shared_data: Path, work: Path) -> None:
     result = run(*photographs, "--scales", "1,1.5,2")
     assert result.exit_code == 0
     assert len(made(work)) == len(photographs)
+
+
+def test_the_example_is_a_photograph_that_skviz_ships() -> None:
+    result = run("example", "--stage", "3_4", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert Path(document["files"][0]).name == "okapi_attention_3_4.png"
+    assert [best[0]["class"] for best in document["classes"]] == ["okapi"] * 3
+
+
+def test_a_file_called_example_comes_first(photo: Path, work: Path) -> None:
+    photo.rename(work / "example")
+    result = run("example", "--stage", "3_4", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["image"] == "example"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from skviz.analysis.datasets.boxes import with_boxes
-from skviz.analysis.datasets.example import example_images
+from skviz.analysis.datasets.example import example_images, example_photo
 from skviz.analysis.datasets.folders import open_folder
 from skviz.analysis.datasets.imagenet import is_imagenet, open_imagenet
 from skviz.analysis.datasets.imageset import ImageSet
@@ -17,7 +17,14 @@ from skviz.analysis.datasets.subset import Subset, take
 from skviz.analysis.datasets.vision import PREFIX, open_torchvision
 from skviz.errors import UsageError
 
-__all__ = ["DataSource", "ImageSet", "Subset", "example_images", "open_dataset"]
+__all__ = [
+    "DataSource",
+    "ImageSet",
+    "Subset",
+    "example_images",
+    "example_photo",
+    "open_dataset",
+]
 
 
 _ALL = Subset()

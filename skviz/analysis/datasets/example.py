@@ -1,10 +1,11 @@
-"""A small data set of drawn pictures, to try things with where no photographs are at hand."""
+"""A photograph, and a data set of drawn pictures, to try things with where none are at hand."""
 
 from __future__ import annotations
 
 import io
 import math
 import os
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,20 @@ from skviz.files import check_output, output_folder, write_bytes
 
 # Name of the class, and corners of its shape (0: a disc).
 SHAPES = {"disc": 0, "triangle": 3, "square": 4, "hexagon": 6}
+
+
+def example_photo() -> Path:
+    """Return the photograph that skviz ships: an okapi, in the middle of the picture.
+
+    The bundled network knows its class and was not trained on it. Caltech-101, CC BY 4.0
+    (F.-F. Li, M. Andreeto, M. Ranzato, P. Perona).
+
+    Examples
+    --------
+    >>> example_photo().name
+    'okapi.jpg'
+    """
+    return Path(str(files("skviz.assets").joinpath("example", "okapi.jpg")))
 
 
 def example_images(
