@@ -27,6 +27,7 @@ _LITE = SKNetConfig(
     widths=(32, 64, 128, 256),
     outputs=(64, 128, 256, 512),
     branches=(Branch(3, 1, group_width=4), Branch(3, 2, group_width=4)),
+    attention_init="he",
     stem_width=32,
     classes=112,
     input_size=128,
