@@ -261,8 +261,9 @@ def analyze(
     """
     from skviz.analysis.controls import parse_control
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
+    from skviz.analysis.options import Options
     from skviz.analysis.ranks import Ranks
-    from skviz.analysis.run import Options, prepare
+    from skviz.analysis.run import prepare
     from skviz.analysis.store import check_run_folder
     from skviz.devices import choose_device
     from skviz.scaling import parse_scales

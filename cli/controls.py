@@ -110,7 +110,7 @@ def controls(
         make_suite,
     )
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.run import Options
+    from skviz.analysis.options import Options
     from skviz.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views
     from skviz.scaling import parse_scales

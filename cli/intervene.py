@@ -92,7 +92,7 @@ def intervene(
     """
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
     from skviz.analysis.interventions import prepare_interventions
-    from skviz.analysis.run import Options
+    from skviz.analysis.options import Options
     from skviz.figures import (
         About,
         caption_of,

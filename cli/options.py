@@ -65,7 +65,7 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
         return super().get_invalid_choice_message(value, ctx) + hint
 
 
-class ImagePath(click.Path):  # type: ignore[type-arg]
+class ImagePath(click.Path):
     """The path of an image; "example" is the photograph that skviz ships."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class ImagePath(click.Path):  # type: ignore[type-arg]
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; a file of the name `example` comes first."""
         if str(value) == EXAMPLE and not Path(EXAMPLE).exists():
-            from skviz import example_photo
+            from skviz.analysis.datasets.example import example_photo
 
             return example_photo()
         return super().convert(value, param, ctx)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from skviz.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # X as X: these names are meant to be taken from here.
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         ImageError as ImageError,
         ModelError as ModelError,
         OutputError as OutputError,
+        RunError as RunError,
         ScaleError as ScaleError,
         SkvizError as SkvizError,
         UnitError as UnitError,
@@ -133,6 +134,7 @@ _ROOMS = {
         "ImageError",
         "ModelError",
         "OutputError",
+        "RunError",
         "ScaleError",
         "SkvizError",
         "UnitError",

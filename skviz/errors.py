@@ -49,6 +49,10 @@ class OutputError(SkvizError):
     """A result that cannot be written, or would overwrite another one."""
 
 
+class RunError(SkvizError):
+    """A run whose files are damaged, or that holds no records."""
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Name the nearest known word, as a sentence with a leading space, or nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)

@@ -21,7 +21,7 @@ from skviz.scaling import InputSpec
 if TYPE_CHECKING:
     from skviz.analysis.datasets.imageset import ImageSet
     from skviz.analysis.loading import ViewMaker
-    from skviz.analysis.run import Options
+    from skviz.analysis.options import Options
     from skviz.capture.probe import Probe
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}

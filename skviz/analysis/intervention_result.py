@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.intervention_kinds import recorded_kinds
-from skviz.analysis.records import Run, RunError
+from skviz.analysis.records import Run
 from skviz.analysis.settings import Settings, differences
 from skviz.analysis.statistics import bootstrap_mean
-from skviz.errors import OutputError, UsageError
+from skviz.errors import OutputError, RunError, UsageError
 from skviz.files import output_folder, write_bytes, write_json
 
 if TYPE_CHECKING:

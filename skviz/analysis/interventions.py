@@ -32,7 +32,8 @@ from skviz.analysis.intervention_result import (
     check_folder,
     write_shard,
 )
-from skviz.analysis.run import Analysis, Options, prepare
+from skviz.analysis.options import Options
+from skviz.analysis.run import Analysis, prepare
 from skviz.errors import UsageError
 from skviz.scaling import DEFAULT_SCALES, check_scales
 

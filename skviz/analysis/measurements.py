@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.records import RunError
+from skviz.errors import RunError
 from skviz.units import Unit
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from skviz.analysis.moments import Moments, merge, merge_groups
 from skviz.analysis.settings import FORMAT, VERSION, Settings, unit_from_dict
 from skviz.analysis.shards import channels_file, errors_file, moments_file, table_file
 from skviz.display import Overview, ShowsTable
-from skviz.errors import SkvizError, UsageError
+from skviz.errors import RunError, UsageError
 from skviz.scaling import scale_label
 from skviz.units import Unit, select_units
 
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Labels = NDArray[np.int64]
-
-
-class RunError(SkvizError):
-    """A run whose files are damaged, or that holds no records."""
 
 
 @dataclass(frozen=True)

@@ -371,7 +371,7 @@ def summarise(
     Raises `RunError` for a run without images, `UsageError` for an unknown quantity, and for
     the expected kernel size of a network none of whose units has known kernels.
     """
-    from skviz.analysis.records import RunError
+    from skviz.errors import RunError
 
     if not run.images:
         raise RunError(

@@ -67,9 +67,8 @@ def made_by(command: str | None = None) -> str:
 
 def version_line() -> str:
     """Return the versions that make a figure: "skviz 0.1.0, Python 3.12.4, matplotlib ..."."""
-    import skviz
 
-    parts = [f"skviz {skviz.__version__}", f"Python {platform.python_version()}"]
+    parts = [f"skviz {__version__}", f"Python {platform.python_version()}"]
     for package in _PACKAGES:
         try:
             parts.append(f"{package} {version(package)}")

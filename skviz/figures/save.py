@@ -11,10 +11,10 @@ from xml.sax.saxutils import escape
 import matplotlib
 from matplotlib.figure import Figure
 
-import skviz
 from skviz.errors import UsageError
 from skviz.figures.text import storable
 from skviz.files import AnyPath, write_bytes
+from skviz.version import __version__
 
 FORMATS = ("png", "pdf", "svg")
 METADATA = ("Title", "Description", "Alternative", "Command", "Versions", "Creator")
@@ -77,7 +77,7 @@ def _checked(metadata: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             f"expected metadata {', '.join(METADATA)}, got {', '.join(map(repr, unknown))}"
         )
-    given = {"Creator": f"skviz {skviz.__version__}", **metadata}
+    given = {"Creator": f"skviz {__version__}", **metadata}
     return {name: storable(text) for name, text in given.items() if text}
 
 

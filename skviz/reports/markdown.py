@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import skviz
 from skviz.reports.parts import Contents
 from skviz.reports.words import plain
+from skviz.version import __version__
 
 
 def markdown(text: str) -> str:
@@ -57,5 +57,5 @@ def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, A
             if group == "figures":
                 lines += [f"![{markdown(entry['alternative'])}]({files[2]})", ""]
             lines += [markdown(entry["caption"]), "", links, ""]
-    lines.append(f"Made by skviz {skviz.__version__}.")
+    lines.append(f"Made by skviz {__version__}.")
     return "\n".join(lines) + "\n"

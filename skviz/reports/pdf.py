@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import skviz
 from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.version import __version__
 
 if TYPE_CHECKING:
     from skviz.reports.pdf_pages import Pages
@@ -51,7 +51,7 @@ def pdf_bytes(contents: Contents, style: str = "default", command: str | None = 
     drawn = ",".join(["thesis", *named])
     with figure_style(drawn):
         weights = dict(contents.facts).get("Weights", "unknown")
-        made = f"skviz {skviz.__version__}"
+        made = f"skviz {__version__}"
         pages = Pages(f"{contents.title} · weights: {weights} · {made}")
         pages.new_page()
         pages.heading(contents.title, _TITLE)

@@ -145,7 +145,7 @@ def numbers_of(folder: ImageFolder, numbers: Mapping[str, int]) -> dict[int, int
     return {index: numbers[name] for name, index in folder.class_to_idx.items()}
 
 
-class TrainingSet(Dataset[tuple[Tensor, int]]):
+class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
     """Random views of the pictures of a folder: (3, size, size), normalised, and their class.
 
     The surround of a picture that is shrunk is a picture of another class.
@@ -158,13 +158,13 @@ class TrainingSet(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.folder.samples)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         path, label = self.folder.samples[index]
         picture = self.folder.loader(path)
         window = random_window(picture, self.recipe)
         surround = self._of_another_class(label) if window.reaches_beyond(picture) else None
         view = draw_window(picture, window, self.size, surround)
-        return self.colours(view), label
+        return self.colours(view), torch.tensor(label)
 
     def _of_another_class(self, label: int) -> Image.Image:
         while True:

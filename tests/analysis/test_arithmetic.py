@@ -111,7 +111,7 @@ def test_a_run_says_how_it_computed_and_resumes_so(pictures: Path, tmp_path: Pat
 
 
 def plain_options(**given: object) -> object:
-    from skviz.analysis.run import Options
+    from skviz.analysis.options import Options
 
     return Options(**given)  # type: ignore[arg-type]
 

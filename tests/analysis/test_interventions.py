@@ -23,10 +23,10 @@ from skviz.analysis.intervention_kinds import (
 )
 from skviz.analysis.intervention_result import QUANTITIES, InterventionRun
 from skviz.analysis.interventions import intervene_dataset, prepare_interventions
-from skviz.analysis.records import RunError
-from skviz.analysis.run import Options
+from skviz.analysis.options import Options
 from skviz.capture.intervene import intervene
 from skviz.capture.replacements import branch, fixed
+from skviz.errors import RunError
 from skviz.models import model_info
 from skviz.reports.interventions import target_rows, to_dict, unit_rows, write_results
 from skviz.scaling import enlarge

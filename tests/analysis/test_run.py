@@ -18,11 +18,11 @@ import torch
 
 from skviz.analysis.datasets import DataSource, open_dataset
 from skviz.analysis.moments import compute
-from skviz.analysis.records import Run, RunError
+from skviz.analysis.records import Run
 from skviz.analysis.run import Options, analyze, prepare
 from skviz.analysis.shards import moments_file, table_file
 from skviz.capture.probe import Probe
-from skviz.errors import OutputError, UsageError
+from skviz.errors import OutputError, RunError, UsageError
 from skviz.models import model_info
 from skviz.scaling import enlarge
 

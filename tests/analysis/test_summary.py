@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from skviz.analysis.records import Run, RunError
+from skviz.analysis.records import Run
 from skviz.analysis.summary import Summary
+from skviz.errors import RunError
 from skviz.units import Kernel, Unit
 
 synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "synthetic.py"))

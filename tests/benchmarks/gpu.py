@@ -39,7 +39,8 @@ from skviz.analysis.datasets.imageset import Names
 from skviz.analysis.engine import ShardBuilder
 from skviz.analysis.forward import PRECISIONS
 from skviz.analysis.loading import Batch, Chunk, ChunkReader, Plan, batches, choose_workers
-from skviz.analysis.run import Analysis, Options, prepare
+from skviz.analysis.options import Options
+from skviz.analysis.run import Analysis, prepare
 
 VIEWS, TARGET = 150_000, 90.0
 # So many different pictures; more images repeat them, and are decoded each time.

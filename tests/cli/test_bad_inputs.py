@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from skviz.analysis.forward import check_precision
-from skviz.analysis.run import Options
+from skviz.analysis.options import Options
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.models import build

@@ -17,8 +17,9 @@ from skviz.analysis.controls.networks import Calibration
 from skviz.analysis.controls.suite import FILE, FORMAT, PLAIN, VERSION, Entry, Suite, read_entries
 from skviz.analysis.datasets import DataSource, ImageSet, open_dataset
 from skviz.analysis.loading import ViewMaker
+from skviz.analysis.options import Options
 from skviz.analysis.ranks import Ranks
-from skviz.analysis.run import Analysis, Options, prepare
+from skviz.analysis.run import Analysis, prepare
 from skviz.capture.probe import Probe
 from skviz.errors import OutputError, ScaleError, UsageError, did_you_mean
 from skviz.files import output_folder, write_json

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from skviz.analysis.controls.control import Control
-from skviz.analysis.records import Run, RunError
-from skviz.errors import SkvizError, UsageError, did_you_mean
+from skviz.analysis.records import Run
+from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
 
 FORMAT, VERSION = "skviz controls", 1
 FILE, PLAIN = "controls.json", "plain"

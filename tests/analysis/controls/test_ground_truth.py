@@ -12,7 +12,7 @@ from skviz.analysis.claims import weigh
 from skviz.analysis.controls.making import make_suite
 from skviz.analysis.controls.suite import Suite
 from skviz.analysis.measurements import RunMeasurements
-from skviz.analysis.run import Options
+from skviz.analysis.options import Options
 from skviz.reports.verdicts import evidence_of
 
 made = runpy.run_path(str(Path(__file__).resolve().parents[2] / "controls_ground_truth.py"))

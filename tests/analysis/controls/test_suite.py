@@ -16,11 +16,11 @@ from skviz.analysis.controls.making import list_controls, make_suite
 from skviz.analysis.controls.suite import Suite
 from skviz.analysis.datasets import open_dataset
 from skviz.analysis.measurements import RunMeasurements
-from skviz.analysis.records import Run, RunError
+from skviz.analysis.records import Run
 from skviz.analysis.run import Options, analyze
 from skviz.analysis.settings import state_digest
 from skviz.capture.probe import Probe
-from skviz.errors import ImageError, OutputError, ScaleError, UnitError, UsageError
+from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
 from skviz.reports.controls import draw_views, write_views
 
 QUIET = {"options": Options(workers=0, shard_size=8), "progress": False}
