@@ -97,6 +97,12 @@ class Views:
         return tuple(scale_label(scale) for scale in self.scales)
 
     @property
+    def interpolated_labels(self) -> tuple[str, ...]:
+        """The scales at which values were made up between original pixels, as labels."""
+        pairs = zip(self.labels, self.interpolated, strict=False)
+        return tuple(label for label, made_up in pairs if made_up)
+
+    @property
     def images(self) -> torch.Tensor:
         """The network's input: float32 of shape (V, 3, size, size), normalised, a new tensor."""
         import torch  # heavy, and not needed to draw a view

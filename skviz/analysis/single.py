@@ -88,11 +88,18 @@ class ImageResult:
         return scales.index(1.0) if 1.0 in scales else 0
 
     @property
-    def note(self) -> str | None:
-        """What a reader must know to judge the numbers, or None."""
-        if self.model.trained:
-            return None
-        return "untrained network: this is the attention of random weights"
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to judge the numbers: of the weights, and of the pictures."""
+        found = []
+        if not self.model.trained:
+            found.append("untrained network: this is the attention of random weights")
+        labels = self.views.interpolated_labels
+        if labels:
+            found.append(
+                f"interpolated at {', '.join(labels)}: the picture has fewer pixels there than "
+                "the network sees"
+            )
+        return tuple(found)
 
     @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
@@ -174,7 +181,7 @@ class ImageResult:
                 "sha256": self.model.sha256,
                 "trained": self.model.trained,
             },
-            "note": self.note,
+            "note": "; ".join(self.notes) or None,
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
             "classes": classes

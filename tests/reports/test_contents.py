@@ -130,6 +130,15 @@ def test_figures_show_a_few_of_many_scales(many_scales: ImageResult) -> None:
     np.testing.assert_allclose(curve.mean(), wanted.mean(), rtol=1e-6)
 
 
+def test_captions_tell_what_is_shown_from_what_was_measured(many_scales: ImageResult) -> None:
+    contents = image_contents([many_scales])
+    eleven = "1.0x, 1.1x, 1.2x, 1.3x, 1.4x, 1.5x, 1.6x, 1.7x, 1.8x, 1.9x and 2.0x"
+    assert ("Scales", "11 from 1.0x to 2.0x") in contents.facts
+    for part in (*contents.figures, *contents.tables):
+        assert f"Scales that were measured: {eleven}." in part.caption.text
+        assert "1.0x, 1.5x and 2.0x" in part.caption.text
+
+
 def test_images_of_one_name_are_told_apart(image_result: ImageResult) -> None:
     contents = image_contents([image_result, image_result])
     assert [image.name for image in contents.images] == ["photo", "photo-2"]
