@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,6 +48,21 @@ def summary(suite: Path) -> Summary:
 @pytest.fixture(scope="module")
 def null(suite: Path) -> list[object]:
     return random_runs([suite])
+
+
+@pytest.mark.parametrize("style", ["default", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hatch_is_to_be_seen_in_svg_too(
+    summary: Summary, null: list, kind: str, style: str
+) -> None:
+    """A pattern is the hatch on a ground: in one colour it is a grey band."""
+    file = io.BytesIO()
+    draw_run(summary, kind, null, units=("2_1",), style=style).savefig(file, format="svg")
+    patterns = re.findall(r"<pattern.*?</pattern>", file.getvalue().decode(), re.DOTALL)
+    assert patterns
+    for pattern in patterns:
+        ground, hatch = re.findall(r'fill(?:="|: )(#\w+)', pattern)
+        assert ground != hatch
 
 
 def texts(figure: Figure) -> list[str]:
