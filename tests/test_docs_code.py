@@ -137,6 +137,20 @@ def test_commands_in_sentences_are_known(page: Path) -> None:
         assert options <= known, f"{name(page)}: {words[0]} has no {options - known}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_options_in_sentences_are_known(page: Path) -> None:
+    """`--precision bf16` by itself, in a sentence: some command has it."""
+    context = click.Context(cli)
+    options = {option for param in cli.params for option in param.opts} | {"--help"}
+    for word in COMMANDS:
+        command = cli.get_command(context, word)
+        assert command is not None
+        for param in command.params:
+            options |= {*param.opts, *param.secondary_opts}
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", page.read_text()))
+    assert named <= options, f"{name(page)}: {named - options}"
+
+
 @pytest.mark.parametrize("page", SHELL, ids=name)
 def test_commands_run_in_order_and_print_what_is_shown(page: Path, workplace: Path) -> None:
     """All but those that need what no test has: a page makes the other runs that it speaks of."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import skviz
 from skviz.display import MOST_ROWS
@@ -178,7 +179,7 @@ def test_example_images_check_their_numbers(tmp_path: Path) -> None:
 
 
 def test_views_show_scale_crop_and_what_is_interpolated() -> None:
-    views = skviz.enlarge(np.zeros((200, 300, 3), np.uint8), (1.0, 2.0), skviz.InputSpec(128, 1.0))
+    views = skviz.enlarge(Image.new("RGB", (300, 200)), (1.0, 2.0), skviz.InputSpec(128, 1.0))
     assert str(views).splitlines() == [
         "image: 2 views of 128 x 128 pixels",
         "scale crop of the original (pixels) interpolated",

@@ -370,7 +370,8 @@ def summarise(
     about: "difference" or "expected_kernel".
 
     Raises `RunError` for a run without images, `UsageError` for a folder that is no run, for an
-    unknown quantity, and for the expected kernel size of a network none of whose units has known kernels.
+    unknown quantity, and for the expected kernel size of a network none of whose units has
+    known kernels.
     """
     from skviz.analysis.records import Run, RunError
 
