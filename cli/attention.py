@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,9 +85,8 @@ def attention(
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
-    for note in {report.result.note for report in reports if report.result}:
-        if note:
-            echo.warn(note)
+    for note in _notes([report.result for report in reports if report.result]):
+        echo.warn(note)
     echo.document(_document(reports))
     _leave(reports)
 
@@ -100,6 +100,15 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
     for file in report.files:
         echo.result(f"written: {file}")
     echo.result("")
+
+
+def _notes(results: list[ImageResult]) -> list[str]:
+    """What must be known of the images; of how many, where it is not all of them."""
+    counts = Counter(note for result in results for note in result.notes)
+    return [
+        note if count == len(results) else f"{count} of {len(results)} images: {note}"
+        for note, count in counts.items()
+    ]
 
 
 def _table(result: ImageResult) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
+from typing import TextIO
 
 import click
 
@@ -25,25 +27,39 @@ class Echo:
     def result(self, text: str) -> None:
         """Print a result for a reader, unless JSON takes its place."""
         if not self.quiet and not self.as_json:
-            click.echo(text)
+            say(text)
 
     def document(self, value: object) -> None:
         """Print the JSON document, if asked for."""
         if self.as_json:
-            click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+            text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+            if text != printable(text, sys.stdout):  # JSON has escapes of its own.
+                text = json.dumps(value, indent=2, allow_nan=False)
+            say(text)
 
     def note(self, text: str) -> None:
         """Say what is going on."""
         if not self.quiet:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def warn(self, text: str) -> None:
         """Say what a reader of the results must know."""
-        click.echo(f"Warning: {text}", err=True)
+        say(f"Warning: {text}", err=True)
 
     def error(self, text: str) -> None:
         """Say what failed while the rest goes on."""
-        click.echo(f"Error: {text}", err=True)
+        say(f"Error: {text}", err=True)
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print a line; what the stream's encoding has no letters for stands as an escape."""
+    click.echo(printable(text, sys.stderr if err else sys.stdout), err=err)
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """Return the text with escapes for what a stream cannot encode: `\\u2192`."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def command_line() -> str:

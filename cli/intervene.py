@@ -80,7 +80,8 @@ def intervene(
 ) -> None:
     """Replace the attention of units, and measure what becomes of the network's output.
 
-    Every unit is taken alone, and all of them together. Its attention is replaced by all weight
+    Every unit of --units is taken alone, all of these together (chosen), and, whatever --units
+    says, all units of the network together (all). Their attention is replaced by all weight
     on one branch (branches), the same weight for all (uniform), the data set's mean at the same
     scale (mean), its own with the channels shuffled (channels), another image's (images), or
     the same image's at the scale next to 1.0x (patch). Measured are the logit and probability
@@ -184,17 +185,17 @@ def _interrupted(work: Interventions) -> str:
 
 
 def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo: Echo) -> None:
-    from skviz.reports.interventions import STAR, about, target_rows, unit_rows
+    from skviz.reports.interventions import STAR, about, group_label, groups, target_rows, unit_rows
 
     for sentence in about(run, frame):
         echo.result(sentence)
     if len(work.seconds) == 2:
         plain, rest = work.seconds["baseline"], work.seconds["interventions"]
         echo.note(f"time: {plain:.1f} s plain, {rest:.1f} s more: {1 + rest / plain:.1f} x plain")
-    last = run.targets[-1]
-    name = "all these units together" if last == "all" else last
     for scale in run.scales:
         echo.result(f"\n{scale:g}x: change of the probability of the true class ({STAR})")
         echo.result(table(unit_rows(frame, scale)))
-        echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
-        echo.result(table(target_rows(frame, last, scale)))
+        for target in groups(run):
+            name = group_label(run, target)
+            echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
+            echo.result(table(target_rows(frame, target, scale)))

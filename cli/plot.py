@@ -103,6 +103,7 @@ def plot(
     """
     from skviz.analysis.null_runs import random_runs
     from skviz.analysis.records import Run
+    from skviz.analysis.summary import summarise
     from skviz.figures.captions import About, caption_of
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure
@@ -135,7 +136,7 @@ def plot(
     unknown = [unit.name for unit in records.units if not unit.kernels_known]
     if quantity == "expected_kernel" and unknown:
         echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
-    summary, random = records.summary(resamples=0), random_runs(null)
+    summary, random = summarise(records, resamples=0), random_runs(null)
     drawn = figure.draw(summary, random)
     caption = caption_of(figure.displays(summary, random), About.of_run(records))
     metadata = figure_metadata(caption, command_line())

@@ -63,6 +63,7 @@ def summary(
     from skviz.analysis.null import places_of
     from skviz.analysis.null_runs import random_runs
     from skviz.analysis.records import Run
+    from skviz.analysis.summary import summarise
     from skviz.reports.tables import write_tables
 
     echo = Echo(quiet=quiet, as_json=as_json)
@@ -70,8 +71,8 @@ def summary(
     if not records.complete:
         missing = len(records.missing)
         echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
-    found: Summary = records.summary(
-        resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
+    found: Summary = summarise(
+        records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
         quantity=quantity,
     )  # fmt: skip
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from skviz.display import Overview, ShowsTable
 from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.images import ImageSource, read_image, source_name
 
@@ -71,8 +72,8 @@ class InputSpec:
 DEFAULT_SPEC = InputSpec()
 
 
-@dataclass(frozen=True, eq=False)
-class Views:
+@dataclass(frozen=True, eq=False, repr=False)
+class Views(ShowsTable):
     """One image at V scales.
 
     `pixels` is uint8 of shape (V, size, size, 3), read-only; `scales` the V scales; `boxes`
@@ -91,10 +92,35 @@ class Views:
     def __len__(self) -> int:
         return len(self.scales)
 
+    def __repr__(self) -> str:
+        size = f"{self.spec.size} x {self.spec.size} pixels"
+        return f"Views({self.source or 'an image'!r}, {', '.join(self.labels)}, {size})"
+
+    def overview(self) -> Overview:
+        """Return the crop of every scale, in pixels of the original, as it is shown."""
+        import pandas as pd
+
+        rows = [
+            (label, f"{right - left:.0f} x {bottom - top:.0f}", "yes" if made_up else "no")
+            for label, (left, top, right, bottom), made_up in zip(
+                self.labels, self.boxes, self.interpolated, strict=False
+            )
+        ]
+        size = f"{self.spec.size} x {self.spec.size} pixels"
+        title = f"{self.source or 'image'}: {len(self)} views of {size}"
+        names = ["scale", "crop of the original (pixels)", "interpolated"]
+        return Overview(title, pd.DataFrame(rows, columns=names))
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The scales as the paper writes them: "1.0x", "1.5x"."""
         return tuple(scale_label(scale) for scale in self.scales)
+
+    @property
+    def interpolated_labels(self) -> tuple[str, ...]:
+        """The scales at which values were made up between original pixels, as labels."""
+        pairs = zip(self.labels, self.interpolated, strict=False)
+        return tuple(label for label, made_up in pairs if made_up)
 
     @property
     def images(self) -> torch.Tensor:

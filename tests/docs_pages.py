@@ -11,9 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts and "api" not in page.parts]
-# Languages whose blocks may hold commands, and the one whose commands are run.
+# Languages whose blocks may hold commands; "text" without any is what they print.
 SHELLS = ("", "console", "bash", "sh", "shell", "text")
-RUN = "console"
 
 _BLOCK = re.compile(
     r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S

@@ -27,4 +27,4 @@ suite = skviz.make_suite(
     progress=False,
 )
 null = [RunMeasurements(run) for run in suite.random]
-bars = skviz.draw_run(suite.plain.summary(resamples=0), "bars", null=null)
+bars = skviz.draw_run(skviz.summarise(suite.plain, resamples=0), "bars", null=null)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ from skviz.analysis.statistics import (
     holm,
     signed_rank,
 )
+from skviz.display import Overview, ShowsTable
+from skviz.scaling import scale_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +35,8 @@ LEVEL, SHIFT = "level", "shift"
 _TEXTS = ("what", "unit", "unit_b", "note")
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(ShowsTable):
     """Runs a and b on the same images; every difference is b minus a.
 
     `table` is what `to_frame` returns, `common` what both runs share, `resamples` (0: no
@@ -48,6 +50,25 @@ class Comparison:
     confidence: float
     seed: int
     drawn: str | None
+
+    def __repr__(self) -> str:
+        sides = (self.common.about_a["run"], self.common.about_b["run"])
+        return f"Comparison({sides[0]!r}, {sides[1]!r}, {self.common.images} images)"
+
+    def overview(self) -> Overview:
+        """Return the shifts over all common scales, or the levels at one, as they are shown."""
+        frame = self.levels
+        what = f"at {scale_label(self.scales[0])}"
+        if len(self.scales) > 1:
+            ends = (self.scales[0], self.scales[-1])
+            frame = self.shifts
+            frame = frame[(frame["from_scale"] == ends[0]) & (frame["to_scale"] == ends[1])]
+            what = f"paired shift from {scale_label(ends[0])} to {scale_label(ends[1])}"
+        return Overview(
+            f"a: {_side(self.common.about_a)}\nb: {_side(self.common.about_b)}\n"
+            f"{self.common.images} images; attention difference, in [-1, 1]: {what}",
+            shown(frame, {"a": "a", "b": "b", "difference": "b - a"}),
+        )
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -161,6 +182,29 @@ def compare(
     intervals = bounds.reshape(2, 3, len(columns), len(common.pairs))
     table = _table(common, columns, a, b, intervals, kernels)
     return Comparison(common, table, resamples, confidence, seed, drawn)
+
+
+def shown(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Return rows of a comparison as texts: unit, the columns by their heads, the interval."""
+    import pandas as pd
+
+    rows = [
+        {
+            "unit": row["unit"],
+            **{
+                head: "-" if row[name] is None else f"{row[name]:+.4f}"
+                for name, head in columns.items()
+            },
+            "interval": "-" if row["low"] is None else f"{row['low']:+.4f} to {row['high']:+.4f}",
+        }
+        for row in records(frame)
+    ]
+    return pd.DataFrame(rows, columns=["unit", *columns.values(), "interval"])
+
+
+def _side(about: Mapping[str, Any]) -> str:
+    model = about["model"]
+    return f"{about['run']}: {model['name']}, weights: {model['weights']}"
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

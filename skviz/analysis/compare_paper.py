@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.analysis.compare import records, spearman
+from skviz.analysis.compare import records, shown, spearman
 from skviz.analysis.published import (
     CLASS_UNITS,
     SCALES,
@@ -25,6 +25,7 @@ from skviz.analysis.published import (
 from skviz.analysis.records import Run
 from skviz.analysis.statistics import CONFIDENCE, RESAMPLES, SEED
 from skviz.analysis.summary import Summary, summarise
+from skviz.display import Overview, ShowsTable
 from skviz.errors import UsageError
 from skviz.scaling import scale_label
 
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
-class PaperComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class PaperComparison(ShowsTable):
     """A run beside the paper's values; `units` are those that both have.
 
     `scales` are those of 1.0, 1.5 and 2.0 that the run has; `missing` names the published
@@ -43,6 +44,24 @@ class PaperComparison:
     summary: Summary
     units: tuple[str, ...]
     scales: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        run = self.summary.measurements.about["run"]
+        return f"PaperComparison({run!r}, {len(self.units)} units)"
+
+    def overview(self) -> Overview:
+        """Return the shifts over all scales beside the paper's as they are shown."""
+        about = self.summary.measurements.about
+        ends = (self.scales[0], self.scales[-1])
+        frame = self.steps
+        frame = frame[(frame["from_scale"] == ends[0]) & (frame["to_scale"] == ends[1])]
+        labels = [scale_label(scale) for scale in ends]
+        return Overview(
+            f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}\n"
+            f"{len(self.summary.values)} images, beside the paper's SKNet-50 on ImageNet; shift of "
+            f"the attention difference from {labels[0]} to {labels[1]}",
+            shown(frame, {"here": "here", "paper": "paper"}),
+        )
 
     @property
     def missing(self) -> tuple[str, ...]:

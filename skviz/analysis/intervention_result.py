@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FORMAT, VERSION = "skviz interventions", 1
+FORMAT, VERSION = "skviz interventions", 2
+# Targets of more than one unit: those that were asked for, and all of the network.
+CHOSEN, ALL = "chosen", "all"
 SETTINGS, BASELINE, SHARDS = "settings.json", "baseline", "shards"
 # What is measured with the attention replaced, in this order.
 MEASURED = ("logit", "probability", "correct", "divergence")
@@ -77,9 +79,23 @@ class InterventionRun:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Names of the units that are replaced alone, and "all" for all of them together."""
-        names = tuple(unit.name for unit in self.baseline.units)
-        return names if len(names) == 1 else (*names, "all")
+        """What is replaced: names of units alone, then the keys of `together`."""
+        return (*self.settings["units"], *self.together)
+
+    @property
+    def together(self) -> dict[str, tuple[str, ...]]:
+        """The units that are replaced at once: of "chosen" those asked for, of "all" every one.
+
+        "chosen" is left out where these are all units of the network, or only one.
+        """
+        chosen = tuple(self.settings["units"])
+        every = tuple(unit.name for unit in self.baseline.units)
+        groups = {CHOSEN: chosen, ALL: every}
+        return {
+            key: names
+            for key, names in groups.items()
+            if len(names) > 1 and (key == ALL or len(names) < len(every))
+        }
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 First the network runs as it is (an ordinary run, in the folder `baseline`), which also gives
 the data set's mean attention. Then every batch is read once, and runs once for every target (a
-unit alone, or all of them) and every kind of intervention.
+unit alone, the chosen ones together, or all units of the network) and every kind of
+intervention.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from skviz.analysis.intervention_kinds import (
     replaced_attention,
 )
 from skviz.analysis.intervention_result import (
+    ALL,
     FORMAT,
     VERSION,
     InterventionRun,
@@ -36,6 +38,7 @@ from skviz.analysis.options import Options
 from skviz.analysis.run import Analysis, prepare
 from skviz.errors import UsageError
 from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.units import select_units
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -44,7 +47,6 @@ if TYPE_CHECKING:
 
 # Images that are read together, and exchange their attention for the kind "images".
 GROUP = 16
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class _Measure:
         plain = _outcome(before, before, truth)
         changed = np.full((len(run.targets), len(run.kinds), 4, n * scales), np.nan)
         for t, target in enumerate(run.targets):
-            units = list(self.units.values()) if target == ALL else [self.units[target]]
+            units = [self.units[name] for name in run.together.get(target, (target,))]
             for k, kind in enumerate(run.kinds):
                 made = replaced_attention(
                     kind,
@@ -210,6 +212,8 @@ def prepare_interventions(
 
     See `intervene_dataset`.
     """
+    from skviz.capture.probe import Probe
+
     wanted = check_kinds([kinds] if isinstance(kinds, str) else list(kinds))
     checked = check_scales(scales)
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
@@ -226,23 +230,25 @@ def prepare_interventions(
                 f"{checked[0]:g} only"
             )
         wanted = tuple(kind for kind in wanted if kind != "patch")
+    # Of all units whatever is chosen: that the chosen ones hardly matter does not say that the
+    # attention hardly matters, so all of them are always replaced together as well.
+    every = Probe(model, attention=attention).units
     settings: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "kinds": list(wanted),
+        "units": [unit.name for unit in select_units(units, every)],
         "reference": checked[reference],
         "seed": seed,
         "group": GROUP,
     }
-    chosen = replace(options or Options(), channels=(), class_channels=False)
     analysis = prepare(
         images,
         model,
         out=path / "baseline",
         scales=checked,
-        units=units,
         attention=attention,
-        options=chosen,
+        options=replace(options or Options(), channels=(), class_channels=False),
     )
     _check(analysis)
     resumed = begin(path, settings)
@@ -264,7 +270,8 @@ def intervene_dataset(
 ) -> InterventionRun:
     """Replace the attention of units on a data set, and measure what becomes of the output.
 
-    Every unit of `units` is taken alone, and all of them together; `kinds` are those of
+    Every unit of `units` is taken alone, all of these together ("chosen"), and, whatever
+    `units` says, all units of the network together ("all"); `kinds` are those of
     `skviz.analysis.intervention_kinds.KINDS`. What replaces the attention is made from what the
     unchanged network does with the same views. Measured are the true class's logit and
     probability (of the predicted class where there is no label), top-1, and the divergence of

@@ -242,12 +242,6 @@ class Run(ShowsTable):
         table = pd.DataFrame(list(facts.items()), columns=["what", "value"])
         return Overview("run of skviz", table)
 
-    def summary(self, **options: Any) -> Any:
-        """Return means, deviations and tests; see `skviz.analysis.summary.summarise`."""
-        from skviz.analysis.summary import summarise
-
-        return summarise(self, **options)
-
     def _numbers(self, unit: str) -> list[int]:
         chosen = select_units(unit, self.units)
         if len(chosen) != 1:

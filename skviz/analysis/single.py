@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from skviz.analysis.classes import top_classes
 from skviz.capture.attention import Attention
+from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError
 from skviz.images import ImageSource
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
@@ -63,8 +64,8 @@ def choose_units(units: Sequence[Unit], stages: Iterable[str] = ()) -> UnitChoic
     return UnitChoice(tuple(lines), tuple(paper), tuple(both))
 
 
-@dataclass(frozen=True)
-class ImageResult:
+@dataclass(frozen=True, repr=False)
+class ImageResult(ShowsTable):
     """The attention of one image at V scales.
 
     `views` are the enlarged images, `attention` holds arrays of shape (V, M, C) for the units
@@ -75,6 +76,27 @@ class ImageResult:
     attention: Attention
     choice: UnitChoice
     model: ModelInfo
+
+    def __repr__(self) -> str:
+        name, scales = self.image or "an image", ", ".join(self.views.labels)
+        return f"{type(self).__name__}({name!r}, {self.model.name!r}, {scales})"
+
+    def overview(self) -> Overview:
+        """Return the attention difference per unit and scale as it is shown."""
+        import pandas as pd
+
+        rows = []
+        for unit in self.choice.all:
+            sign = "+" if unit.branches > 1 else ""
+            values = [f"{value:{sign}.4f}" for value in self.values(unit)]
+            rows.append((unit.name, " ".join(_kernels(unit)), *values))
+        quantity = (
+            "mean of the gate, in [0, 1]" if self.gates else "attention difference, in [-1, 1]"
+        )
+        title = f"{self.image or 'image'}: {self.model.name}, weights: {self.model.weights}"
+        title = "\n".join([f"{title}; {quantity}", *self.notes])
+        columns = ["unit", "kernels", *self.views.labels]
+        return Overview(title, pd.DataFrame(rows, columns=columns))
 
     @property
     def image(self) -> str | None:
@@ -88,11 +110,18 @@ class ImageResult:
         return scales.index(1.0) if 1.0 in scales else 0
 
     @property
-    def note(self) -> str | None:
-        """What a reader must know to judge the numbers, or None."""
-        if self.model.trained:
-            return None
-        return "untrained network: this is the attention of random weights"
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to judge the numbers: of the weights, and of the pictures."""
+        found = []
+        if not self.model.trained:
+            found.append("untrained network: this is the attention of random weights")
+        labels = self.views.interpolated_labels
+        if labels:
+            found.append(
+                f"interpolated at {', '.join(labels)}: the picture has fewer pixels there than "
+                "the network sees"
+            )
+        return tuple(found)
 
     @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
@@ -174,7 +203,7 @@ class ImageResult:
                 "sha256": self.model.sha256,
                 "trained": self.model.trained,
             },
-            "note": self.note,
+            "note": "; ".join(self.notes) or None,
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
             "classes": classes

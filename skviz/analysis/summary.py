@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from skviz.analysis.quantity import (
     require_kernels,
     values_of,
 )
+from skviz.analysis.records import Run
 from skviz.analysis.statistics import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -36,13 +38,12 @@ from skviz.analysis.statistics import (
     signed_rank,
 )
 from skviz.display import Overview, ShowsTable
+from skviz.errors import RunError
 from skviz.scaling import scale_label
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from skviz.analysis.records import Run
 
 FloatArray = NDArray[np.float64]
 
@@ -355,24 +356,24 @@ class Summary(ShowsTable):
 
 
 def summarise(
-    run: Run,
+    run: Run | str | os.PathLike[str],
     *,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = SEED,
     quantity: str = DIFFERENCE,
 ) -> Summary:
-    """Return the summary of a run; its records are read when they are first asked for.
+    """Return the summary of a run, or of the run in a folder; its records are read when needed.
 
     `resamples` is the number of bootstrap resamples (0: no intervals), `confidence` that of
     the intervals, `seed` that of the draws. `quantity` is what shifts, trends and classes are
     about: "difference" or "expected_kernel".
 
-    Raises `RunError` for a run without images, `UsageError` for an unknown quantity, and for
-    the expected kernel size of a network none of whose units has known kernels.
+    Raises `RunError` for a run without images, `UsageError` for a folder that is no run, for an
+    unknown quantity, and for the expected kernel size of a network none of whose units has
+    known kernels.
     """
-    from skviz.errors import RunError
-
+    run = run if isinstance(run, Run) else Run(run)
     if not run.images:
         raise RunError(
             f"expected records in '{run.path}', there are none; finish `skviz analyze` first"

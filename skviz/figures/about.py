@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.figures.wording import counted, scales_in_words
+from skviz.figures.wording import counted, listed, scales_in_words
 
 if TYPE_CHECKING:
     from skviz.analysis.compare import Comparison
@@ -37,7 +37,8 @@ class About:
     `images` is the number of images, `classes` that of their classes (None without labels),
     `dataset` its name, `scales` those that were measured. `image` names the file where the
     figure is about a single one. `control` is what `run.json` says of a control, or None;
-    `complete` is False for a run that is still under way.
+    `complete` is False for a run that is still under way. `interpolated` are the scales, as
+    labels, at which a single picture has fewer pixels than the network sees.
     """
 
     network: str
@@ -50,6 +51,7 @@ class About:
     image: str | None = None
     control: Mapping[str, Any] | None = None
     complete: bool = True
+    interpolated: tuple[str, ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> About:
@@ -83,6 +85,7 @@ class About:
             trained=result.model.trained,
             scales=result.views.scales,
             image=Path(result.image).name if result.image else None,
+            interpolated=result.views.interpolated_labels,
         )
 
     @classmethod
@@ -162,6 +165,9 @@ class About:
             parts.append("The network is untrained: this is the attention of random weights.")
         if self.scales:
             parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
+        if self.interpolated:
+            labels = listed(self.interpolated)
+            parts.append(f"Interpolated beyond the picture's own pixels: {labels}.")
         if self.control:
             parts.append(f"This is a control: {control_in_words(self.control)}.")
         if not self.complete:

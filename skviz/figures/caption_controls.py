@@ -102,7 +102,9 @@ def _widths_in_words(
 def interventions(display: InterventionPanels, about: About) -> Caption:
     kinds, targets = list(map(storable, display.kinds)), list(map(storable, display.targets))
     scales, quantity = display.scales, display.quantity
-    together = "; all: all of these units together" if "all" in targets else ""
+    words = {"chosen": "all of these units", "all": "all units of the network"}
+    groups = {key: text for key, text in words.items() if key in targets}
+    together = "".join(f"; {key}: {text} together" for key, text in groups.items())
     text = [
         f"{mean_of(about, quantity)} where the attention of one unit is replaced{together}. One"
         f" panel per replacement ({listed(kinds)}), one mark per scale ({scales_in_words(scales)})."
@@ -137,7 +139,8 @@ def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]
     if np.isnan(size).all():
         return f"{upper_first(display.quantity)}: no values"
     kind, target, scale = np.unravel_index(int(np.nanargmax(size)), size.shape)
-    where = "all units together" if targets[target] == "all" else targets[target]
+    words = {"chosen": "the chosen units together", "all": "all units together"}
+    where = words.get(targets[target], targets[target])
     return (
         f"{upper_first(display.quantity)}: most for {kinds[kind]} in {where} at"
         f" {scale_labels(display.scales)[scale]} ({signed(display.values[kind, target, scale])})"

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from skviz.analysis.intervention_result import ALL, CHOSEN
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.layout import keep_tick_labels
@@ -35,7 +36,8 @@ class InterventionPanels:
     """Mean and interval of one quantity per kind (K), target (T) and scale (S).
 
     `values`, `low` and `high` have shape (K, T, S); nan where a kind does not apply, or there
-    is no interval. `kinds` are the titles of the panels, `targets` the units and "all".
+    is no interval. `kinds` are the titles of the panels, `targets` the units, then "chosen" and
+    "all" where several are replaced at once.
     """
 
     values: FloatArray
@@ -123,8 +125,9 @@ class InterventionPanels:
                     linestyle="none",
                     elinewidth=matplotlib.rcParams["lines.linewidth"] / 1.5,
                 )
-            if len(self.targets) > 1:
-                ax.axvline(len(x) - 1.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
+            alone = sum(target not in (CHOSEN, ALL) for target in self.targets)
+            if 0 < alone < len(x):
+                ax.axvline(alone - 0.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
             ax.set_xlim(-0.6, len(x) - 0.4)
             ax.set_ylim(*limits)
             ax.tick_params(axis="x", length=0)

@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -22,6 +23,8 @@ from skviz.errors import UsageError
 from skviz.figures.text import font_points, text_width
 
 if TYPE_CHECKING:
+    from matplotlib.typing import ColorType
+
     from skviz.analysis.measurements import Measurements, RunMeasurements
     from skviz.analysis.summary import Summary
     from skviz.units import Unit
@@ -125,11 +128,19 @@ def look(on_bars: bool = False) -> dict[str, Any]:
     grey = matplotlib.rcParams["axes.edgecolor"]
     ground = matplotlib.rcParams["axes.facecolor"]
     return {
-        "facecolor": (ground, 0.7) if on_bars else (grey, 0.14),
+        # Light grey without opacity: Matplotlib's SVG draws a hatch with that of the face, on a
+        # ground of the face's full colour, in which it would be lost.
+        "facecolor": (ground, 0.7) if on_bars else _mixed(grey, ground, 0.14),
         "edgecolor": (grey, 0.9 if on_bars else 0.45),
         "hatch": _HATCH,
         "linewidth": 0.6 if on_bars else 0.4,
     }
+
+
+def _mixed(colour: ColorType, ground: ColorType, share: float) -> ColorType:
+    above, below = np.array([to_rgb(colour), to_rgb(ground)])
+    red, green, blue = share * above + (1 - share) * below
+    return red, green, blue
 
 
 def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.inf) -> Patch:

@@ -230,7 +230,7 @@ def draw_run(
     null: Sequence[AnyMeasurements] = (),
     **options: object,
 ) -> Figure:
-    """Draw a figure of a run: `draw_run(run.summary(), "classes", smooth=10)`.
+    """Draw a figure of a run: `draw_run(summarise(run), "classes", smooth=10)`.
 
     `null` is that of `RunFigure.draw`, `options` are the fields of `RunFigure`; raises what
     they raise.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skviz.analysis.summary import summarise
 from skviz.figures.bars import UnitBars
 from skviz.figures.captions import About, caption_of
 from skviz.figures.classes import ClassCurves
@@ -26,7 +27,7 @@ PAPER_LINE = "SK_3_4"
 
 def contents_of_run(run: Run, controls: Path | None, resamples: int | None) -> Contents:
     """Return the contents of a run; see `skviz.reports.contents.run_contents`."""
-    summary: Summary = run.summary(**({} if resamples is None else {"resamples": resamples}))
+    summary: Summary = summarise(run, **({} if resamples is None else {"resamples": resamples}))
     about = About.of_run(run)
     figures = _figures(summary, about)
     tables = run_tables.tables_of(summary, about)

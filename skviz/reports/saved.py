@@ -21,7 +21,7 @@ from skviz.units import GATE, Kernel, Unit
 Classes = list[list[tuple[str, float]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedResult(ImageResult):
     """The result of an image from its JSON document; `saved_classes` stand for the logits."""
 

@@ -147,7 +147,7 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
         units=[unit.name for unit in result.choice.bars],
         captions=_captions(result),
         note=f"{result.model.name}, weights: {result.model.weights}",
-        warning=result.note or "",
+        warning="; ".join(result.notes),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -27,10 +29,15 @@ from skviz.analysis.options import Options
 from skviz.capture.intervene import intervene
 from skviz.capture.replacements import branch, fixed
 from skviz.errors import RunError
-from skviz.models import model_info
+from skviz.figures.about import About
+from skviz.figures.captions import caption_of
+from skviz.figures.interventions import InterventionPanels
+from skviz.models import load_model, model_info
+from skviz.models.registry import CONFIGS
 from skviz.reports.interventions import target_rows, to_dict, unit_rows, write_results
 from skviz.scaling import enlarge
 from skviz.units import Kernel, Unit
+from tests.tiny import CONFIG
 
 HOW = {"workers": 0, "progress": False}
 TWO = Unit("SK_2_1", "a", (Kernel(3), Kernel(3, 2)), 4)
@@ -174,6 +181,47 @@ def test_results_on_disk(done: InterventionRun) -> None:
     assert "## 2x" in text
 
 
+@pytest.mark.parametrize("chosen", [["SK_2_1"], ["SK_2_1", "SK_3_1"]], ids=len)
+def test_all_units_of_the_network_whatever_is_chosen(
+    chosen: list[str],
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The row "all" is that of a run over all units; "chosen" is what was asked for."""
+    config = replace(CONFIG, units=(2, 1))
+    monkeypatch.setitem(CONFIGS, "tiny-3", config)
+    network = load_model("tiny-3", seed=1)
+
+    def frame(units: object) -> tuple[InterventionRun, pd.DataFrame]:
+        out = tmp_path / f"iv-{len(units)}"
+        run = intervene_dataset(pictures, network, out=out, scales=(1, 2), units=units, **HOW)
+        return run, run.to_frame()
+
+    run, some = frame(chosen)
+    whole, every = frame("all")
+    assert whole.targets == ("SK_2_1", "SK_2_2", "SK_3_1", "all")
+    group = () if len(chosen) == 1 else ("chosen",)
+    assert run.targets == (*chosen, *group, "all")
+    assert run.together["all"] == ("SK_2_1", "SK_2_2", "SK_3_1")
+    assert run.together.get("chosen", ()) == (tuple(chosen) if group else ())
+    columns = [f"{name}{end}" for name in QUANTITIES for end in ("", "_low", "_high")]
+    for target in (*chosen, "all"):
+        a, b = (f[f["unit"] == target].reset_index() for f in (some, every))
+        assert list(a["kind"]) == list(b["kind"])
+        np.testing.assert_allclose(a[columns], b[columns], atol=1e-6)
+    changes = some[(some["kind"] == "smallest") & (some["scale"] == 2)].set_index("unit")
+    assert len(set(changes["divergence"])) == len(run.targets)
+    text = write_results(run, some)[2].read_text()
+    assert "all: all 3 units together." in text
+    assert ("The 2 chosen units together:" in text) == bool(group)
+    panels = InterventionPanels.from_run(run)
+    assert panels.targets[-1 - len(group) :] == (*group, "all")
+    caption = caption_of(panels, About.of_run(run.baseline)).text
+    assert "; all: all units of the network together." in caption
+    assert ("; chosen: all of these units together;" in caption) == bool(group)
+
+
 def test_without_labels_the_predicted_class_counts(
     tiny: nn.Module, picture: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -183,7 +231,7 @@ def test_without_labels_the_predicted_class_counts(
         tmp_path / "set", tiny, out=tmp_path / "iv", scales=(1, 2), units="3_1", **HOW
     )
     frame = run.records()
-    assert run.targets == ("SK_3_1",)
+    assert run.targets == ("SK_3_1", "all")
     assert frame["correct_before"].all()
     assert not frame["labelled"].any()
     assert not run.labelled
@@ -253,7 +301,7 @@ def test_other_folders_are_refused(tiny: nn.Module, pictures: Path, tmp_path: Pa
     for text, kind, message in (
         ("{", RunError, "cannot read .*settings.json"),
         ('{"format": "x"}', UsageError, "to describe interventions, it describes other work"),
-        ('{"format": "skviz interventions", "version": 9}', UsageError, "of format 1 in .*got 9"),
+        ('{"format": "skviz interventions", "version": 9}', UsageError, "of format 2 in .*got 9"),
     ):
         settings.write_text(text)
         with pytest.raises(kind, match=message):

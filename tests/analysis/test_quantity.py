@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skviz.analysis.records import Run
-from skviz.analysis.summary import Summary, SummaryOptions
+from skviz.analysis.summary import Summary, SummaryOptions, summarise
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.units import Kernel, Unit
@@ -31,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, np.ndarray,
     """A summary, the attention it is of, and the expected size of the first unit (N, V)."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     attention = make_run(folder, (THREE, UNKNOWN, TWO), classes=6, per_class=4)
-    summary = Run(folder).summary(resamples=50, quantity="expected_kernel")
+    summary = summarise(folder, resamples=50, quantity="expected_kernel")
     return summary, attention, attention[:, :, 0] @ SIZES
 
 
@@ -115,7 +114,7 @@ def test_attention_of_an_image_has_it_too() -> None:
 def test_what_makes_no_sense_is_explained(tmp_path: Path) -> None:
     make_run(tmp_path / "run", stage_units((1,)), classes=5, per_class=2)
     with pytest.raises(UsageError, match="a quantity of difference, expected_kernel, got 'kernel'"):
-        Run(tmp_path / "run").summary(quantity="kernel")
+        summarise(tmp_path / "run", quantity="kernel")
     make_run(tmp_path / "unknown", stage_units((1,), known=False), classes=5, per_class=2)
     with pytest.raises(UsageError, match="got none of SK_2_1; they have no expected kernel size"):
-        Run(tmp_path / "unknown").summary(quantity="expected_kernel")
+        summarise(tmp_path / "unknown", quantity="expected_kernel")

@@ -89,14 +89,17 @@ def test_document_is_json_and_says_where_it_comes_from(result: ImageResult, phot
     assert document["weights"] == {"name": "untrained (seed 0)", "sha256": None, "trained": False}
     assert "untrained" in document["note"]
     assert document["scales"] == list(SCALES)
-    assert document["interpolated"] == list(result.views.interpolated)
+    # The picture has 160 rows, of which the network at 128 pixels sees 140, 93 and 70.
+    assert document["interpolated"] == [False, True, True]
+    assert "interpolated at 1.5x, 2.0x: the picture has fewer pixels there" in document["note"]
 
 
 def test_trained_weights_need_no_note(photo: Path, tmp_path: Path) -> None:
     weights = tmp_path / "mine.pth"
     torch.save(build("sknet50_lite", seed=3).state_dict(), weights)
     result = analyze_image(photo, skviz.load_model("sknet50_lite", weights), scales=[1.0])
-    assert result.note is None
+    assert result.notes == ()
+    assert result.to_dict()["note"] is None
     assert result.to_dict()["weights"]["name"] == "mine.pth"
     assert len(result.to_dict()["weights"]["sha256"]) == 64
 

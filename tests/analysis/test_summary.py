@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from skviz.analysis.records import Run
-from skviz.analysis.summary import Summary
+from skviz.analysis.summary import Summary, summarise
 from skviz.errors import RunError
 from skviz.units import Kernel, Unit
 
@@ -37,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Summary, np.ndarray]
     folder = tmp_path_factory.mktemp("runs") / "run"
     attention = make_run(folder, UNITS, SCALES, classes=7, per_class=6)
     gap = attention[..., 1] - attention[..., 0]
-    return Run(folder).summary(resamples=300), gap[:, [0, 2, 1]]
+    return summarise(folder, resamples=300), gap[:, [0, 2, 1]]
 
 
 def test_means_and_deviations(made: tuple[Summary, np.ndarray]) -> None:
@@ -150,7 +149,7 @@ def test_document_is_json(made: tuple[Summary, np.ndarray]) -> None:
 
 def test_without_bootstrap_there_are_no_intervals(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS)
-    summary = Run(tmp_path / "run").summary(resamples=0)
+    summary = summarise(tmp_path / "run", resamples=0)
     assert summary.intervals is None
     assert summary.shifts["low"].isna().all()
     assert summary.to_dict()["bootstrap"] is None
@@ -158,7 +157,7 @@ def test_without_bootstrap_there_are_no_intervals(tmp_path: Path) -> None:
 
 def test_one_image(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS, classes=1, per_class=1)
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     assert summary.to_frame()["std"].isna().all()
     assert set(summary.shifts["note"]) == {"not enough data: 1 image"}
     assert summary.shifts[["low", "high", "dz"]].isna().all(axis=None)
@@ -168,7 +167,7 @@ def test_one_image(tmp_path: Path) -> None:
 
 def test_one_scale(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS, scales=(1.0,))
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     assert len(summary.to_frame()) == len(UNITS)
     assert summary.shifts.empty
     assert set(summary.trends["note"]) == {"fewer than three scales"}
@@ -178,7 +177,7 @@ def test_one_scale(tmp_path: Path) -> None:
 def test_no_image_changes(tmp_path: Path) -> None:
     attention = np.full((12, 3, len(UNITS), 2), 0.5)
     make_run(tmp_path / "run", UNITS, classes=6, per_class=2, attention=attention)
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     shifts = summary.shifts
     assert set(shifts["note"]) == {"no image changes"}
     assert (shifts[["shift", "images", "classes", "channels"]] == 0).all(axis=None)
@@ -191,7 +190,7 @@ def test_all_images_change_by_the_same(tmp_path: Path) -> None:
     attention[:, 0] = (0.5, 0.5)
     attention[:, 1] = (0.25, 0.75)
     make_run(tmp_path / "run", UNITS, (1, 2), classes=6, per_class=2, attention=attention)
-    shifts = Run(tmp_path / "run").summary().shifts
+    shifts = summarise(tmp_path / "run").shifts
     assert set(shifts["note"]) == {"all images change by the same"}
     assert (shifts[["shift", "low", "high"]] == 0.5).all(axis=None)
     assert shifts["dz"].isna().all()
@@ -200,7 +199,7 @@ def test_all_images_change_by_the_same(tmp_path: Path) -> None:
 
 def test_no_labels(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS, classes=0, per_class=9)
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     assert summary.classes.empty
     assert summary.shifts["classes"].isna().all()
     assert summary.accuracy == [None, None, None]
@@ -212,7 +211,7 @@ def test_no_labels(tmp_path: Path) -> None:
 def test_some_labels(tmp_path: Path) -> None:
     labels = np.array([0, 0, 2, 2, 2, -1, -1])
     attention = make_run(tmp_path / "run", UNITS, classes=3, labels=labels)
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     classes = summary.classes.query("unit == 'SK_2_1' and scale == 1.0")
     assert list(classes["label"]) == [0, 2]
     assert list(classes["n"]) == [2, 3]
@@ -231,7 +230,7 @@ def test_units_of_other_kinds(tmp_path: Path) -> None:
         Unit("features.attn", "features.attn", (None, None), 5),
     )
     attention = make_run(tmp_path / "run", units)
-    frame = Run(tmp_path / "run").summary().to_frame().set_index(["unit", "scale"])
+    frame = summarise(tmp_path / "run").to_frame().set_index(["unit", "scale"])
     gap = attention[:, 0, 0, 2] - attention[:, 0, 0, 0]
     assert frame.loc[("SK_2_1", 1.0), "mean"] == pytest.approx(gap.mean(), abs=1e-6)
     size = attention[:, 0, 0] @ [3, 5, 7]
@@ -246,7 +245,7 @@ def test_attention_that_is_nan_counts_as_missing(tmp_path: Path) -> None:
     first[3, 1, 0] = np.nan
     attention = np.stack([first, 1 - first], axis=-1)
     make_run(tmp_path / "run", UNITS, classes=10, per_class=2, attention=attention)
-    summary = Run(tmp_path / "run").summary()
+    summary = summarise(tmp_path / "run")
     shifts = summary.shifts.set_index(["unit", "from_scale", "to_scale"])
     assert shifts.loc[("SK_2_1", 1.0, 1.5), "n"] == 19
     assert shifts.loc[("SK_2_1", 1.0, 2.0), "n"] == 20
@@ -258,14 +257,14 @@ def test_attention_that_is_nan_counts_as_missing(tmp_path: Path) -> None:
 
 def test_an_incomplete_run_is_summarised_as_far_as_it_is(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS, classes=10, per_class=6, shards=2)
-    document = Run(tmp_path / "run").summary(resamples=0).to_dict()
+    document = summarise(tmp_path / "run", resamples=0).to_dict()
     assert (document["images"], document["complete"]) == (32, False)
 
 
 def test_a_run_without_records_says_so(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS, shards=0)
     with pytest.raises(RunError, match=r"expected records in .*run', there are none; finish"):
-        Run(tmp_path / "run").summary()
+        summarise(tmp_path / "run")
 
 
 def test_a_damaged_table_says_so(tmp_path: Path) -> None:
@@ -275,7 +274,7 @@ def test_a_damaged_table_says_so(tmp_path: Path) -> None:
     file = tmp_path / "run" / "shards" / "00000.parquet"
     pq.write_table(pq.read_table(file).slice(0, 100), file)
     with pytest.raises(RunError, match="expected 9 rows per image in the records of"):
-        Run(tmp_path / "run").summary().to_frame()
+        summarise(tmp_path / "run").to_frame()
 
 
 def test_shares_of_channels_look_at_each_channel(tmp_path: Path) -> None:

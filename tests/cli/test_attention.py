@@ -16,6 +16,7 @@ import skviz
 from skviz.cli.attention import _digits
 from skviz.cli.main import cli
 from skviz.models import build
+from tests.conftest import draw_photo
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,8 @@ def test_figure_in_the_current_folder_and_a_table(photo: Path, work: Path) -> No
     assert "written: photo_attention_3_1.png" in lines
     assert result.stderr == (
         "Warning: untrained network: this is the attention of random weights\n"
+        "Warning: interpolated at 1.0x, 1.5x, 2.0x: the picture has fewer pixels there than the "
+        "network sees\n"
     )
 
 
@@ -113,8 +116,12 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
         photo, "--json", "--weights", weights, "--scales", "1,2", "--model", "sknet50_lite"
     )
     assert result.exit_code == 0
-    assert result.stderr == ""
+    said = "interpolated at 2.0x: the picture has fewer pixels there than the network sees"
+    assert result.stderr == f"Warning: {said}\n"
     document = json.loads(result.stdout)
+    assert document["note"] == said
+    with Image.open(document["files"][0]) as figure:
+        assert "Interpolated beyond the picture's own pixels: 2.0x." in figure.text["Description"]
     assert document["image"] == str(photo)
     assert document["model"] == "sknet50_lite"
     assert document["weights"]["name"] == "mine.pth"
@@ -126,6 +133,13 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
     for difference, (small, large) in zip(unit["difference"], unit["attention_mean"], strict=True):
         assert small + large == pytest.approx(1, abs=1e-6)
         assert 2 * large - 1 == pytest.approx(difference, abs=1e-6)
+
+
+def test_a_note_says_of_how_many_images_it_is(photo: Path, tmp_path: Path) -> None:
+    large = draw_photo(tmp_path / "large.png", 800, 600)
+    result = run(photo, large, "--scales", "1,2", "--model", "sknet50_lite")
+    assert result.stderr.startswith("Warning: 1 of 2 images: interpolated at 2.0x: the picture")
+    assert run(large, "--scales", "1,2", "--overwrite").stderr == ""
 
 
 def test_json_says_untrained(photo: Path) -> None:

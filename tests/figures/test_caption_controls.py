@@ -101,8 +101,9 @@ def test_interventions() -> None:
     )
     assert caption.text == (
         "Mean over 1,500 images of 'val' in 10 classes of the change of the probability of the true"
-        " class where the attention of one unit is replaced; all: all of these units together. One"
-        " panel per replacement (uniform and images exchanged), one mark per scale (1.0x and 2.0x)."
+        " class where the attention of one unit is replaced; all: all units of the network"
+        " together. One panel per replacement (uniform and images exchanged), one mark per scale"
+        " (1.0x and 2.0x)."
         f" Bars: 95 % bootstrap intervals of the mean. {ENDING}"
     )
     assert caption.alt.endswith(

@@ -12,7 +12,7 @@ import pytest
 from skviz.analysis.measurements import Measurements
 from skviz.analysis.records import Run
 from skviz.analysis.single import ImageResult, choose_units
-from skviz.analysis.summary import Summary
+from skviz.analysis.summary import Summary, summarise
 from skviz.errors import UsageError
 from skviz.figures.about import control_in_words
 from skviz.figures.bars import UnitBars
@@ -267,7 +267,7 @@ def test_about_a_run(tmp_path: Path) -> None:
     about = About.of_run(run)
     assert about == About("made up", "none", True, 4, 2, "made-up", (1.0, 1.5, 2.0), complete=False)
     assert about.sentences.endswith("The run is not complete.")
-    assert About.of_summary(run.summary(resamples=0)) == about
+    assert About.of_summary(summarise(run, resamples=0)) == about
 
 
 def test_about_measurements_that_come_from_nowhere() -> None:

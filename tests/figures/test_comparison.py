@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from skviz.analysis.compare import compare
 from skviz.analysis.compare_paper import compare_with_paper
-from skviz.analysis.records import Run
-from skviz.analysis.summary import Summary
+from skviz.analysis.summary import Summary, summarise
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -40,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def summary(runs: tuple[Path, Path]) -> Summary:
-    return Run(runs[0]).summary(resamples=0, quantity="expected_kernel")
+    return summarise(runs[0], resamples=0, quantity="expected_kernel")
 
 
 def test_marks_are_the_shifts_of_both_runs(runs: tuple[Path, Path]) -> None:
@@ -161,6 +160,6 @@ def test_kernel_figures_refuse_what_does_not_fit(summary: Summary, tmp_path: Pat
     with pytest.raises(UsageError, match="a quantity of difference, expected_kernel, got 'size'"):
         draw_run(summary, "bars", quantity="size")
     make_run(tmp_path / "run", stage_units((1, 1), known=False), classes=5, per_class=2)
-    unknown = Run(tmp_path / "run").summary(resamples=0)
+    unknown = summarise(tmp_path / "run", resamples=0)
     with pytest.raises(UsageError, match="expected units of known kernel sizes, which differ"):
         UnitBars.from_summary(unknown, quantity="expected_kernel")

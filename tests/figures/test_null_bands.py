@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +18,7 @@ from matplotlib.text import Text
 from skviz.analysis.controls.suite import Suite
 from skviz.analysis.null import NullShifts, reach
 from skviz.analysis.null_runs import random_runs
-from skviz.analysis.summary import Summary
+from skviz.analysis.summary import Summary, summarise
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -40,12 +42,27 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def summary(suite: Path) -> Summary:
-    return Suite(suite).plain.summary(resamples=0)
+    return summarise(Suite(suite).plain, resamples=0)
 
 
 @pytest.fixture(scope="module")
 def null(suite: Path) -> list[object]:
     return random_runs([suite])
+
+
+@pytest.mark.parametrize("style", ["default", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hatch_is_to_be_seen_in_svg_too(
+    summary: Summary, null: list, kind: str, style: str
+) -> None:
+    """A pattern is the hatch on a ground: in one colour it is a grey band."""
+    file = io.BytesIO()
+    draw_run(summary, kind, null, units=("2_1",), style=style).savefig(file, format="svg")
+    patterns = re.findall(r"<pattern.*?</pattern>", file.getvalue().decode(), re.DOTALL)
+    assert patterns
+    for pattern in patterns:
+        ground, hatch = re.findall(r'fill(?:="|: )(#\w+)', pattern)
+        assert ground != hatch
 
 
 def texts(figure: Figure) -> list[str]:
