@@ -27,7 +27,7 @@ PAPER_LINE = "SK_3_4"
 
 def contents_of_run(run: Run, controls: Path | None, resamples: int | None) -> Contents:
     """Return the contents of a run; see `skviz.reports.contents.run_contents`."""
-    summary: Summary = summarise(run, **({} if resamples is None else {"resamples": resamples}))
+    summary: Summary = summarise(run) if resamples is None else summarise(run, resamples=resamples)
     about = About.of_run(run)
     figures = _figures(summary, about)
     tables = run_tables.tables_of(summary, about)
