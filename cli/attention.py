@@ -82,9 +82,11 @@ def attention(
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
-    for note in {report.result.note for report in reports if report.result}:
-        if note:
-            echo.warn(note)
+    results = [report.result for report in reports if report.result]
+    # What is to be known of the weights was said when they were loaded.
+    notes = [note for result in results for note in result.notes if note not in result.model.notes]
+    for note in dict.fromkeys(notes):
+        echo.warn(note)
     echo.document(_document(reports))
     _leave(reports)
 

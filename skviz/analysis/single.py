@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.classes import top_classes
+from skviz.analysis.classes import finite_output, top_classes
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError
 from skviz.images import ImageSource
@@ -90,21 +90,40 @@ class ImageResult:
     @property
     def note(self) -> str | None:
         """What a reader must know to judge the numbers, or None."""
-        if self.model.trained:
-            return None
-        return "untrained network: this is the attention of random weights"
+        return "; ".join(self.notes) or None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Each thing that a reader must know, those of the network's weights first."""
+        notes = list(self.model.notes)
+        if not self.model.trained:
+            notes.append("untrained network: this is the attention of random weights")
+        if self._logits is not None and not finite_output(self._logits):
+            notes.append(
+                "the class output is not finite (nan or inf), so no classes are shown; check the "
+                "weights of the classifier"
+            )
+        return tuple(notes)
 
     @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
         """Per scale the three most probable classes with their probabilities.
 
-        None for an untrained network, and for one that is no classifier.
+        None for an untrained network, for one that is no classifier, and where its output is
+        not finite.
         """
-        logits = self.attention.logits
-        if logits is None or logits.ndim != 2 or not self.model.trained:
+        logits = self._logits
+        if logits is None or not finite_output(logits):
             return None
         names = self.model.classes
         return top_classes(logits, names if names and len(names) == logits.shape[1] else None)
+
+    @property
+    def _logits(self) -> NDArray[np.float32] | None:
+        logits = self.attention.logits
+        if logits is None or logits.ndim != 2 or not self.model.classifies:
+            return None
+        return logits
 
     @property
     def gates(self) -> bool:
@@ -173,6 +192,7 @@ class ImageResult:
                 "name": self.model.weights,
                 "sha256": self.model.sha256,
                 "trained": self.model.trained,
+                "notes": list(self.model.notes),
             },
             "note": self.note,
             "scales": list(self.views.scales),
@@ -209,13 +229,13 @@ class ImageAnalysis:
 
         `attention` tells where the attention is (see `Probe`).
         """
+        from skviz.analysis.trained import settled
         from skviz.capture.probe import Probe
-        from skviz.models import model_info
 
         probe = Probe(model, attention=attention)
         choice = choose_units(probe.units, stages)
         probe = probe.only([unit.name for unit in choice.all])
-        return cls(probe, choice, model_info(model))
+        return cls(probe, choice, settled(probe))
 
     def __call__(
         self,
@@ -228,7 +248,7 @@ class ImageAnalysis:
         """Analyze one image; see `analyze_image`."""
         views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
         # A trained classifier runs to its end: the reader sees what it takes the picture for.
-        attention = self.probe(views, logits=self.model.trained)
+        attention = self.probe(views, logits=self.model.classifies)
         return ImageResult(views, attention, self.choice, self.model)
 
 

@@ -37,7 +37,8 @@ class About:
     `images` is the number of images, `classes` that of their classes (None without labels),
     `dataset` its name, `scales` those that were measured. `image` names the file where the
     figure is about a single one. `control` is what `run.json` says of a control, or None;
-    `complete` is False for a run that is still under way.
+    `complete` is False for a run that is still under way, `notes` say what is to be known of
+    the weights and inputs.
     """
 
     network: str
@@ -50,6 +51,7 @@ class About:
     image: str | None = None
     control: Mapping[str, Any] | None = None
     complete: bool = True
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> About:
@@ -83,6 +85,7 @@ class About:
             trained=result.model.trained,
             scales=result.views.scales,
             image=Path(result.image).name if result.image else None,
+            notes=result.model.notes,
         )
 
     @classmethod
@@ -96,6 +99,7 @@ class About:
             images=len(names),
             scales=field.scales,
             image=Path(names[0]).name if len(names) == 1 else None,
+            notes=tuple(about.get("weights_notes") or ()),
         )
 
     @classmethod
@@ -122,6 +126,7 @@ class About:
             dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}' and '{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
+            notes=tuple(dict.fromkeys((*a.notes, *b.notes))),
         )
 
     @classmethod
@@ -138,6 +143,7 @@ class About:
             scales=tuple(settings["scales"]),
             control=settings.get("control"),
             complete=complete,
+            notes=tuple(model.get("notes") or ()),
         )
 
     @property
@@ -160,6 +166,7 @@ class About:
         parts = [f"Network: {self.network}; weights: {self.weights}."]
         if not self.trained:
             parts.append("The network is untrained: this is the attention of random weights.")
+        parts += [f"Note: {note}." for note in self.notes]
         if self.scales:
             parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
         if self.control:
