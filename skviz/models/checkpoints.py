@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +38,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return _read_safetensors(path)
     _refuse_programs(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of the file's making: what matters is said here.
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(_why_not(path, error)) from None
     return _tensors(content, path), {}

@@ -25,6 +25,7 @@ from torch import nn
 from skviz.errors import ModelError, UnknownModelError, UsageError, did_you_mean
 from skviz.models import registry
 from skviz.models.checkpoints import read_checkpoint
+from skviz.models.closed import why_closed
 from skviz.models.inputs import with_example
 from skviz.models.registry import CONFIGS, DEFAULT_MODEL, ModelInfo
 from skviz.models.weight_sets import find_weights, load_weights
@@ -181,6 +182,11 @@ def _from_factory(name: str, arguments: dict[str, Any], seed: int) -> tuple[nn.M
             f"{did_you_mean(attribute, public)}"
         )
     network = _call(factory, name, arguments, seed)
+    reason = why_closed(network)
+    if reason:
+        raise ModelError(
+            f"cannot look inside what {name} returns: {reason}; return the network it was made from"
+        )
     if not isinstance(network, nn.Module):
         raise ModelError(
             f"expected {name} to return a torch.nn.Module, it returned {type(network).__name__}"

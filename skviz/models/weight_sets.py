@@ -204,7 +204,8 @@ def load_weights(network: nn.Module, found: WeightSet, *, allow_mismatch: bool =
         )
     if unexpected:
         notes.append(
-            f"{len(unexpected)} tensors of {printable(path.name)} are not used: "
+            f"{_counted(len(unexpected))} of {printable(path.name)} "
+            f"{'is' if len(unexpected) == 1 else 'are'} not used: "
             f"{_listed(unexpected)}"
         )
     return Loaded(tuple(left), tuple(notes))
@@ -218,9 +219,13 @@ def _nothing(path: Path, wanted: list[str], names: list[str]) -> str:
     under = f", all under {_label(prefix)}" if prefix else ""
     return (
         f"{path} does not fit the network: none of its {len(wanted)} tensors is in the file. "
-        f"Expected names such as {_listed(wanted[:3])}; the file has {len(names)} tensors{under}: "
+        f"Expected names such as {_listed(wanted[:3])}; found {_counted(len(names))}{under}: "
         f"{_listed(names)}. Choose the network it was saved from with --model"
     )
+
+
+def _counted(number: int) -> str:
+    return "1 tensor" if number == 1 else f"{number} tensors"
 
 
 def _listed(names: list[str]) -> str:
