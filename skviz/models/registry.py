@@ -174,8 +174,9 @@ def load_model(
     found = find_weights(shapes, state, path, weights_key)
     # The file knows how many classes there are.
     classifier = found.tensors.get("fc.weight")
-    fits = classifier is not None and classifier.ndim == 2 and len(classifier) > 0
-    changes: dict[str, Any] = {"classes": len(classifier)} if fits else {}
+    changes: dict[str, Any] = {}
+    if classifier is not None and classifier.ndim == 2 and len(classifier) > 0:
+        changes["classes"] = len(classifier)
     network = build(name, seed, **changes)
     loaded = load_weights(network, found, allow_mismatch=allow_mismatch)
     spec = input_spec(network.config)

@@ -50,6 +50,20 @@ class Later(Two):
         return self.fc(self.mix(x, self.m(table)).mean((2, 3)))
 
 
+class Inner(Two):
+    def forward(self, x, more):
+        return self.mix(x, more)
+
+
+class Deep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.n = Inner()
+
+    def forward(self, table, x):
+        return self.n.fc(self.n(x, self.n.m(table)).mean((2, 3)))
+
+
 def grey():
     return Two(1)
 """
@@ -130,9 +144,10 @@ def test_one_input_needs_no_note_and_no_hook() -> None:
 COMMANDS = {
     "attention": "attention {photo} --model {net} --scales 1 --out {out}",
     "analyze": "analyze {data} --model {net} --scales 1,1.5 --out {out}/run --tune",
-    "controls": "controls {data} --model {net} --scales 1,1.5 --out {out} --only random --seeds 1",
+    "controls": "controls {data} --model {net} --scales 1,1.5 --out {out} --only random-00 --seeds 1",
     "intervene": "intervene {data} --model {net} --scales 1,1.5 --out {out} --kinds uniform",
     "report": "report {photo} --model {net} --scales 1 --to {out}",
+    "field": "field {photo} --model {net} --scales 1 --out {out}",
     "units": "units {net}",
 }
 
@@ -143,7 +158,7 @@ def test_every_command_takes_an_example(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    line = COMMANDS[command].format(photo=photo, net=f"{nets}:Later", out=out, data=pictures)
+    line = COMMANDS[command].format(photo=photo, net=f"{nets}:Deep", out=out, data=pictures)
     words = [*line.split(), "--example", "1x10,1x3x24x24"]
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.output
