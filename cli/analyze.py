@@ -374,6 +374,7 @@ def _document(
         "scales": list(run.scales),
         "units": [unit.name for unit in run.units],
         "classes": len(run.classes),
+        "notes": list(run.settings["model"].get("notes") or ()),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
     }

@@ -103,8 +103,11 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
 
 
 def _notes(results: list[ImageResult]) -> list[str]:
-    """What must be known of the images; of how many, where it is not all of them."""
-    counts = Counter(note for result in results for note in result.notes)
+    """What must be known of the images; of how many, where it is not all of them.
+
+    What is to be known of the weights was said when they were loaded.
+    """
+    counts = Counter(n for result in results for n in result.notes if n not in result.model.notes)
     return [
         note if count == len(results) else f"{count} of {len(results)} images: {note}"
         for note, count in counts.items()

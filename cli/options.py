@@ -102,8 +102,16 @@ null = click.option(
     help="Random networks to hold the run against: a folder of `skviz controls`, or the run of "
     "one random network; may be repeated.",
 )
+weights_key = click.option(
+    "--weights-key",
+    metavar="KEY",
+    help="Which weights of a checkpoint that holds several: 'state_dict', 'model_ema'.  "
+    "[default: what fits the network best, averaged weights before plain ones]",
+)
 allow_mismatch = click.option(
-    "--allow-mismatch", is_flag=True, help="Load what fits of a checkpoint of another network."
+    "--allow-mismatch",
+    is_flag=True,
+    help="Load what fits of a checkpoint of another network, and say what does not.",
 )
 device = click.option(
     "--device", type=NearChoice(DEVICES), default="auto", show_default=True, help="Where to run."

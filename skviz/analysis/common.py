@@ -213,6 +213,7 @@ def _notes(
             notes.append(f"run {name} is not complete: {len(run.missing)} shards miss")
         if run.settings["model"].get("trained") is False:
             notes.append(f"the network of {name} is untrained")
+        notes += [f"{name}: {note}" for note in run.settings["model"].get("notes") or ()]
         others = [scale for scale in sorted(run.scales) if scale not in scales]
         if others:
             notes.append(f"only {name} has the scales {_numbers(others)}")

@@ -18,6 +18,7 @@ from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 
+from skviz.analysis.classes import check_output
 from skviz.capture.probe import Probe
 from skviz.errors import ScaleError, UsageError
 from skviz.models import model_info
@@ -193,6 +194,7 @@ class _Tally:
         if numbers is None or attention.logits is None:
             return
         logits = attention.logits.reshape(images, scales, -1)
+        check_output(logits.max(axis=-1))
         right = np.take_along_axis(logits, numbers[labels].numpy()[:, None, None], axis=-1)
         self.ranks.append((logits > right).sum(axis=-1))
 

@@ -21,11 +21,11 @@ from skviz.analysis.field_measure import FieldMeasure, Measured
 from skviz.analysis.field_result import ReceptiveField
 from skviz.analysis.loading import ChunkReader, Plan, ViewMaker, batches
 from skviz.analysis.progress import Progress
+from skviz.analysis.trained import settled
 from skviz.analysis.widths import FloatArray
 from skviz.capture.probe import Probe
 from skviz.errors import ImageError, UsageError
 from skviz.images import is_image_name
-from skviz.models import model_info
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
 LIMIT = 64
@@ -73,7 +73,7 @@ def receptive_field(
         if value is not None and value < 1:
             raise UsageError(f"expected {name} of at least 1, got {value}")
     probe = model if isinstance(model, Probe) else Probe(model)
-    info = model_info(probe.model)
+    info = settled(probe)
     measure = FieldMeasure.of(probe, unit, checked, info.spec, through_attention)
     chosen = spread(open_images(images), limit)
     views = ViewMaker(checked, info.spec, resample, fill)
@@ -112,6 +112,7 @@ def receptive_field(
             "weights": info.weights,
             "sha256": info.sha256,
             "trained": info.trained,
+            "weights_notes": list(info.notes),
             "spec": asdict(info.spec),
             "resample": resample,
             "fill": fill,

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from skviz.analysis.arithmetic import PLAIN, Arithmetic, Rounding, apply, choose, rounding
+from skviz.analysis.classes import check_output
+from skviz.capture.probe import out_of_memory
 from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean
 from skviz.scaling import InputSpec
 
@@ -133,7 +135,8 @@ class Forward:
     def run(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         """Return the attention (N, M, C) of every unit, and the class output (N, K) or None.
 
-        `views` is uint8 of shape (N, size, size, 3).
+        `views` is uint8 of shape (N, size, size, 3). Raises `CaptureError` for a class output
+        that is not finite.
         """
         parts = []
         start = 0
@@ -142,13 +145,17 @@ class Forward:
                 parts.append(self._part(views[start : start + self.batch_size]))
                 start += self.batch_size
             except RuntimeError as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self._halve()
         names = list(parts[0][0])
         joined = {name: torch.cat([found[name] for found, _ in parts]) for name in names}
         logits = [output for _, output in parts if output is not None]
-        return joined, torch.cat(logits) if logits else None
+        if not logits:
+            return joined, None
+        output = torch.cat(logits)
+        check_output(output.float().amax(dim=1).cpu().numpy())
+        return joined, output
 
     def _part(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         images = self.images(views)
@@ -278,8 +285,3 @@ def _rate(forward: Forward, views: int) -> float:
 def _precise(attention: Tensor) -> Tensor:
     # Apple's cards know no float64.
     return (attention.cpu() if attention.device.type == "mps" else attention).double()
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text

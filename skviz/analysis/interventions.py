@@ -299,6 +299,12 @@ def _check(analysis: Analysis) -> None:
             f"expected one process, got {analysis.ranks.world} under torchrun; interventions run "
             "in one: start them without torchrun, or split the data set with --part"
         )
+    model = analysis.run.settings["model"]
+    if analysis.options.predictions and not analysis.run.settings["predictions"]:
+        raise UsageError(
+            "expected a network whose class output is trained, got one that was loaded in part: "
+            f"{'; '.join(model['notes'])}. Interventions are measured by what becomes of it"
+        )
     if analysis.forward.outputs() is None:
         raise UsageError(
             "expected a network with a class output (images, classes), this one has none: "

@@ -113,7 +113,7 @@ class RunMeasurements:
         return {
             "run": str(self.run.path),
             "complete": self.run.complete,
-            "model": {key: model.get(key) for key in ("name", "weights", "trained")},
+            "model": {key: model.get(key) for key in ("name", "weights", "trained", "notes")},
             "control": settings.get("control"),
             "dataset": {key: data.get(key) for key in ("kind", "root", "digest")},
             "unreadable": len(self.run.errors),

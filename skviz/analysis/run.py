@@ -119,8 +119,8 @@ def prepare(
     from skviz.analysis.engine import Keep, class_map
     from skviz.analysis.forward import Forward, check_precision, settle_arithmetic
     from skviz.analysis.loading import ViewMaker
+    from skviz.analysis.trained import settled
     from skviz.capture.probe import Probe
-    from skviz.models import model_info
 
     path = check_run_folder(Path(out))
     options = options or Options()
@@ -132,7 +132,9 @@ def prepare(
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
     probe = Probe(model, units, attention=attention)
     state = state_digest(probe.network)
-    info = model_info(model)
+    info = settled(probe)
+    # The class output of random weights predicts nothing.
+    predictions = options.predictions and not info.missing
     vectors = _numbers(options.channels, probe.units)
     control = parse_control(control) if isinstance(control, str) else control
     control = None if control is None else control.for_units(probe.known)
@@ -148,7 +150,7 @@ def prepare(
         random = random_network(probe.network, control, probe.known, info.spec)
         probe = probe.on(random.network)
         calibration = calibration or Calibration(images, plain)
-    forward = Forward(probe, info.spec, len(checked), options.precision, options.predictions)
+    forward = Forward(probe, info.spec, len(checked), options.precision, predictions)
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
     size = options.shard_size or _shard_size(len(images))
@@ -163,6 +165,7 @@ def prepare(
             "state": state,
             "trained": info.trained and (control is None or control.kind != "random"),
             "classes": None if info.classes is None else list(info.classes),
+            "notes": list(info.notes),
         },
         "control": _control_settings(control, random),
         "units": [unit_to_dict(unit) for unit in probe.units],
@@ -184,7 +187,7 @@ def prepare(
         "precision": options.precision,
         "arithmetic": None,
         "rounding": None,
-        "predictions": options.predictions,
+        "predictions": predictions,
         "channels": [probe.units[number].name for number in vectors],
         "class_channels": options.class_channels,
         "versions": versions(),

@@ -29,6 +29,7 @@ FREE = (
     "rounding",
     "model.weights",
     "model.sha256",
+    "model.notes",
     "dataset.root",
 )
 _PACKAGES = ("skviz", "torch", "torchvision", "numpy", "pillow", "pyarrow")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.classes import top_classes
+from skviz.analysis.classes import finite_output, top_classes
 from skviz.capture.attention import Attention
 from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError
@@ -112,9 +112,14 @@ class ImageResult(ShowsTable):
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know to judge the numbers: of the weights, and of the pictures."""
-        found = []
+        found = list(self.model.notes)
         if not self.model.trained:
             found.append("untrained network: this is the attention of random weights")
+        if self._logits is not None and not finite_output(self._logits):
+            found.append(
+                "the class output is not finite (nan or inf), so no classes are shown; check the "
+                "weights of the classifier"
+            )
         labels = self.views.interpolated_labels
         if labels:
             found.append(
@@ -127,13 +132,21 @@ class ImageResult(ShowsTable):
     def classes(self) -> list[list[tuple[str, float]]] | None:
         """Per scale the three most probable classes with their probabilities.
 
-        None for an untrained network, and for one that is no classifier.
+        None for an untrained network, for one that is no classifier, and where its output is
+        not finite.
         """
-        logits = self.attention.logits
-        if logits is None or logits.ndim != 2 or not self.model.trained:
+        logits = self._logits
+        if logits is None or not finite_output(logits):
             return None
         names = self.model.classes
         return top_classes(logits, names if names and len(names) == logits.shape[1] else None)
+
+    @property
+    def _logits(self) -> NDArray[np.float32] | None:
+        logits = self.attention.logits
+        if logits is None or logits.ndim != 2 or not self.model.classifies:
+            return None
+        return logits
 
     @property
     def gates(self) -> bool:
@@ -202,6 +215,7 @@ class ImageResult(ShowsTable):
                 "name": self.model.weights,
                 "sha256": self.model.sha256,
                 "trained": self.model.trained,
+                "notes": list(self.model.notes),
             },
             "note": "; ".join(self.notes) or None,
             "scales": list(self.views.scales),
@@ -238,13 +252,13 @@ class ImageAnalysis:
 
         `attention` tells where the attention is (see `Probe`).
         """
+        from skviz.analysis.trained import settled
         from skviz.capture.probe import Probe
-        from skviz.models import model_info
 
         probe = Probe(model, attention=attention)
         choice = choose_units(probe.units, stages)
         probe = probe.only([unit.name for unit in choice.all])
-        return cls(probe, choice, model_info(model))
+        return cls(probe, choice, settled(probe))
 
     def __call__(
         self,
@@ -257,7 +271,7 @@ class ImageAnalysis:
         """Analyze one image; see `analyze_image`."""
         views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
         # A trained classifier runs to its end: the reader sees what it takes the picture for.
-        attention = self.probe(views, logits=self.model.trained)
+        attention = self.probe(views, logits=self.model.classifies)
         return ImageResult(views, attention, self.choice, self.model)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.nn.modules.conv import _ConvNd
 from torch.utils._pytree import tree_leaves, tree_map
 
+from skviz.models.inputs import example_inputs
 from skviz.scaling import InputSpec
 
 # Sides to try in turn, in pixels: small ones cost little, then what networks are made for.
@@ -22,12 +23,17 @@ IMAGE_CHANNELS = 16
 LARGE = 128
 
 
-def candidates(network: nn.Module) -> Iterator[Tensor]:
+def candidates(network: nn.Module) -> Iterator[Any]:
     """Yield batches of two inputs that the network may take, the likeliest first.
 
-    Channels come from the first convolutions, the number of axes from their kind; the side
-    from a list and from what is known of the network.
+    Where their shapes were told (`skviz.models.with_example`) there is one candidate. Else
+    channels come from the first convolutions, the number of axes from their kind; the side from
+    a list and from what is known of the network.
     """
+    told = example_inputs(network)
+    if told is not None:
+        yield told
+        return
     convolutions = [m for m in network.modules() if isinstance(m, _ConvNd)]
     kinds = list(dict.fromkeys((c.in_channels, c.weight.ndim - 2) for c in convolutions))[:3]
     if not kinds:

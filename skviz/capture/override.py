@@ -76,7 +76,7 @@ def _outputs(network: nn.Module, axes: dict[str, int], example: Any) -> list[_To
             ]
     raise CaptureError(
         f"expected {type(network).__name__} to run on an example, it did not: {failure}; pass "
-        "one that it takes as `example`"
+        "one that it takes as `example`, or its shape with --example, such as 1x3x64x64"
     )
 
 

@@ -45,13 +45,14 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
             try:
                 first = watch(network, candidate)
             except Exception as error:
-                failures.append(_describe(candidate, error))
+                failures.append(described(candidate, error))
                 continue
             return Passes(first, *_others(network, candidate))
     raise CaptureError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
         + (f"; nor on {len(failures) - 1} other inputs" if len(failures) > 1 else "")
-        + "; pass one that it takes as `example` (a tuple for several inputs)"
+        + "; pass one that it takes as `example` (a tuple for several inputs), or its shape with "
+        "--example, such as 1x3x64x64"
     )
 
 
@@ -99,7 +100,8 @@ def unchanged(network: nn.Module) -> Iterator[None]:
                     buffer.copy_(before)
 
 
-def _describe(example: Any, error: Exception) -> str:
+def described(example: Any, error: Exception) -> str:
+    """Say on which shapes a network failed, and how: "(2, 3, 64, 64): RuntimeError: ..."."""
     shapes = [tuple(t.shape) for t in tree_leaves(example) if isinstance(t, Tensor)]
     text = str(error).splitlines()[0] if str(error) else ""
     return f"{', '.join(map(str, shapes))}: {type(error).__name__}: {text}"

@@ -22,8 +22,10 @@ from skviz.capture.discover import Found
 from skviz.capture.example import arguments, batch_size
 from skviz.capture.find import find_units
 from skviz.capture.listener import Listener
+from skviz.capture.networks import original
+from skviz.capture.passes import described
 from skviz.capture.source import Source
-from skviz.errors import CaptureError, UnitError
+from skviz.errors import CaptureError, SkvizError, UnitError
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -98,7 +100,7 @@ class Probe:
         example: Any = None,
     ) -> None:
         self.model = model
-        self.network = _original(model)
+        self.network = original(model)
         with _eagerly(model):
             found = find_units(self.network, attention, example)
         self.rejected = found.rejected
@@ -118,7 +120,7 @@ class Probe:
     def on(self, network: nn.Module) -> Probe:
         """Return a probe of the same units in a copy of the network, such as `copy.deepcopy`."""
         other = copy.copy(self)
-        other.model = other.network = _original(network)
+        other.model = other.network = original(network)
         return other
 
     @property
@@ -163,8 +165,8 @@ class Probe:
         """Return the attention as tensors (B, M, C) on the network's device, and its output.
 
         The output is None where the pass was stopped, which it is unless `output` is true.
-        Raises `CaptureError` if a unit did not run exactly once, or its attention does not
-        sum to 1 over the branches or is not finite.
+        Raises `CaptureError` if the network fails, a unit did not run exactly once, or its
+        attention does not sum to 1 over the branches or is not finite.
         """
         inputs = arguments(_fitting(images, self.network))
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
@@ -175,7 +177,7 @@ class Probe:
             stack.enter_context(evaluating(self.network))
             stack.enter_context(_eagerly(self.model))
             self._listen(recording, stack)
-            with suppress(_Stop):
+            with suppress(_Stop), _in_words(self.network, inputs):
                 result = self.network(*inputs)
         missing = [unit.name for unit in self.units if unit.name not in recording.seen]
         if missing:
@@ -342,22 +344,25 @@ def evaluating(network: nn.Module) -> Iterator[None]:
                 module.training = mode
 
 
-def _original(model: nn.Module) -> nn.Module:
-    """The network behind wrappers: hooks put on a compiled wrapper would never fire."""
-    while True:
-        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod  # type: ignore[assignment]
-        else:
-            break
-    for path, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise CaptureError(
-                f"cannot look into {path or 'the network'}: it is scripted or traced, and hooks "
-                "do not fire inside TorchScript; pass the network it was made from"
-            )
-    return model
+@contextmanager
+def _in_words(network: nn.Module, inputs: Any) -> Iterator[None]:
+    """Turn the error of a foreign network into one that says what it was given."""
+    try:
+        yield
+    except SkvizError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise  # Smaller batches may do.
+        raise CaptureError(
+            f"{type(network).__name__} fails on its input, {described(inputs, error)}; it may take "
+            "images of another size (--input-size), or needs further inputs (--example)"
+        ) from error
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of the device is full."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

@@ -38,7 +38,8 @@ class About:
     `dataset` its name, `scales` those that were measured. `image` names the file where the
     figure is about a single one. `control` is what `run.json` says of a control, or None;
     `complete` is False for a run that is still under way. `interpolated` are the scales, as
-    labels, at which a single picture has fewer pixels than the network sees.
+    labels, at which a single picture has fewer pixels than the network sees. `notes` say what
+    is to be known of the weights and inputs.
     """
 
     network: str
@@ -52,6 +53,7 @@ class About:
     control: Mapping[str, Any] | None = None
     complete: bool = True
     interpolated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> About:
@@ -86,6 +88,7 @@ class About:
             scales=result.views.scales,
             image=Path(result.image).name if result.image else None,
             interpolated=result.views.interpolated_labels,
+            notes=result.model.notes,
         )
 
     @classmethod
@@ -99,6 +102,7 @@ class About:
             images=len(names),
             scales=field.scales,
             image=Path(names[0]).name if len(names) == 1 else None,
+            notes=tuple(about.get("weights_notes") or ()),
         )
 
     @classmethod
@@ -125,6 +129,7 @@ class About:
             dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}' and '{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
+            notes=tuple(dict.fromkeys((*a.notes, *b.notes))),
         )
 
     @classmethod
@@ -141,6 +146,7 @@ class About:
             scales=tuple(settings["scales"]),
             control=settings.get("control"),
             complete=complete,
+            notes=tuple(model.get("notes") or ()),
         )
 
     @property
@@ -163,6 +169,7 @@ class About:
         parts = [f"Network: {self.network}; weights: {self.weights}."]
         if not self.trained:
             parts.append("The network is untrained: this is the attention of random weights.")
+        parts += [f"Note: {note}." for note in self.notes]
         if self.scales:
             parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
         if self.interpolated:

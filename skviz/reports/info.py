@@ -105,6 +105,7 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "network": model.get("name") or _text(document.get("model")),
         "weights": model.get("weights") or weights.get("name") or _text(document.get("weights")),
         "trained": model.get("trained", weights.get("trained")),
+        "notes": model.get("notes", weights.get("notes")),
         "dataset": data.get("root") or data.get("kind"),
         "images": data.get("images", _count(document.get("images"))),
         "classes": _count(data.get("classes")),

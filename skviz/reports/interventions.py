@@ -110,7 +110,10 @@ def to_dict(run: InterventionRun, frame: pd.DataFrame) -> dict[str, Any]:
     settings = run.baseline.settings
     return {
         "interventions": str(run.path.name),
-        "model": {key: settings["model"][key] for key in ("name", "weights", "sha256")},
+        "model": {
+            **{key: settings["model"][key] for key in ("name", "weights", "sha256")},
+            "notes": list(settings["model"].get("notes") or ()),
+        },
         "truth": "label" if run.labelled else "predicted",
         "images": int(frame["images"].max()),
         "unreadable": len(run.errors),

@@ -127,6 +127,7 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"The run is not complete: {missing} of {shards} shards are missing.")
     if settings["model"].get("trained") is False:
         notes.append("The network is untrained: this is the attention of random weights.")
+    notes += [f"Note: {note}." for note in settings["model"].get("notes") or ()]
     if all(unit.branches == 1 for unit in run.units):
         notes.append("The units are gates of one branch: they have no attention difference.")
     if settings.get("control"):

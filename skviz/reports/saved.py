@@ -70,7 +70,7 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
     spec = InputSpec(int(shown["size"]), float(shown["crop"])) if shown else DEFAULT_SPEC
     model = ModelInfo(
         str(document["model"]), str(weights["name"]), weights.get("sha256"),
-        bool(weights["trained"]), spec,
+        bool(weights["trained"]), spec, notes=tuple(map(str, weights.get("notes", ()))),
     )  # fmt: skip
     usual = choose_units(units, shown.get("lines", ()))
     choice = UnitChoice(usual.lines, usual.bars, units)

@@ -110,7 +110,9 @@ def to_document(suite: Suite, claims: Sequence[Claim], options: ClaimOptions) ->
     return {
         "format": FORMAT,
         "version": 1,
-        "model": {key: settings["model"].get(key) for key in ("name", "weights", "trained")},
+        "model": {
+            key: settings["model"].get(key) for key in ("name", "weights", "trained", "notes")
+        },
         "dataset": {key: settings["dataset"].get(key) for key in ("kind", "root", "images")},
         "scales": list(suite.plain.scales),
         "options": asdict(options),
