@@ -15,7 +15,7 @@ from skviz.figures.text import clean, font_points, wrap
 Line = tuple[str, bool]  # and whether it is a warning
 _LINE = 1.5  # height of a line, in its font size
 _EDGE = 0.6  # left of the lines and below them, in font sizes
-_MOST = 3  # lines
+_MOST = 5  # lines
 
 
 def with_note(draw: Callable[[], Figure], caption: Caption) -> Figure:

@@ -35,6 +35,7 @@ SKNET50 = tuple(
 )
 _CLASSES = 1000
 _CHANNELS = 256  # of SK_3_4
+_APART = "Channels of two networks do not correspond."
 
 
 def require_sknet50(units: Sequence[Unit]) -> None:
@@ -161,12 +162,14 @@ def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
 
 def with_paper(caption: Caption, display: object) -> Caption:
     """Return the caption of a display with what it shows of the paper."""
+    note = caption.note
     if isinstance(display, ChannelLines):
         said = (
             f"Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own {_CHANNELS}"
-            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}; channels of two"
-            " networks do not correspond, only level and order of the lines compare."
+            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. {_APART} Only level"
+            " and order of the lines compare."
         )
+        note = f"{note} {_APART}"
     elif isinstance(display, ClassCurves):
         said = (
             "Broad pale lines: the paper's (figure 4). The classes of this run are taken to be"
@@ -174,7 +177,6 @@ def with_paper(caption: Caption, display: object) -> Caption:
         )
     else:
         said = "Open diamonds: the paper's values (figure 3 (c))."
-    note = " ".join(filter(None, (caption.note, said.partition(";")[0].rstrip(".") + ".")))
     text, mark, rest = caption.text.partition(" Network: ")
     return replace(caption, text=f"{text} {said}{mark}{rest}", note=note)
 
