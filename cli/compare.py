@@ -132,6 +132,7 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
     from skviz.analysis.compare import Comparison
     from skviz.figures.captions import About, caption_of
     from skviz.figures.comparison import ComparedShifts
+    from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
@@ -143,7 +144,7 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
     caption = caption_of(display, About.of_comparison(found))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        save_figure(display.plot(), file, metadata, overwrite=overwrite)
+        save_figure(with_note(display.plot, caption), file, metadata, overwrite=overwrite)
 
 
 def _warn_of_run(echo: Echo, found: PaperComparison) -> None:

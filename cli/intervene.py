@@ -102,6 +102,7 @@ def intervene(
         save_figure,
         style_names,
     )
+    from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scaling import parse_scales
@@ -134,7 +135,7 @@ def intervene(
     caption = caption_of(panels, About.of_run(run.baseline))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        figure = panels.plot()
+        figure = with_note(panels.plot, caption)
         for kind in formats:
             path = out / f"interventions.{kind}"
             files.append(save_figure(figure, path, metadata, overwrite=True))

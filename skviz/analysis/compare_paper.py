@@ -19,6 +19,7 @@ from skviz.analysis.published import (
     CLASS_UNITS,
     SCALES,
     UNITS,
+    has_paper_kernels,
     published_class_shifts,
     published_difference,
 )
@@ -67,6 +68,12 @@ class PaperComparison(ShowsTable):
     def missing(self) -> tuple[str, ...]:
         """The published units that the run does not have."""
         return tuple(name for name in UNITS if name not in self.units)
+
+    @property
+    def other_kernels(self) -> tuple[str, ...]:
+        """The units whose kernels are not the paper's 3x3 and 5x5, or not known."""
+        units = self.summary.units
+        return tuple(u.name for u in units if u.name in self.units and not has_paper_kernels(u))
 
     @cached_property
     def steps(self) -> pd.DataFrame:
@@ -186,6 +193,12 @@ class PaperComparison(ShowsTable):
         if self.summary.intervals is not None:
             text += f" ({agree} clearly so; {against} clearly have the other sign)"
         said = [f"{text}."]
+        if self.other_kernels:
+            names = ", ".join(self.other_kernels)
+            said.append(
+                f"The paper's difference is that of 5x5 and 3x3 kernels, which {names} of this run"
+                " are not known to have: the sign of a shift compares, its size does not."
+            )
         if self.correlation is not None:
             said.append(
                 f"Over these {count} steps the shifts correlate with the paper's by"

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skviz.units import Unit
+
 # Of figure 3 (c), right, and of figure 4.
 UNITS = ("SK_2_3", "SK_3_4", "SK_4_6", "SK_5_3")
 CLASS_UNITS = ("SK_2_3", "SK_3_4", "SK_5_3")
@@ -45,6 +47,12 @@ def published_class_shifts(unit: str) -> NDArray[np.float64] | None:
         return None
     shifts: NDArray[np.float64] = np.subtract(curves["1.5x"], curves["1.0x"])
     return shifts
+
+
+def has_paper_kernels(unit: Unit) -> bool:
+    """Whether the unit has the branches of the paper's SKNet-50, 3x3 and 5x5, and no others."""
+    kernels = (unit.smallest, unit.largest)
+    return unit.branches == 2 and [unit.branch_label(k) for k in kernels] == ["3x3", "5x5"]
 
 
 @cache

@@ -28,6 +28,8 @@ _CONTROLS = {
     "cascade": "all weights from the classifier down to {} are random",
     "unit": "the weights of {} are random",
 }
+_AND = "' and '"  # between the data sets of two runs
+_INCOMPLETE = "The run is not complete."
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class About:
             trained=a.trained or b.trained,
             images=common.images,
             classes=len(known) if known else None,
-            dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}' and '{b.dataset}",
+            dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}{_AND}{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
             notes=tuple(dict.fromkeys((*a.notes, *b.notes))),
@@ -164,6 +166,23 @@ class About:
         return f"{counted(self.images, 'image')}{origin}{classes}"
 
     @property
+    def note(self) -> str:
+        """Network, weights and images, as short as a picture has room for."""
+        if self.single:
+            images = self.image or "one image"
+        else:
+            images = counted(self.images, "image")
+            images += f" of '{_last_folder(self.dataset)}'" if self.dataset else ""
+        control = [f"control: {control_in_words(self.control)}"] if self.control else []
+        return "; ".join([f"{self.network}, weights: {self.weights}", images, *control])
+
+    @property
+    def warning(self) -> str:
+        """What nobody may miss who sees the numbers; empty where there is nothing."""
+        untrained = "" if self.trained else "Untrained network: its weights are random."
+        return " ".join(filter(None, (untrained, "" if self.complete else _INCOMPLETE)))
+
+    @property
     def sentences(self) -> str:
         """Network, weights, scales, and what a reader must know to judge the numbers."""
         parts = [f"Network: {self.network}; weights: {self.weights}."]
@@ -178,8 +197,13 @@ class About:
         if self.control:
             parts.append(f"This is a control: {control_in_words(self.control)}.")
         if not self.complete:
-            parts.append("The run is not complete.")
+            parts.append(_INCOMPLETE)
         return " ".join(parts)
+
+
+def _last_folder(dataset: str) -> str:
+    """Return "val" of "/data/imagenet/val": a picture has no room for a path."""
+    return _AND.join(Path(part).name or part for part in dataset.split(_AND))
 
 
 def _either(a: str, b: str) -> str:

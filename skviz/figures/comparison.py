@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, own_axes
+from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, most_height, own_axes
 from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.text import clean, font_points, shorten
 
@@ -105,7 +105,7 @@ class ComparedShifts:
         across, height = figure_size()
         # Small pages, such as a paper's column, leave no less than the labels need.
         em = float(matplotlib.rcParams["font.size"]) / 72
-        ax, figure = own_axes(ax, across, max(height, 22 * em))
+        ax, figure = own_axes(ax, across, min(max(height, 22 * em), most_height()))
         keep_tick_labels(ax)
         middle = np.arange(len(self.units))
         count = len(self.labels)

@@ -133,11 +133,11 @@ def figure_part(
     """Return the part of a display, which draws itself with `plot()`."""
 
     def draw(style: str = "default") -> Figure:
+        from skviz.figures.footer import with_note
         from skviz.figures.style import figure_style
 
         with figure_style(style):
-            figure: Figure = display.plot()
-            return figure
+            return with_note(display.plot, caption)
 
     return FigurePart(name, caption.title, caption, display, draw, data)
 

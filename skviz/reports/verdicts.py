@@ -77,6 +77,7 @@ def write_verdicts(
     and `weigh` raise.
     """
     from skviz.figures.captions import About, caption_of
+    from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
@@ -91,9 +92,10 @@ def write_verdicts(
     document = to_document(suite, claims, options)
     text, data, table, png, pdf = files
     rows = VerdictRows.from_claims(claims)
-    metadata = figure_metadata(caption_of(rows, About.of_run(suite.plain)), command)
+    caption = caption_of(rows, About.of_run(suite.plain))
+    metadata = figure_metadata(caption, command)
     with figure_style(style):
-        figure = rows.plot()
+        figure = with_note(rows.plot, caption)
         for file in (png, pdf):
             save_figure(figure, file, metadata, overwrite=overwrite)
     write_text(table, to_frame(claims).to_csv(index=False), overwrite=overwrite)

@@ -39,8 +39,10 @@ def test_maps_of_fields() -> None:
     assert caption.text.startswith(
         "Mean over 1,500 images of 'val' in 10 classes of the effective receptive field (gradient"
         " of the central output with respect to the input) of SK_3_4: one row per field (3x3 and"
-        " mixed), one column per scale (1.0x and 2.0x). White squares: "
+        " mixed), one column per scale (1.0x and 2.0x). One colour scale"
     )
+    assert "White squares: the width of the field" in caption.text
+    assert "White squares: the width of the field" in caption.note
     assert caption.text.endswith(ENDING)
     assert caption.alt == (
         "4 maps of the effective receptive field of SK_3_4."
@@ -147,8 +149,10 @@ def test_verdicts() -> None:
     assert caption.title == "In 1 of 2 units larger objects get the larger kernel"
     assert caption.text.startswith(
         "Mean over 1,500 images of 'val' in 10 classes of the shift of the attention difference"
-        " from 1.0x to 2.0x, per unit, and what is left of it: whole shift. Bars: 95 %"
+        " from 1.0x to 2.0x, per unit, and what is left of it: whole shift. To the right"
     )
+    assert "Bars: 95 % bootstrap intervals of the mean." in caption.text
+    assert "Bars: 95 % bootstrap intervals of the mean." in caption.note
     assert "Hatched" not in caption.text
     assert caption.alt == (
         "Rows of marks for 2 units. 2_1: +0.1000, larger objects get the larger kernel."

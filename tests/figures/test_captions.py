@@ -68,6 +68,8 @@ def test_lines_of_one_image() -> None:
             " At 2.0x the line runs from 0.5000 to 0.6000, lowest 0.5000 at channel 0,"
             " highest 0.7000 at channel 2."
         ),
+        note="sknet50, weights: none; dog.jpg.",
+        warning="Untrained network: its weights are random.",
     )
 
 
