@@ -51,13 +51,17 @@ def unit_to_dict(unit: Unit) -> Settings:
         "found_by": unit.found_by,
         "largest": unit.largest,
         "smallest": unit.smallest,
+        "null": list(unit.null),
+        "notes": list(unit.notes),
     }
 
 
 def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
     """Return the unit that `unit_to_dict` wrote."""
     kernels = tuple(
-        None if kernel is None else Kernel(kernel["size"], kernel["dilation"], kernel["groups"])
+        None
+        if kernel is None
+        else Kernel(_sides(kernel["size"]), _sides(kernel["dilation"]), kernel["groups"])
         for kernel in entry["kernels"]
     )
     return Unit(
@@ -68,7 +72,13 @@ def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
         call=entry.get("call", 0),
         kind=entry.get("kind", "selective kernel"),
         found_by=entry.get("found_by", "module output"),
+        notes=tuple(entry.get("notes", ())),
+        null=tuple(entry.get("null", ())),
     )
+
+
+def _sides(value: int | list[int]) -> int | tuple[int, ...]:
+    return value if isinstance(value, int) else tuple(value)
 
 
 def state_digest(model: nn.Module) -> str:
