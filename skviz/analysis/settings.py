@@ -51,8 +51,9 @@ def unit_to_dict(unit: Unit) -> Settings:
         "found_by": unit.found_by,
         "largest": unit.largest,
         "smallest": unit.smallest,
-        "null": list(unit.null),
-        "notes": list(unit.notes),
+        # Only where there are any: a run that was begun without them can be resumed.
+        **({"null": list(unit.null)} if unit.null else {}),
+        **({"notes": list(unit.notes)} if unit.notes else {}),
     }
 
 
