@@ -44,7 +44,8 @@ class FeatureLabels:
     ) -> None:
         """Label what an operation made."""
         out = outputs[0]
-        labelled = [tensor for tensor in inputs if self.has(tensor)]
+        made = name in op.FACTORIES  # `zeros_like(x)` has the shape of x, and nothing else.
+        labelled = [tensor for tensor in inputs if self.has(tensor) and not made]
         mutates = bool(func._schema.is_mutable)
         if not labelled:
             if not mutates:

@@ -51,6 +51,9 @@ REARRANGING = {
 RESAMPLING = {
     f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "bilinear2d")
 } | {"upsample_bicubic2d", "upsample_linear1d", "upsample_trilinear3d", "_upsample_nearest_exact2d"}
+# Their result has the shape of their argument, but none of its numbers.
+_MADE = ("zeros", "ones", "empty", "full")
+FACTORIES = {f"new_{made}" for made in _MADE} | {f"{made}_like" for made in (*_MADE, "rand")}
 CONVOLUTIONS = {"convolution", "_convolution", "conv1d", "conv2d", "conv3d"}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from skviz.capture.example import arguments, candidates, with_another_size, with_batch
+from skviz.capture.example import arguments, batch_size, candidates, with_another_size, with_batch
 from skviz.capture.lineage import Call, Lineage
 from skviz.capture.stack import ModuleStack
 from skviz.errors import CaptureError
@@ -72,7 +72,7 @@ def watch(
     """Run one forward pass under watch; `into` receives the calls even where it fails."""
     tensors = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
     with torch.no_grad(), ModuleStack(network) as stack:
-        lineage = Lineage(stack, tensors, follow)
+        lineage = Lineage(stack, tensors, batch_size(example), follow)
         if into is not None:
             lineage.calls = into
         with lineage:
