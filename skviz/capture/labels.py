@@ -169,4 +169,5 @@ def _convolution(name: str, args: Any, kwargs: Any) -> Convolution:
         stride=per_axis(given.get("stride", 1)),
         groups=int(given.get("groups", 1)),
         transposed=bool(given.get("transposed", False)),
+        images=int(args[0].shape[0]) if args[0].ndim == weight.ndim else 1,
     )

@@ -73,7 +73,8 @@ class Call:
 class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches a forward pass; `calls` lists the attentions in the order of execution.
 
-    `images` is how many the pass is about. Without `follow` it only lists them, and does not look at what becomes of them.
+    `images` is how many the pass is about. Without `follow` it only lists the attentions, and
+    does not look at what becomes of them.
     """
 
     def __init__(
@@ -281,7 +282,8 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         shadow = self.shadows.find(value)
         assert shadow is not None
         if self._is_number(other):
-            note = f"the weights are scaled by {float(other):.4g} before they are used"
+            what = "a learned number, " if isinstance(other, Tensor) and other.ndim else ""
+            note = f"the weights are scaled by {what}{float(other):.4g}, before they are used"
         elif (
             isinstance(other, Tensor)
             and out.shape == value.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,37 +17,44 @@ from skviz.capture.stack import ModuleStack
 from skviz.errors import CaptureError
 
 BATCHES = (2, 3)
+Calls = dict[tuple[str, int, str, int], Call]
 
 
 @dataclass(frozen=True)
 class Passes:
     """Three passes: `first` is followed in full, the others differ in one thing each.
 
-    `other_batch` has another batch size; `other_size` another image size (empty where the
-    network takes no other, or up to where it failed).
+    `other_batch` has another batch size, `batches` are both; `other_size` has another image
+    size (empty where the network takes no other, or up to where it failed). `failure` is why
+    the pass with the other batch size did not come to its end, if so.
     """
 
     first: Lineage
-    other_batch: dict[tuple[str, int, str, int], Call]
-    other_size: dict[tuple[str, int, str, int], Call]
+    batches: tuple[int, int]
+    other_batch: Calls
+    other_size: Calls
+    failure: str = ""
 
 
 def run_passes(network: nn.Module, example: Any = None) -> Passes:
     """Run a network on an example, or on inputs that it may take, and watch it.
 
-    Raises `CaptureError` where no input works.
+    A given example is used as it is; only where it is a single image, a second one that hardly
+    differs is put beside it. Raises `CaptureError` where no input works.
     """
     with unchanged(network):
         failures = []
-        inputs = candidates(network) if example is None else [example]
-        for candidate in inputs:
-            candidate = with_batch(candidate, BATCHES[0])
+        for candidate in candidates(network) if example is None else [example]:
+            count = batch_size(candidate)
+            batches = BATCHES if example is None or count < 2 else (count, 2 * count)
+            inputs = with_batch(candidate, batches[0])
             try:
-                first = watch(network, candidate)
+                first = watch(network, inputs)
             except Exception as error:
-                failures.append(_describe(candidate, error))
+                failures.append(_describe(inputs, error))
                 continue
-            return Passes(first, *_others(network, candidate))
+            other_batch, failure = _other(network, with_batch(inputs, batches[1]))
+            return Passes(first, batches, other_batch, _another_size(network, inputs), failure)
     raise CaptureError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
         + (f"; nor on {len(failures) - 1} other inputs" if len(failures) > 1 else "")
@@ -55,15 +62,29 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
     )
 
 
-def _others(network: nn.Module, example: Any) -> tuple[dict[Any, Call], dict[Any, Call]]:
-    found = []
-    for inputs in (with_batch(example, BATCHES[1]), with_another_size(example)):
-        calls: list[Call] = []
-        if inputs is not None:
-            with suppress(Exception):  # What ran before a failure still tells.
-                watch(network, inputs, follow=False, into=calls)
-        found.append({call.key: call for call in calls})
-    return found[0], found[1]
+def _other(network: nn.Module, inputs: Any) -> tuple[Calls, str]:
+    """The calls of a pass, and why it failed, if so: what ran before still tells."""
+    calls: list[Call] = []
+    failure = ""
+    try:
+        watch(network, inputs, follow=False, into=calls)
+    except Exception as error:
+        failure = _describe(inputs, error)
+    return {call.key: call for call in calls}, failure
+
+
+def _another_size(network: nn.Module, example: Any) -> Calls:
+    """The calls of a pass with smaller images, or with larger ones where those are too small."""
+    smaller, failure = _other_of_size(network, example, 0.5)
+    if not failure:
+        return smaller
+    larger, also = _other_of_size(network, example, 2)
+    return smaller if also and len(smaller) >= len(larger) else larger
+
+
+def _other_of_size(network: nn.Module, example: Any, factor: float) -> tuple[Calls, str]:
+    inputs = with_another_size(example, factor)
+    return ({}, "") if inputs is None else _other(network, inputs)
 
 
 def watch(
