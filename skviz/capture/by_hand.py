@@ -114,7 +114,6 @@ def _same(one: Any, two: Any) -> bool:
         isinstance(one, Tensor)
         and isinstance(two, Tensor)
         and storage_key(one) == storage_key(two)
-        and one.shape == two.shape
-        and one.stride() == two.stride()
-        and one.storage_offset() == two.storage_offset()
+        and (one.shape, one.stride()) == (two.shape, two.stride())
+        and int(one.storage_offset()) == int(two.storage_offset())
     )

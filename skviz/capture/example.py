@@ -74,7 +74,7 @@ class _FirstConvolution(TorchFunctionMode):
     """Stops at the first convolution, and keeps its input channels and axes as `kind`."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.kind: tuple[int, int] | None = None
 
     def __torch_function__(

@@ -204,7 +204,7 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "rsub":
             return self._complement(args[0], args[1], out)
         if name == "addcmul":
-            return self._addcmul(*args[:3], out)
+            return self._addcmul(args[0], args[1], args[2], out)
         if name in ("clamp", "clamp_min") and self._role(args[0]) == "total":
             return self._keep(args[0], 0.0, out)
         if name in ("sum", "mean") and len(args) > 1:

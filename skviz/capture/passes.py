@@ -17,7 +17,10 @@ from skviz.capture.stack import ModuleStack
 from skviz.errors import CaptureError
 
 BATCHES = (2, 3)
-Calls = dict[tuple[str, int, str, int], Call]
+# The longest side, in pixels, of images that are made larger to see what follows their size.
+SMALL = 128
+Key = tuple[str, int, str, int]
+Calls = dict[Key, Call]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
                 failures.append(_describe(inputs, error))
                 continue
             other_batch, failure = _other(network, with_batch(inputs, batches[1]))
-            return Passes(first, batches, other_batch, _another_size(network, inputs), failure)
+            other_size = _another_size(network, inputs, {call.key for call in first.calls})
+            return Passes(first, batches, other_batch, other_size, failure)
     raise CaptureError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
         + (f"; nor on {len(failures) - 1} other inputs" if len(failures) > 1 else "")
@@ -73,18 +77,24 @@ def _other(network: nn.Module, inputs: Any) -> tuple[Calls, str]:
     return {call.key: call for call in calls}, failure
 
 
-def _another_size(network: nn.Module, example: Any) -> Calls:
+def _another_size(network: nn.Module, example: Any, wanted: set[Key]) -> Calls:
     """The calls of a pass with smaller images, or with larger ones where those are too small."""
-    smaller, failure = _other_of_size(network, example, 0.5)
-    if not failure:
-        return smaller
-    larger, also = _other_of_size(network, example, 2)
-    return smaller if also and len(smaller) >= len(larger) else larger
+    found: Calls = {}
+    for factor in (0.5, 2):
+        inputs = with_another_size(example, factor)
+        if inputs is None or (factor > 1 and not _is_small(inputs)):
+            break
+        calls, failure = _other(network, inputs)
+        found = max(found, calls, key=len)
+        if not failure or wanted <= set(found):
+            break
+    return found
 
 
-def _other_of_size(network: nn.Module, example: Any, factor: float) -> tuple[Calls, str]:
-    inputs = with_another_size(example, factor)
-    return ({}, "") if inputs is None else _other(network, inputs)
+def _is_small(inputs: Any) -> bool:
+    """Whether a pass at that size costs little."""
+    sides = [t.shape[2:] for t in tree_leaves(inputs) if isinstance(t, Tensor) and t.ndim > 2]
+    return max(max(side) for side in sides) <= SMALL
 
 
 def watch(
