@@ -537,7 +537,8 @@ def _unit_path(call: Call) -> tuple[str, int]:
 def _pixels(call: Call) -> int:
     """How many pixels the selected features have per channel."""
     assert call.selection is not None
-    return max(1, call.selection[..., 0].numel() // max(1, len(torch.unique(call.selection))))
+    different = int((torch.bincount(call.selection.reshape(-1)) > 0).sum())
+    return max(1, call.selection[..., 0].numel() // max(1, different))
 
 
 def _kernels(

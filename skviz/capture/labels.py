@@ -74,7 +74,10 @@ class FeatureLabels:
         label = self.of(value, value)
         if isinstance(label, int):
             return [label]
-        return [int(found) for found in torch.unique(label).tolist() if found >= 0]
+        # Counting is faster than sorting; -1 stands for none.
+        counts = torch.bincount(label.reshape(-1) + 1)[1:]
+        found: list[int] = counts.nonzero()[:, 0].tolist()
+        return found
 
     def _other(self, name: str, labelled: list[Tensor]) -> int:
         parents = {label for tensor in labelled for label in self._labels_in(tensor)}

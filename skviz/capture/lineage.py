@@ -26,6 +26,13 @@ MOST_WEIGHTS = 2**23
 NEGLIGIBLE = 1e-3
 
 
+Key = tuple[str, int, str, int]
+
+
+class Enough(BaseException):
+    """Ends a pass; no Exception, so that no network's own `except` swallows it."""
+
+
 @dataclass
 class Call:
     """One call of a softmax or sigmoid: where it ran, on what, and what became of it.
@@ -40,7 +47,7 @@ class Call:
     the operations through which they are not followed.
     """
 
-    key: tuple[str, int, str, int]
+    key: Key
     axis: int | None
     shape: tuple[int, ...]
     values: Tensor
@@ -73,17 +80,22 @@ class Call:
 class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches a forward pass; `calls` lists the attentions in the order of execution.
 
-    `images` is how many the pass is about. Without `follow` it only lists the attentions, and
-    does not look at what becomes of them.
+    `images` is how many the pass is about. With `wanted` it only lists the attentions, does not
+    look at what becomes of them, and raises `Enough` when all that are wanted have been.
     """
 
     def __init__(
-        self, stack: ModuleStack, inputs: Iterable[Tensor], images: int, follow: bool = True
+        self,
+        stack: ModuleStack,
+        inputs: Iterable[Tensor],
+        images: int,
+        wanted: set[Key] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.stack = stack
         self.images = images
-        self.follow = follow
+        self.follow = wanted is None
+        self._waiting = set(wanted or ())
         self.calls: list[Call] = []
         self.features = FeatureLabels(inputs)
         self.shadows = Shadows()
@@ -150,6 +162,10 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             extremes=_no_extremes(sources, out),
         )
         self.calls.append(call)
+        if not self.follow:
+            self._waiting.discard(call.key)
+            if not self._waiting:
+                raise Enough
         self._next += 2 * call.size
         if call.size > MOST_WEIGHTS:
             call.reasons.append("it has more weights than branches and channels can have")
@@ -555,20 +571,27 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         calls: frozenset[int],
     ) -> None:
         """Note for each number of an attention what it multiplies, and whether that is alive."""
-        nonzero = features != 0
+        # Over the pixels a weight is only spread: they are looked at together.
+        pixels = [a for a, n in enumerate(sources.shape) if n > 1 and sources.stride(a) == 0]
+        of_each = labels if isinstance(labels, Tensor) else torch.tensor(labels)
+        of_each = of_each.to(sources.device).broadcast_to(sources.shape)
+        largest, smallest = features, features
+        if pixels:
+            largest, smallest = features.amax(pixels), features.amin(pixels)
+            of_each = of_each.amax(pixels) if isinstance(labels, Tensor) else of_each
+            for axis in reversed(pixels):
+                sources = sources.select(axis, 0)
+                of_each = of_each if isinstance(labels, Tensor) else of_each.select(axis, 0)
+        nonzero = (largest != 0) | (smallest != 0)
         for index in calls:
             call = self.calls[index]
             local = sources.long() - call.start
             inside = (local > 0) & (local <= 2 * call.size)
             chosen = local[inside]
             call.alive[local[inside & nonzero]] = True
-            numbers = features[inside].to(call.extremes.dtype)
-            call.extremes[0].scatter_reduce_(0, chosen, numbers, "amax")
-            call.extremes[1].scatter_reduce_(0, chosen, numbers, "amin")
-            if isinstance(labels, Tensor):
-                call.labels[chosen] = labels.broadcast_to(sources.shape)[inside]
-            else:
-                call.labels[chosen] = labels
+            call.extremes[0].scatter_reduce_(0, chosen, largest[inside].float(), "amax")
+            call.extremes[1].scatter_reduce_(0, chosen, smallest[inside].float(), "amin")
+            call.labels[chosen] = of_each[inside].to(call.labels.dtype)
 
     def _note(self, calls: Iterable[int], note: str) -> None:
         for index in calls:

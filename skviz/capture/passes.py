@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from skviz.capture.example import arguments, batch_size, candidates, with_another_size, with_batch
-from skviz.capture.lineage import Call, Lineage
+from skviz.capture.lineage import Call, Enough, Key, Lineage
 from skviz.capture.stack import ModuleStack
 from skviz.errors import CaptureError
 
 BATCHES = (2, 3)
 # The longest side, in pixels, of images that are made larger to see what follows their size.
 SMALL = 128
-Key = tuple[str, int, str, int]
 Calls = dict[Key, Call]
 
 
@@ -56,8 +55,12 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
             except Exception as error:
                 failures.append(_describe(inputs, error))
                 continue
-            other_batch, failure = _other(network, with_batch(inputs, batches[1]))
-            other_size = _another_size(network, inputs, {call.key for call in first.calls})
+            # The other passes tell more only of what may be a unit: they end behind the last.
+            wanted = {call.key for call in first.calls if call.selection is not None}
+            if not wanted:
+                return Passes(first, batches, {}, {})
+            other_batch, failure = _other(network, with_batch(inputs, batches[1]), wanted)
+            other_size = _another_size(network, inputs, wanted)
             return Passes(first, batches, other_batch, other_size, failure)
     raise CaptureError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
@@ -66,12 +69,12 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
     )
 
 
-def _other(network: nn.Module, inputs: Any) -> tuple[Calls, str]:
+def _other(network: nn.Module, inputs: Any, wanted: set[Key]) -> tuple[Calls, str]:
     """The calls of a pass, and why it failed, if so: what ran before still tells."""
     calls: list[Call] = []
     failure = ""
     try:
-        watch(network, inputs, follow=False, into=calls)
+        watch(network, inputs, wanted, into=calls)
     except Exception as error:
         failure = _describe(inputs, error)
     return {call.key: call for call in calls}, failure
@@ -84,9 +87,9 @@ def _another_size(network: nn.Module, example: Any, wanted: set[Key]) -> Calls:
         inputs = with_another_size(example, factor)
         if inputs is None or (factor > 1 and not _is_small(inputs)):
             break
-        calls, failure = _other(network, inputs)
+        calls, _ = _other(network, inputs, wanted)
         found = max(found, calls, key=len)
-        if not failure or wanted <= set(found):
+        if wanted <= set(found):
             break
     return found
 
@@ -98,15 +101,18 @@ def _is_small(inputs: Any) -> bool:
 
 
 def watch(
-    network: nn.Module, example: Any, follow: bool = True, into: list[Call] | None = None
+    network: nn.Module,
+    example: Any,
+    wanted: set[Key] | None = None,
+    into: list[Call] | None = None,
 ) -> Lineage:
-    """Run one forward pass under watch; `into` receives the calls even where it fails."""
+    """Run one forward pass under watch (see `Lineage`); `into` gets the calls if it fails."""
     tensors = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
     with torch.no_grad(), ModuleStack(network) as stack:
-        lineage = Lineage(stack, tensors, batch_size(example), follow)
+        lineage = Lineage(stack, tensors, batch_size(example), wanted)
         if into is not None:
             lineage.calls = into
-        with lineage:
+        with lineage, suppress(Enough):
             network(*arguments(example))
     return lineage
 
