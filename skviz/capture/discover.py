@@ -8,6 +8,7 @@ axes that follow the image size are no channels. No axis is guessed from its siz
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,10 +33,6 @@ SHOWN = 6
 # The share of channels that agree in their largest or smallest number, from which on branches
 # are taken for one feature map that was moved.
 _MOVED = 0.25
-_CHANGED = (
-    "the weights are changed after it by values that differ from pixel to pixel, so that a "
-    "channel has no one weight"
-)
 Rows = NDArray[np.int64]
 
 
@@ -109,6 +106,8 @@ def _selection(call: Call, passes: Passes) -> tuple[_Look, _Selection]:
     other = passes.other_batch.get(call.key)
     if not call.follows_input:
         raise _NoUnit("it does not depend on the input (learned constants)")
+    if call.refused:
+        raise _NoUnit(call.refused)
     if call.selection is None:
         raise _NoUnit(_why_none(call))
     if other is None or len(other.shape) != len(call.shape):
@@ -116,8 +115,6 @@ def _selection(call: Call, passes: Passes) -> tuple[_Look, _Selection]:
             "it did not run alike with batches of {} and {} images".format(*passes.batches)
             + (f": {passes.failure}" if passes.failure else "")
         )
-    if call.changed:
-        raise _NoUnit(_CHANGED)
     batch_axis, fold = _batch_axis(call, other, passes.batches)
     constant = _spread_over(call, passes, batch_axis)
     layout = Layout(len(call.shape), batch_axis, torch.zeros(1, 1).long(), constant, fold)
@@ -131,8 +128,6 @@ def _why_none(call: Call) -> str:
     """Why the result of a call was never seen to weigh features."""
     if call.reasons:
         return call.reasons[0]
-    if call.changed:
-        return _CHANGED
     if call.lost:
         return f"its result goes into `{call.lost[0]}`, behind which it is not followed"
     return "its result multiplies no features"
@@ -152,13 +147,16 @@ def _batch_axis(call: Call, other: Call, batches: tuple[int, int]) -> tuple[int,
     if call.shape[axis] == batches[0]:
         return axis, None
     # The batch shares the axis: image 0 is the same in both passes, and shows where it is.
+    differences = {}
     for fold in ("after", "before"):
         layout = Layout(len(call.shape), axis, torch.zeros(1, 1).long(), (), fold)
         one = layout.batch_first(call.values, batches[0])[0]
         two = layout.batch_first(other.values, batches[1])[0]
-        if torch.allclose(one.float(), two.float(), atol=1e-3):
-            return axis, fold
-    raise _NoUnit("its batch axis also holds something else")
+        differences[fold] = float((one.float() - two.float()).abs().max())
+    fold = min(differences, key=lambda way: differences[way])
+    if differences[fold] > 1e-3:
+        raise _NoUnit("its batch axis also holds something else")
+    return axis, fold
 
 
 def _with_passes(call: Call, layout: Layout, passes: Passes) -> tuple[Layout, list[str]]:
@@ -184,10 +182,8 @@ def _with_passes(call: Call, layout: Layout, passes: Passes) -> tuple[Layout, li
             f"the batch holds {count} parts of each image from some layer on: they are taken for "
             "groups of channels"
         ]
-    stride = 1
-    for axis, length in enumerate(call.shape):
-        if axis > layout.batch_axis and axis not in layout.constant:
-            stride *= length
+    later = range(layout.batch_axis + 1, len(call.shape))
+    stride = math.prod(call.shape[axis] for axis in later if axis not in layout.constant)
     note = f"each image passes {count} times, such as mirrored: the mean over its passes"
     return replace(layout, passes=stride * torch.arange(count)), [note]
 
@@ -289,7 +285,8 @@ def _look_at(call: Call, layout: Layout, images: int) -> _Look:
     rows = _rows(call, batch_of, place_of)
     if len(layout.passes) > 1:  # The other passes do the same with the places of their own.
         stride, count = int(layout.passes[1]), len(layout.passes)
-        rows = [row for row in rows if row[0] // stride % count == 0]
+        rows = [tuple(place for place in row if place // stride % count == 0) for row in rows]
+        rows = [row for row in dict.fromkeys(rows) if row]
     return _Look(call, layout, batch_of, place_of, lines.shape[1], rows)
 
 

@@ -96,11 +96,12 @@ def random_input(shape: tuple[int, ...], network: nn.Module) -> Tensor:
     return torch.randn(shape, generator=generator).to(like.device, like.dtype)
 
 
-def with_batch(example: Any, batch: int) -> Any:
+def with_batch(example: Any, batch: int, turned: bool = False) -> Any:
     """The same inputs with another batch size: axis 0 of the tensors, their rows repeated.
 
-    Repeated rows differ by a little noise, so that no two images are the same; the others are
-    the same at every batch size. A tensor whose axis 0 is none of images is left as it is.
+    Repeated rows differ by a little noise, so that no two images are the same. Image 0 is the
+    same at every batch size; `turned`, the others come in reverse order, so that none of them
+    is. A tensor whose axis 0 is none of images is left as it is.
     """
     images = batch_size(example)
 
@@ -114,7 +115,7 @@ def with_batch(example: Any, batch: int) -> Any:
                 generator = torch.Generator().manual_seed(row)
                 noise = torch.randn(changed.shape[1:], generator=generator)
                 changed[row] += 0.1 * noise.to(leaf.device, leaf.dtype)
-        return changed
+        return torch.cat((changed[:1], changed[1:].flip(0))) if turned else changed
 
     return tree_map(change, example)
 

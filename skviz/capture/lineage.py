@@ -22,6 +22,14 @@ from skviz.capture.stack import ModuleStack
 MOST_TERMS = 64
 # Nor are more weights than this, for two images, weights of branches and channels.
 MOST_WEIGHTS = 2**23
+CHANGED = (
+    "the weights are changed after it by values that differ from pixel to pixel, so that a "
+    "channel has no one weight"
+)
+SHARED_SUM = (
+    "the weights are divided by a sum to which those of other calls belong, so that they are "
+    "not the ones that are used"
+)
 # What is added to a sum so that nothing is divided by zero.
 NEGLIGIBLE = 1e-3
 
@@ -43,8 +51,8 @@ class Call:
     sources) are the largest and the smallest number that each of them multiplies.
 
     `normalised` says that the weights are divided by their sum over the branches before use,
-    `changed` that they are changed pixel by pixel; `notes` what else happens to them, `lost`
-    the operations through which they are not followed.
+    `refused` why they are none of a unit although they weigh features; `notes` what else
+    happens to them, `lost` the operations through which they are not followed.
     """
 
     key: Key
@@ -61,7 +69,7 @@ class Call:
     selection: Tensor | None = None
     terms: int = 0
     normalised: bool = False
-    changed: bool = False
+    refused: str = ""
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
@@ -275,7 +283,7 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if _is_shared(a, b, self.images):
             # One number for several channels, another for each pixel: a map that changes the
             # weights, and no features of their channels.
-            self._changed(shadow.calls)
+            self._refuse(shadow.calls, CHANGED)
             return False
         only_gates = all(self.calls[call].is_gate for call in shadow.calls)
         spread = sources[..., 0].broadcast_to(out.shape)
@@ -327,8 +335,8 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
             shadow, total = self.shadows.find(value), self.shadows.find(other)
             assert shadow is not None
             assert total is not None
-            if shadow.calls != total.calls:
-                self._explain(shadow.calls, "it is divided by a sum that other weights belong to")
+            if shadow.calls != total.calls or len(total.calls) > 1:
+                self._refuse(shadow.calls | total.calls, SHARED_SUM)
                 return False
             for call in shadow.calls:
                 self.calls[call].normalised = True
@@ -348,9 +356,9 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._write(out, self._spread(product, out), "changed", shadow.calls)
         return True
 
-    def _changed(self, calls: Iterable[int]) -> None:
+    def _refuse(self, calls: Iterable[int], why: str) -> None:
         for call in calls:
-            self.calls[call].changed = True
+            self.calls[call].refused = why
 
     def _softer(self, a: Tensor, b: Tensor) -> bool:
         """Whether b is a softmax and a only a gate on it."""
@@ -363,13 +371,13 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _add(self, a: Any, b: Any, out: Tensor) -> bool:
         first, second = self._role(a), self._role(b)
-        if first == second and first in ("attention", "total"):
+        if {first, second} <= {"attention", "total"}:
             return self._total(a, b, out)
         if first == second == "changed":
             one, two = self.shadows.find(a), self.shadows.find(b)
             assert one is not None
             assert two is not None
-            self._changed(one.calls & two.calls)
+            self._refuse(one.calls & two.calls, CHANGED)
             return False
         if first == second == "product":
             one, two = self.shadows.find(a), self.shadows.find(b)
@@ -400,14 +408,14 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return False
 
     def _total(self, a: Tensor, b: Tensor, out: Tensor) -> bool:
-        """The sum of weights of one call, which they may be divided by."""
+        """The sum of weights, which they may be divided by."""
         one, two = self.shadows.find(a), self.shadows.find(b)
         assert one is not None
         assert two is not None
         terms = torch.cat((self._spread(a, out), self._spread(b, out)), dim=-1)
-        if one.calls != two.calls or terms.shape[-1] > MOST_TERMS:
+        if terms.shape[-1] > MOST_TERMS:
             return False
-        self._write(out, terms, "total", one.calls)
+        self._write(out, terms, "total", one.calls | two.calls)
         return True
 
     def _complement(self, value: Any, other: Any, out: Tensor) -> bool:
@@ -472,7 +480,7 @@ class Lineage(TorchDispatchMode):  # type: ignore[no-untyped-call]
         summed = summed.reshape(*out.shape, terms)
         if shadow.role == "changed":
             if bool((summed != summed[..., :1]).any()):
-                self._changed(shadow.calls)
+                self._refuse(shadow.calls, CHANGED)
             return False
         if shadow.role == "product":
             self._write(out, summed, "product", shadow.calls)

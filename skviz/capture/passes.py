@@ -59,7 +59,8 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
             wanted = {call.key for call in first.calls if call.selection is not None}
             if not wanted:
                 return Passes(first, batches, {}, {})
-            other_batch, failure = _other(network, with_batch(inputs, batches[1]), wanted)
+            turned = with_batch(inputs, batches[1], turned=True)
+            other_batch, failure = _other(network, turned, wanted)
             other_size = _another_size(network, inputs, wanted)
             return Passes(first, batches, other_batch, other_size, failure)
     raise CaptureError(
