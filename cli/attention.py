@@ -82,9 +82,9 @@ def attention(
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
-    for note in {report.result.note for report in reports if report.result}:
-        if note:
-            echo.warn(note)
+    results = [report.result for report in reports if report.result]
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        echo.warn(note)
     echo.document(_document(reports))
     _leave(reports)
 

@@ -261,6 +261,18 @@ def paper_units(units: Sequence[Unit]) -> list[Unit]:
     return [unit for stage, unit in last.items() if stage is not None]
 
 
+def notes_of(units: Sequence[Unit]) -> list[str]:
+    """Say what the finding of the units noted, every note once: "3_1, 3_2: kernel size unknown"."""
+    found: dict[str, list[str]] = {}
+    for unit in units:
+        for note in unit.notes:
+            found.setdefault(note, []).append(unit.short)
+    return [
+        f"{'all units' if len(names) == len(units) > 1 else ', '.join(names)}: {note}"
+        for note, names in found.items()
+    ]
+
+
 def select_units(wanted: str | Iterable[str], units: Sequence[Unit]) -> list[Unit]:
     """Return the units that the names ask for, in the network's own order, each once.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class Layout:
     passes: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.long))
     normalised: bool = False
 
-    @property
+    @cached_property
     def places(self) -> Tensor:
         """Place of every pass, branch and channel in the numbers of one image, (P, M, C)."""
         return self.passes[:, None, None] + self.table
@@ -54,7 +55,7 @@ class Layout:
                 found = flat[:, self.places.to(flat.device)]
                 if self.normalised:
                     found = found / found.sum(dim=2, keepdim=True)
-                return found.mean(dim=1)
+                return found.mean(dim=1) if len(self.passes) > 1 else found[:, 0]
         raise CaptureError(
             f"expected attention of {batch} images, got a tensor of shape {shape} that is not "
             "laid out as in the passes that found it; pass an input like yours as `example`"

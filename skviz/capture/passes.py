@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from skviz.capture.example import arguments, batch_size, candidates, with_another_size, with_batch
 from skviz.capture.lineage import Call, Enough, Key, Lineage
 from skviz.capture.stack import ModuleStack
-from skviz.errors import CaptureError
+from skviz.errors import NoInputError
 
 BATCHES = (2, 3)
 # The longest side, in pixels, of images that are made larger to see what follows their size.
@@ -42,7 +42,7 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
     """Run a network on an example, or on inputs that it may take, and watch it.
 
     A given example is used as it is; only where it is a single image, a second one that hardly
-    differs is put beside it. Raises `CaptureError` where no input works.
+    differs is put beside it. Raises `NoInputError` where no input works.
     """
     with unchanged(network):
         failures = []
@@ -63,7 +63,7 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
             other_batch, failure = _other(network, turned, wanted)
             other_size = _another_size(network, inputs, wanted)
             return Passes(first, batches, other_batch, other_size, failure)
-    raise CaptureError(
+    raise NoInputError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
         + (f"; nor on {len(failures) - 1} other inputs" if len(failures) > 1 else "")
         + "; pass one that it takes as `example` (a tuple for several inputs)"

@@ -42,7 +42,7 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
         ],
         figures=[figure for part in parts for figure in part.figures],
         tables=[table for part in parts for table in part.tables],
-        notes=list(dict.fromkeys(result.note for result in results if result.note)),
+        notes=list(dict.fromkeys(note for result in results for note in result.notes)),
         images=parts,
     )
 

@@ -80,8 +80,9 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
 
 def _unit(name: str, entry: Mapping[str, Any]) -> Unit:
     labels = [str(label) for label in entry["kernels"]]
+    notes = tuple(str(note) for note in entry.get("notes", ()))
     null = tuple(branch for branch, label in enumerate(labels) if label.startswith("null"))
-    return Unit(name, name, tuple(map(_kernel, labels)), channels=0, null=null)
+    return Unit(name, name, tuple(map(_kernel, labels)), channels=0, notes=notes, null=null)
 
 
 def _kernel(label: str) -> Kernel | None:

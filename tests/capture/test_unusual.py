@@ -12,11 +12,15 @@ import pytest
 import torch
 from torch import nn
 
-from skviz import CaptureError, Probe, Unit
+from skviz import CaptureError, Probe, Unit, analyze_image
+from skviz.analysis.single import ImageAnalysis
 from skviz.capture.discover import discover
 from skviz.capture.intervene import intervene
 from skviz.capture.passes import run_passes
 from skviz.capture.replacements import fixed
+from skviz.errors import NoInputError
+from skviz.reports.contents import image_contents
+from skviz.reports.single import ReportOptions, report_images
 
 _spec = importlib.util.spec_from_file_location("unusual", Path(__file__).with_name("unusual.py"))
 u = importlib.util.module_from_spec(_spec)
@@ -335,3 +339,35 @@ def seconds_of_looking(network: nn.Module) -> float:
         return min(taken)
     finally:
         torch.set_num_threads(threads)
+
+
+class Photographs(u.Selective):
+    """Takes nothing but photographs as they are normalised, of the usual size."""
+
+    def forward(self, x):
+        if x.shape[2:] != (224, 224) or x.abs().max() > 3.5:
+            raise ValueError("no photograph")
+        return super().forward(x)
+
+
+def test_the_photograph_itself_is_tried_as_example(photo: Path, tmp_path: Path) -> None:
+    network = seeded(Photographs)
+    with pytest.raises(NoInputError, match="no photograph; nor on"):
+        Probe(network)
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    with pytest.raises(NoInputError, match="no photograph; nor on"):
+        ImageAnalysis.of(network, photographs=[text])
+    analysis = ImageAnalysis.of(network, photographs=[text, photo])
+    assert [labels(unit) for unit in analysis.choice.all] == [["3x3", "5x5"]]
+    (report,) = report_images([photo], network, options=ReportOptions(out=tmp_path))
+    assert report.error is None
+
+
+def test_what_was_noted_stands_beside_the_numbers(photo: Path, tmp_path: Path) -> None:
+    network = seeded(u.Scaled)
+    result = analyze_image(photo, network, scales=(1.0, 2.0))
+    said = "Scaled: the weights are scaled by a learned number, 1.4, before they are used"
+    assert said in result.notes
+    assert result.to_dict()["units"]["Scaled"]["notes"] == [said.removeprefix("Scaled: ")]
+    assert said in image_contents([result]).notes
