@@ -135,7 +135,12 @@ def _of_images(
             continue
         if analysis is None:
             at = network.attention_at or None
-            analysis = ImageAnalysis.of(network.load(), stages, attention=at)
+            analysis = ImageAnalysis.of(
+                network.load(),
+                stages,
+                attention=at,
+                photographs=[path for path in images if path.suffix.lower() != ".json"],
+            )
         try:
             results.append(analysis(image, wanted))
         except (ImageError, ScaleError) as error:

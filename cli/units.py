@@ -66,7 +66,7 @@ def _row(unit: Unit) -> list[str]:
 
 def _kernel(unit: Unit, branch: int) -> str:
     kernel = unit.kernels[branch]
-    if kernel is None or not unit.kernels_known:
+    if kernel is None or not unit.labelled:
         return unit.branch_label(branch)
     return str(kernel)
 
@@ -101,6 +101,7 @@ def _document(unit: Unit) -> dict[str, Any]:
             for kernel in unit.kernels
         ],
         "kernels_known": unit.kernels_known,
+        "null": list(unit.null),
         "channels": unit.channels,
         "found_by": unit.found_by,
         "notes": list(unit.notes),

@@ -21,7 +21,7 @@ from skviz.analysis.settings import FORMAT, VERSION, Settings, state_digest, uni
 from skviz.analysis.store import check_run_folder, clean, start_run
 from skviz.errors import UsageError
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.units import Unit, select_units
+from skviz.units import Unit, notes_of, select_units
 
 if TYPE_CHECKING:
     from torch import nn
@@ -214,7 +214,7 @@ def prepare(
         views,
         random,
         calibration,
-        _notes(random),
+        (*notes_of(probe.units), *_notes(random)),
     )
 
 

@@ -52,13 +52,18 @@ def unit_to_dict(unit: Unit) -> Settings:
         "found_by": unit.found_by,
         "largest": unit.largest,
         "smallest": unit.smallest,
+        # Only where there are any: a run that was begun without them can be resumed.
+        **({"null": list(unit.null)} if unit.null else {}),
+        **({"notes": list(unit.notes)} if unit.notes else {}),
     }
 
 
 def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
     """Return the unit that `unit_to_dict` wrote."""
     kernels = tuple(
-        None if kernel is None else Kernel(kernel["size"], kernel["dilation"], kernel["groups"])
+        None
+        if kernel is None
+        else Kernel(_sides(kernel["size"]), _sides(kernel["dilation"]), kernel["groups"])
         for kernel in entry["kernels"]
     )
     return Unit(
@@ -69,7 +74,13 @@ def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
         call=entry.get("call", 0),
         kind=entry.get("kind", "selective kernel"),
         found_by=entry.get("found_by", "module output"),
+        notes=tuple(entry.get("notes", ())),
+        null=tuple(entry.get("null", ())),
     )
+
+
+def _sides(value: int | list[int]) -> int | tuple[int, ...]:
+    return value if isinstance(value, int) else tuple(value)
 
 
 def state_digest(model: nn.Module) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,14 @@ from numpy.typing import NDArray
 from skviz.analysis.classes import finite_output, top_classes
 from skviz.capture.attention import Attention
 from skviz.display import Overview, ShowsTable
-from skviz.errors import UnitError
+from skviz.errors import ImageError, NoInputError, ScaleError, UnitError
 from skviz.images import ImageSource
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
-from skviz.units import Unit, paper_units, select_units
+from skviz.units import Unit, notes_of, paper_units, select_units
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
+    from torch import Tensor, nn
 
     from skviz.capture.probe import Probe
     from skviz.models import ModelInfo
@@ -111,7 +112,7 @@ class ImageResult(ShowsTable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know to judge the numbers: of the weights, and of the pictures."""
+        """What a reader must know to judge the numbers: of weights, pictures and units."""
         found = list(self.model.notes)
         if not self.model.trained:
             found.append("untrained network: this is the attention of random weights")
@@ -126,7 +127,7 @@ class ImageResult(ShowsTable):
                 f"interpolated at {', '.join(labels)}: the picture has fewer pixels there than "
                 "the network sees"
             )
-        return tuple(found)
+        return (*found, *notes_of(self.choice.all))
 
     @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
@@ -197,7 +198,8 @@ class ImageResult(ShowsTable):
         """Return the numbers as the JSON document of `skviz attention --json`, without files.
 
         Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
-        summing to 1) and `kernels`. `classes` has per scale the most probable ones, or is None.
+        summing to 1), `kernels`, and `notes` on what was assumed. `classes` has per scale the
+        most probable ones, or is None.
         """
         classes = self.classes
         units = {
@@ -205,6 +207,7 @@ class ImageResult(ShowsTable):
                 "difference": _short(self.values(unit)) if unit.branches > 1 else None,
                 "attention_mean": _short(self.attention[unit.name].mean(axis=-1, dtype=np.float64)),
                 "kernels": _kernels(unit),
+                "notes": list(unit.notes),
             }
             for unit in self.choice.all
         }
@@ -247,15 +250,23 @@ class ImageAnalysis:
         stages: Iterable[str] = (),
         *,
         attention: str | Sequence[str] | None = None,
+        photographs: Iterable[ImageSource] = (),
     ) -> ImageAnalysis:
         """Choose the units of a network by name; raises `UnitError` and `CaptureError`.
 
-        `attention` tells where the attention is (see `Probe`).
+        `attention` tells where the attention is (see `Probe`). Where no input that is made up
+        fits the network, it is looked into with the first of the photographs that can be read.
         """
         from skviz.analysis.trained import settled
         from skviz.capture.probe import Probe
 
-        probe = Probe(model, attention=attention)
+        try:
+            probe = Probe(model, attention=attention)
+        except NoInputError:
+            example = _first_readable(photographs, model)
+            if example is None:
+                raise
+            probe = Probe(model, attention=attention, example=example)
         choice = choose_units(probe.units, stages)
         probe = probe.only([unit.name for unit in choice.all])
         return cls(probe, choice, settled(probe))
@@ -292,6 +303,20 @@ def analyze_image(
     Raises `ImageError`, `ScaleError`, `UnitError` and `CaptureError`, each saying what to do.
     """
     return ImageAnalysis.of(model, stages)(source, scales, resample=resample, fill=fill)
+
+
+def _first_readable(photographs: Iterable[ImageSource], model: nn.Module) -> Tensor | None:
+    """The first photograph that can be read, (1, 3, H, W), as the network takes it."""
+    import torch
+
+    from skviz.models import model_info
+
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    for photograph in photographs:
+        with suppress(ImageError, ScaleError):
+            views = enlarge(photograph, (1.0,), model_info(model).spec)
+            return views.images.to(like.device, like.dtype)
+    return None
 
 
 def _kernels(unit: Unit) -> list[str]:

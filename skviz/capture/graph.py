@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Convolution:
-    """One call of a convolution: kernel size, dilation and stride per axis, and groups."""
+    """One call of a convolution: kernel size, dilation and stride per axis, and groups.
+
+    `images` is the length of its batch axis.
+    """
 
     size: tuple[int, ...]
     dilation: tuple[int, ...]
     stride: tuple[int, ...]
     groups: int
     transposed: bool = False
+    images: int = 1
 
     @property
     def effective(self) -> tuple[int, ...]:

@@ -19,13 +19,17 @@ def branch_kernels(graph: Graph, branches: Sequence[set[int]]) -> list[Kernel | 
     Only convolutions that a branch has for itself count. One that another branch uses too is
     shared: it tells the branches nothing apart. A stack counts as one kernel of the composed
     size (two 3x3 are a 5x5), 1x1 convolutions before and after add nothing. A branch without
-    a convolution, with pooling or resampling, with a transposed or non-square kernel, or with
-    more than four kernels in a row has no known size.
+    a convolution, with pooling or resampling, with a transposed kernel, or with more than four
+    kernels in a row has no known size. Sides may differ, each has its own dilation. A branch
+    without features (a null branch, without labels) has no kernel and shares nothing.
     """
     ancestors = [graph.ancestors(labels) for labels in branches]
     kernels: list[Kernel | None] = []
     for index, labels in enumerate(branches):
-        others = [found for other, found in enumerate(ancestors) if other != index]
+        if not labels:
+            kernels.append(None)
+            continue
+        others = [found for i, found in enumerate(ancestors) if i != index and branches[i]]
         shared = set.intersection(ancestors[index], *others) if others else set()
         kernels.append(_kernel(graph, labels, ancestors[index] - shared))
     return kernels
@@ -74,13 +78,11 @@ def _kernel(graph: Graph, labels: set[int], own: set[int]) -> Kernel | None:
         node = graph.nodes[label]
         before = [fields[parent] for parent in node.parents if parent in fields]
         fields[label] = _field(before, node.convolution, axes)
-    sizes = {max(fields[label][0][axis] for label in labels & own) for axis in range(axes)}
-    if len(sizes) != 1:
-        return None
-    effective = sizes.pop()
+    # Of several ways to a branch the longest one counts, per axis.
+    ends = [fields[label][0] for label in labels & own]
+    effective = tuple(max(end[axis] for end in ends) for axis in range(axes))
     if len(spatial) == 1:
-        only = spatial[0]
-        return Kernel(only.size[0], only.dilation[0], only.groups)
+        return Kernel(spatial[0].size, spatial[0].dilation, spatial[0].groups)
     return Kernel(effective, 1, (spatial or convolutions)[-1].groups)
 
 

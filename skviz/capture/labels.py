@@ -44,7 +44,8 @@ class FeatureLabels:
     ) -> None:
         """Label what an operation made."""
         out = outputs[0]
-        labelled = [tensor for tensor in inputs if self.has(tensor)]
+        made = name in op.FACTORIES  # `zeros_like(x)` has the shape of x, and nothing else.
+        labelled = [tensor for tensor in inputs if self.has(tensor) and not made]
         mutates = bool(func._schema.is_mutable)
         if not labelled:
             if not mutates:
@@ -73,7 +74,10 @@ class FeatureLabels:
         label = self.of(value, value)
         if isinstance(label, int):
             return [label]
-        return [int(found) for found in torch.unique(label).tolist() if found >= 0]
+        # Counting is faster than sorting; -1 stands for none.
+        counts = torch.bincount(label.reshape(-1) + 1)[1:]
+        found: list[int] = counts.nonzero()[:, 0].tolist()
+        return found
 
     def _other(self, name: str, labelled: list[Tensor]) -> int:
         parents = {label for tensor in labelled for label in self._labels_in(tensor)}
@@ -168,4 +172,5 @@ def _convolution(name: str, args: Any, kwargs: Any) -> Convolution:
         stride=per_axis(given.get("stride", 1)),
         groups=int(given.get("groups", 1)),
         transposed=bool(given.get("transposed", False)),
+        images=int(args[0].shape[0]) if args[0].ndim == weight.ndim else 1,
     )

@@ -18,6 +18,8 @@ SIGMOID = {"sigmoid", "hardsigmoid"}
 BY_HAND = {"div", "exp"}
 WATCHED = SOFTMAX | SIGMOID | BY_HAND
 
+# Padding that repeats numbers of its argument; zeros are `constant_pad_nd`.
+PADDING = {f"{kind}_pad{axes}d" for kind in ("reflection", "replication") for axes in (1, 2, 3)}
 # Their result has the numbers of their first argument, or of a list of them, at other places.
 REARRANGING = {
     "_reshape_copy",
@@ -44,11 +46,14 @@ REARRANGING = {
     "stack",
     "tile",
     "view_copy",
-}
+} | PADDING
 # From (B, C, 1, 1) to (B, C, H, W) these repeat; only then they rearrange.
 RESAMPLING = {
     f"upsample_{kind}" for kind in ("nearest1d", "nearest2d", "nearest3d", "bilinear2d")
 } | {"upsample_bicubic2d", "upsample_linear1d", "upsample_trilinear3d", "_upsample_nearest_exact2d"}
+# Their result has the shape of their argument, but none of its numbers.
+_MADE = ("zeros", "ones", "empty", "full")
+FACTORIES = {f"new_{made}" for made in _MADE} | {f"{made}_like" for made in (*_MADE, "rand")}
 CONVOLUTIONS = {"convolution", "_convolution", "conv1d", "conv2d", "conv3d"}
 
 
@@ -80,5 +85,7 @@ def rearranged(
     if isinstance(args[0], list | tuple):
         joined: Tensor = func(moved, *rest, **kwargs)
         return joined.to(torch.int32)
+    if name in PADDING:  # It knows no whole numbers; these are exact in double precision.
+        moved = [value.double() for value in moved]
     moved_again: Tensor = func(*moved, *rest, **kwargs)
     return moved_again.to(torch.int32)

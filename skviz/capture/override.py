@@ -15,7 +15,7 @@ from skviz.capture.layout import Layout
 from skviz.capture.passes import BATCHES, unchanged
 from skviz.capture.source import Source
 from skviz.capture.unit_names import Place, named
-from skviz.errors import CaptureError, UsageError
+from skviz.errors import CaptureError, NoInputError, UsageError
 from skviz.units import Unit
 
 
@@ -74,7 +74,7 @@ def _outputs(network: nn.Module, axes: dict[str, int], example: Any) -> list[_To
                 for path in runs[0]
                 if path in runs[1]
             ]
-    raise CaptureError(
+    raise NoInputError(
         f"expected {type(network).__name__} to run on an example, it did not: {failure}; pass "
         "one that it takes as `example`, or its shape with --example, such as 1x3x64x64"
     )

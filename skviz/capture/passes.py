@@ -11,44 +11,59 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from skviz.capture.example import arguments, candidates, with_another_size, with_batch
-from skviz.capture.lineage import Call, Lineage
+from skviz.capture.example import arguments, batch_size, candidates, with_another_size, with_batch
+from skviz.capture.lineage import Call, Enough, Key, Lineage
 from skviz.capture.stack import ModuleStack
-from skviz.errors import CaptureError
+from skviz.errors import NoInputError
 
 BATCHES = (2, 3)
+# The longest side, in pixels, of images that are made larger to see what follows their size.
+SMALL = 128
+Calls = dict[Key, Call]
 
 
 @dataclass(frozen=True)
 class Passes:
     """Three passes: `first` is followed in full, the others differ in one thing each.
 
-    `other_batch` has another batch size; `other_size` another image size (empty where the
-    network takes no other, or up to where it failed).
+    `other_batch` has another batch size, `batches` are both; `other_size` has another image
+    size (empty where the network takes no other, or up to where it failed). `failure` is why
+    the pass with the other batch size did not come to its end, if so.
     """
 
     first: Lineage
-    other_batch: dict[tuple[str, int, str, int], Call]
-    other_size: dict[tuple[str, int, str, int], Call]
+    batches: tuple[int, int]
+    other_batch: Calls
+    other_size: Calls
+    failure: str = ""
 
 
 def run_passes(network: nn.Module, example: Any = None) -> Passes:
     """Run a network on an example, or on inputs that it may take, and watch it.
 
-    Raises `CaptureError` where no input works.
+    A given example is used as it is; only where it is a single image, a second one that hardly
+    differs is put beside it. Raises `NoInputError` where no input works.
     """
     with unchanged(network):
         failures = []
-        inputs = candidates(network) if example is None else [example]
-        for candidate in inputs:
-            candidate = with_batch(candidate, BATCHES[0])
+        for candidate in candidates(network) if example is None else [example]:
+            count = batch_size(candidate)
+            batches = BATCHES if example is None or count < 2 else (count, 2 * count)
+            inputs = with_batch(candidate, batches[0])
             try:
-                first = watch(network, candidate)
+                first = watch(network, inputs)
             except Exception as error:
-                failures.append(described(candidate, error))
+                failures.append(described(inputs, error))
                 continue
-            return Passes(first, *_others(network, candidate))
-    raise CaptureError(
+            # The other passes tell more only of what may be a unit: they end behind the last.
+            wanted = {call.key for call in first.calls if call.selection is not None}
+            if not wanted:
+                return Passes(first, batches, {}, {})
+            turned = with_batch(inputs, batches[1], turned=True)
+            other_batch, failure = _other(network, turned, wanted)
+            other_size = _another_size(network, inputs, wanted)
+            return Passes(first, batches, other_batch, other_size, failure)
+    raise NoInputError(
         f"expected {type(network).__name__} to run on an example, it did not: {failures[0]}"
         + (f"; nor on {len(failures) - 1} other inputs" if len(failures) > 1 else "")
         + "; pass one that it takes as `example` (a tuple for several inputs), or its shape with "
@@ -56,27 +71,50 @@ def run_passes(network: nn.Module, example: Any = None) -> Passes:
     )
 
 
-def _others(network: nn.Module, example: Any) -> tuple[dict[Any, Call], dict[Any, Call]]:
-    found = []
-    for inputs in (with_batch(example, BATCHES[1]), with_another_size(example)):
-        calls: list[Call] = []
-        if inputs is not None:
-            with suppress(Exception):  # What ran before a failure still tells.
-                watch(network, inputs, follow=False, into=calls)
-        found.append({call.key: call for call in calls})
-    return found[0], found[1]
+def _other(network: nn.Module, inputs: Any, wanted: set[Key]) -> tuple[Calls, str]:
+    """The calls of a pass, and why it failed, if so: what ran before still tells."""
+    calls: list[Call] = []
+    failure = ""
+    try:
+        watch(network, inputs, wanted, into=calls)
+    except Exception as error:
+        failure = described(inputs, error)
+    return {call.key: call for call in calls}, failure
+
+
+def _another_size(network: nn.Module, example: Any, wanted: set[Key]) -> Calls:
+    """The calls of a pass with smaller images, or with larger ones where those are too small."""
+    found: Calls = {}
+    for factor in (0.5, 2):
+        inputs = with_another_size(example, factor)
+        if inputs is None or (factor > 1 and not _is_small(inputs)):
+            break
+        calls, _ = _other(network, inputs, wanted)
+        found = max(found, calls, key=len)
+        if wanted <= set(found):
+            break
+    return found
+
+
+def _is_small(inputs: Any) -> bool:
+    """Whether a pass at that size costs little."""
+    sides = [t.shape[2:] for t in tree_leaves(inputs) if isinstance(t, Tensor) and t.ndim > 2]
+    return max(max(side) for side in sides) <= SMALL
 
 
 def watch(
-    network: nn.Module, example: Any, follow: bool = True, into: list[Call] | None = None
+    network: nn.Module,
+    example: Any,
+    wanted: set[Key] | None = None,
+    into: list[Call] | None = None,
 ) -> Lineage:
-    """Run one forward pass under watch; `into` receives the calls even where it fails."""
+    """Run one forward pass under watch (see `Lineage`); `into` gets the calls if it fails."""
     tensors = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
     with torch.no_grad(), ModuleStack(network) as stack:
-        lineage = Lineage(stack, tensors, follow)
+        lineage = Lineage(stack, tensors, batch_size(example), wanted)
         if into is not None:
             lineage.calls = into
-        with lineage:
+        with lineage, suppress(Enough):
             network(*arguments(example))
     return lineage
 

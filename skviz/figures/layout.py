@@ -47,7 +47,7 @@ def new_figure(width: float, height: float, *, constrained: bool = False) -> Fig
     if not constrained:
         figure.set_layout_engine("none")
     FigureCanvasAgg(figure)
-    _SETTINGS[figure] = dict(matplotlib.rcParams.copy())
+    _SETTINGS[figure] = {str(name): value for name, value in matplotlib.rcParams.copy().items()}
     return figure
 
 
@@ -61,7 +61,8 @@ def settings_of(figure: Figure) -> Iterator[None]:
     with matplotlib.rc_context():
         kept = _SETTINGS.get(figure, {})
         # As `rc_context` does it: they were checked before. The backend is not the figure's.
-        dict.update(matplotlib.rcParams, {k: v for k, v in kept.items() if k != "backend"})
+        settings = {name: value for name, value in kept.items() if name != "backend"}
+        dict.update(matplotlib.rcParams, settings)  # type: ignore[misc]
         yield
 
 

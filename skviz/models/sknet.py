@@ -153,13 +153,14 @@ class SKConv(nn.Module):
 
 
 def _branch(channels: int, kernel: Kernel, stride: int) -> nn.Sequential:
+    size, dilation = kernel.longest
     convolution = nn.Conv2d(
         channels,
         channels,
-        kernel.size,
+        size,
         stride=stride,
         padding=(kernel.effective - 1) // 2,
-        dilation=kernel.dilation,
+        dilation=dilation,
         groups=kernel.groups,
         bias=False,
     )

@@ -16,7 +16,7 @@ from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
-from skviz.units import GATE, Kernel, Unit
+from skviz.units import Kernel, Unit
 
 Classes = list[list[tuple[str, float]]]
 
@@ -80,13 +80,15 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
 
 def _unit(name: str, entry: Mapping[str, Any]) -> Unit:
     labels = [str(label) for label in entry["kernels"]]
-    return Unit(name, name, tuple(_kernel(label) for label in labels), channels=0)
+    notes = tuple(str(note) for note in entry.get("notes", ()))
+    null = tuple(branch for branch, label in enumerate(labels) if label.startswith("null"))
+    return Unit(name, name, tuple(map(_kernel, labels)), channels=0, notes=notes, null=null)
 
 
 def _kernel(label: str) -> Kernel | None:
     """Return a kernel of that effective size; how it was made is not written down."""
-    found = re.match(r"(\d+)x\1\b", label)
-    return None if label == GATE or found is None else Kernel(int(found[1]))
+    found = re.match(r"\d+(x\d+)*\b", label)
+    return None if found is None else Kernel(tuple(int(side) for side in found[0].split("x")))
 
 
 def _attention(

@@ -80,7 +80,7 @@ def report_images(
 
     checked = check_scales(scales)
     style_names(options.style)
-    analysis = ImageAnalysis.of(model, stages, attention=attention)
+    analysis = ImageAnalysis.of(model, stages, attention=attention, photographs=images)
     planned = plan_files(images, analysis.choice, options)
     output_folder(options.out)
     for files in planned:

@@ -68,7 +68,7 @@ def test_a_variant_is_captured_exactly(kind: type[nn.Module]) -> None:
         assert (getattr(kind, "wrong", "not there") in notes) == hasattr(kind, "wrong")
         assert ("null branch" in notes) == hasattr(kind, "null")
         assert ("constant" in notes) == hasattr(kind, "constant")
-        assert ("kernel size unknown" in notes) == (not unit.kernels_known)
+        assert ("kernel size unknown" in notes) == (not unit.labelled)
 
 
 @pytest.mark.parametrize("kind", networks.NOT_SELECTIVE, ids=lambda kind: kind.__name__)
