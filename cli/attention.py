@@ -64,6 +64,7 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
+    from skviz.notes import note_lines
     from skviz.reports.single import ReportOptions, report_images
     from skviz.scaling import parse_scales
 
@@ -85,6 +86,9 @@ def attention(
     for note in {report.result.note for report in reports if report.result}:
         if note:
             echo.warn(note)
+    results = [report.result for report in reports if report.result]
+    for line in note_lines((str(r.image), note) for r in results for note in r.assumed):
+        echo.warn(line)
     echo.document(_document(reports))
     _leave(reports)
 

@@ -13,6 +13,7 @@ from skviz.analysis.classes import top_classes
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError
 from skviz.images import ImageSource
+from skviz.notes import Note
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
 from skviz.units import Unit, paper_units, select_units
 
@@ -95,6 +96,11 @@ class ImageResult:
         return "untrained network: this is the attention of random weights"
 
     @property
+    def assumed(self) -> tuple[Note, ...]:
+        """What had to be assumed to read the image."""
+        return self.views.notes
+
+    @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
         """Per scale the three most probable classes with their probabilities.
 
@@ -155,7 +161,8 @@ class ImageResult:
         """Return the numbers as the JSON document of `skviz attention --json`, without files.
 
         Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
-        summing to 1) and `kernels`. `classes` has per scale the most probable ones, or is None.
+        summing to 1) and `kernels`. `classes` has per scale the most probable ones, or is None,
+        `assumed` what had to be assumed to read the image.
         """
         classes = self.classes
         units = {
@@ -175,6 +182,7 @@ class ImageResult:
                 "trained": self.model.trained,
             },
             "note": self.note,
+            "assumed": [str(note) for note in self.assumed],
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
             "classes": classes
