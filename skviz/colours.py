@@ -16,6 +16,10 @@ _MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 # A profile is sRGB if it moves no colour of a lattice by more than rounding does, in 8 bits.
 _LATTICE = np.array([0, 8, 24, 56, 104, 152, 200, 232, 255], np.uint8)
 _ROUNDING = 1
+# The mark of Adobe RGB in EXIF, which cameras write in place of a profile (EXIF 2.3, DCF).
+_ADOBE_RGB = b"R03\0"
+_EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0x8769, 0xA005, 1
+_NO_PROFILE = Note("EXIF says Adobe RGB, but there is no profile: colours are read as sRGB")
 _INKS = Note("CMYK without a colour profile: the inks were taken for ideal ones")
 
 
@@ -25,6 +29,21 @@ class _Conversion(NamedTuple):
     mode: str
     transform: Any = None
     note: Note | None = None
+
+
+def notes_on_exif(image: Image.Image) -> tuple[Note, ...]:
+    """Say so where a picture without a profile is in other colours by its EXIF data."""
+    exif = image.info.get("exif")
+    # Looking for the bytes first: few pictures have them, and reading EXIF takes time.
+    if not isinstance(exif, bytes) or _ADOBE_RGB not in exif or "icc_profile" in image.info:
+        return ()
+    try:
+        known = image.getexif()
+        known.get_ifd(_EXIF_IFD)  # It holds the way to the other one.
+        index = known.get_ifd(_INTEROPERABILITY_IFD).get(_INTEROPERABILITY_INDEX)
+    except Exception:  # Damaged EXIF raises anything, and says nothing.
+        return ()
+    return (_NO_PROFILE,) if str(index).startswith("R03") else ()
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[Note, ...]]:

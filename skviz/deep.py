@@ -41,7 +41,9 @@ def to_8_bits(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
     stored = np.asarray(image)
     if _tag(image, _SAMPLE_FORMAT) == _UNSIGNED and stored.dtype == np.int32:
         stored = stored.view(np.uint32)  # Pillow has no unsigned mode of 32 bits.
-    values = stored.astype(np.float64 if stored.dtype.itemsize > 2 else np.float32)
+    values: NDArray[np.floating[Any]] = stored.astype(
+        np.float64 if stored.dtype.itemsize > 2 else np.float32
+    )
     bits = _stated_bits(image)
     notes: tuple[Note, ...] = ()
     if bits:
@@ -78,7 +80,7 @@ def _assumed_range(
     """Return what counts as black and as white, and the notes that say so."""
     what = "32-bit floats" if mode == "F" else "32-bit integers"
     finite = values[np.isfinite(values)]
-    notes = ()
+    notes: tuple[Note, ...] = ()
     if finite.size < values.size:
         count = f"{values.size - finite.size:,} of {values.size:,}"
         notes = (Note("values that are not finite are shown black (nan, -inf) or white", count),)

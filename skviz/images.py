@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from skviz.colours import to_srgb
+from skviz.colours import notes_on_exif, to_srgb
 from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
 from skviz.notes import Note
@@ -171,6 +171,7 @@ def _decode(image: Image.Image, name: str | None) -> Picture:
     try:
         image.load()
         rgb, notes = _to_rgb(image)
+        notes += notes_on_exif(image)
         turn = _turn_upright(image)
         rgb = rgb if turn is None else rgb.transpose(turn)
     # Damaged files raise anything: OSError, SyntaxError, struct.error, zlib.error, IndexError.

@@ -16,7 +16,7 @@ from skviz.errors import ImageError
 from skviz.images import Picture, read_picture
 
 Box = tuple[float, float, float, float]
-Reader = Callable[[int], Image.Image]
+Reader = Callable[[int], Image.Image | Picture]
 
 
 class Names(Sequence[str]):
