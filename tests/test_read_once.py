@@ -1,4 +1,4 @@
-"""What has been read carries no orientation: every way of reading shows one and the same picture."""
+"""What was read carries no orientation: every way of reading shows one and the same picture."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def by_run(folder: Path) -> np.ndarray:
 
 def by_sample(folder: Path) -> np.ndarray:
     """What rounding is measured on, and the statistics of random networks."""
-    return sample(open_dataset(folder), MAKER, 1)[0].numpy()
+    return sample(open_dataset(folder), MAKER, 2)[:2].numpy()
 
 
 def by_read(folder: Path) -> np.ndarray:
@@ -105,6 +105,8 @@ WAYS = [by_attention, by_run, by_sample, by_read, by_card, by_torchvision, by_ot
 def test_every_orientation_is_the_same_picture(
     form: str, way: Callable[[Path], np.ndarray], tmp_path: Path
 ) -> None:
+    if form == "avif" and way in (by_card, by_torchvision, by_others_loader):
+        pytest.skip("torchvision's image folders have no AVIF")
     expected = enlarge(picture(), MAKER.scales, SPEC).pixels.astype(int)
     for orientation in ORIENTATIONS:
         folder = tmp_path / str(orientation)
