@@ -338,11 +338,15 @@ def _interrupted(run: Run) -> str:
 
 
 def _leave(analysis: Analysis, echo: Echo) -> None:
+    from skviz.notes import note_lines
+
     run = analysis.run
-    errors = run.errors
+    errors, notes = run.errors, note_lines(run.notes)
     images, complete = run.images, run.complete
     if analysis.ranks.first:
-        echo.document(_document(run, images, complete, errors, analysis.resumed))
+        for line in notes:
+            echo.warn(line)
+        echo.document(_document(run, images, complete, errors, notes, analysis.resumed))
     if not complete:
         left = len(run.missing)
         echo.note(f"this process is done; {left} shards of '{run.path}' are still with others")
@@ -364,7 +368,12 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
 
 
 def _document(
-    run: Run, images: int, complete: bool, errors: list[dict[str, str]], resumed: bool
+    run: Run,
+    images: int,
+    complete: bool,
+    errors: list[dict[str, str]],
+    notes: list[str],
+    resumed: bool,
 ) -> object:
     return {
         "run": str(run.path),
@@ -377,4 +386,5 @@ def _document(
         "notes": list(run.settings["model"].get("notes") or ()),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
+        "assumed": notes,
     }

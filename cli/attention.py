@@ -67,6 +67,7 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
+    from skviz.notes import note_lines
     from skviz.reports.single import ReportOptions, report_images
     from skviz.scaling import parse_scales
 
@@ -85,8 +86,11 @@ def attention(
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
-    for note in _notes([report.result for report in reports if report.result]):
+    results = [report.result for report in reports if report.result]
+    for note in _notes(results):
         echo.warn(note)
+    for line in note_lines((str(r.image), note) for r in results for note in r.assumed):
+        echo.warn(line)
     echo.document(_document(reports))
     _leave(reports)
 

@@ -190,13 +190,19 @@ def _cost(cost: float) -> str:
 
 
 def _print(suite: Suite, echo: Echo) -> None:
+    from skviz.notes import note_lines
+
     costs = suite.costs
     plain = suite.entries["plain"]
+    assumed = note_lines(suite.plain.notes)
+    for line in assumed:
+        echo.warn(line)
     echo.document(
         {
             "suite": str(suite.path),
             "images": suite.plain.images,
             "unreadable": suite.plain.errors,
+            "assumed": assumed,
             "missing": list(suite.missing),
             "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
         }

@@ -99,6 +99,7 @@ def field(
             check_output(out / f"{stem}.{ending}", overwrite)
     documents = []
     found = None
+    said: set[str] = set()
     for unit, stem in zip(units, stems, strict=True):
         found = receptive_field(
             probe,
@@ -117,7 +118,9 @@ def field(
             echo.result(f"written: {file}")
         echo.result("")
         for note in found.notes:
-            echo.warn(note)
+            if note not in said:  # What holds for the images holds for every unit.
+                echo.warn(note)
+        said.update(found.notes)
     assert found is not None, "choose_units returns a unit or more"
     if not found.about["trained"]:
         echo.warn("untrained network: this is the field of random weights")

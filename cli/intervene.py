@@ -104,6 +104,7 @@ def intervene(
     )
     from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
+    from skviz.notes import note_lines
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scaling import parse_scales
 
@@ -140,8 +141,16 @@ def intervene(
             path = out / f"interventions.{kind}"
             files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
+    assumed = note_lines(run.baseline.notes)
+    for line in assumed:
+        echo.warn(line)
     echo.document(
-        {**to_dict(run, frame), "seconds": seconds, "files": [str(file) for file in files]}
+        {
+            **to_dict(run, frame),
+            "assumed": assumed,
+            "seconds": seconds,
+            "files": [str(file) for file in files],
+        }
     )
     _print(run, frame, work, echo)
     for file in files:

@@ -5,7 +5,7 @@ used, so that `import skviz` loads neither PyTorch nor Matplotlib.
 
     import skviz
     model = skviz.load_model()
-    views = skviz.enlarge("dog.jpg", scales=(1.0, 1.5, 2.0))
+    views = skviz.enlarge("dog.jpg", scales=(1.0, 1.5, 2.0), spec=model)
     attention = skviz.Probe(model)(views)
     attention["3_4"].shape       # (3, 2, C): views, branches, channels
 """

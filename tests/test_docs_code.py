@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shutil
 import tomllib
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 import matplotlib
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -100,6 +102,23 @@ def test_python_blocks_run_in_order(page: Path, workplace: Path) -> None:
             # Line numbers of the page, so that a failure says where it is.
             ast.increment_lineno(tree, block.line - 1)
             exec(compile(tree, str(page), "exec"), namespace)
+
+
+PAGES_AND_COMMAND = [ROOT / "README.md", ROOT / "docs" / "quick-start.md"]
+
+
+@pytest.mark.parametrize("page", PAGES_AND_COMMAND, ids=name)
+def test_python_gives_the_numbers_of_the_command(page: Path, workplace: Path) -> None:
+    (block,) = [one for one in blocks(page) if one.language == "python" and "enlarge" in one.code]
+    namespace: dict[str, Any] = {"skviz": skviz}
+    exec(compile(block.code, block.where, "exec"), namespace)
+    done = CliRunner().invoke(cli, ["attention", "photo.jpg", "--json", "--out", "command"])
+    assert done.exit_code == 0, done.output
+    units = json.loads(done.stdout)["units"]
+    assert units
+    for unit, found in units.items():
+        values = namespace["attention"].difference(unit)
+        np.testing.assert_allclose(values, found["difference"], atol=1e-6, err_msg=unit)
 
 
 def parse(args: list[str], where: str) -> None:

@@ -17,8 +17,9 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"errors", "display", "version"},
-    {"units", "files", "images", "devices", "allocator"},
+    {"errors", "display", "notes", "version"},
+    {"units", "files", "deep", "colours", "devices", "allocator"},
+    {"images"},
     {"scaling"},
     {"models"},
     {"capture", "training"},

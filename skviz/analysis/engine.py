@@ -20,6 +20,7 @@ from skviz.analysis.loading import Batch
 from skviz.analysis.moments import Moments, group_moments, merge_groups, update
 from skviz.analysis.progress import Progress
 from skviz.analysis.shards import ShardData, write_shard
+from skviz.notes import Note
 from skviz.units import Unit
 
 Groups = tuple[NDArray[np.int64], Moments]
@@ -53,6 +54,7 @@ class ShardBuilder:
     groups: list[Groups | None] = field(default_factory=list)
     vectors: dict[int, list[NDArray[np.float16]]] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, Note]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.channels = [None] * len(self.keep.units)
@@ -62,6 +64,7 @@ class ShardBuilder:
     def add(self, batch: Batch, measured: Measured | None) -> None:
         """Add a batch; `measured` is None where no image of it could be read."""
         self.errors += batch.errors
+        self.notes += batch.notes
         if measured is None:
             return
         labels = self.images.labels[batch.index]
@@ -105,6 +108,7 @@ class ShardBuilder:
                 for number, parts in self.vectors.items()
             },
             errors=self.errors,
+            notes=self.notes,
         )
 
 

@@ -26,6 +26,7 @@ from skviz.analysis.widths import FloatArray
 from skviz.capture.probe import Probe
 from skviz.errors import ImageError, UsageError
 from skviz.images import is_image_name
+from skviz.notes import Note, note_lines
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
 LIMIT = 64
@@ -84,9 +85,11 @@ def receptive_field(
     found: list[Measured] = []
     index: list[int] = []
     errors: list[dict[str, str]] = []
+    assumed: list[tuple[str, Note]] = []
     with Progress(len(chosen), show=progress) as shown:
         for batch in batches(ChunkReader(chosen, views), plan, workers=0):
             errors += batch.errors
+            assumed += batch.notes
             if len(batch.index):
                 measured = measure(batch.pixels)
                 total = MapSum.of(measured.maps) + total
@@ -119,7 +122,7 @@ def receptive_field(
             "through_attention": through_attention,
         },
         errors=tuple(errors),
-        notes=measure.notes,
+        notes=(*measure.notes, *note_lines(assumed)),
     )
     return replace(field, notes=(*field.notes, *_cut_off(field)))
 

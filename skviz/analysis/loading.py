@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from skviz.analysis.datasets.imageset import Box, ImageSet
 from skviz.errors import ImageError, SkvizError, UsageError
+from skviz.images import ImageSource
+from skviz.notes import Note
 from skviz.scaling import InputSpec, enlarge
 
 # Below this many images, starting workers takes longer than reading.
@@ -38,7 +39,7 @@ class ViewMaker:
     resample: str = "bicubic"
     fill: str = "mean"
 
-    def __call__(self, image: Image.Image, box: Box | None) -> Made:
+    def __call__(self, image: ImageSource, box: Box | None) -> Made:
         """Enlarge the centre, or the box; raises `ScaleError` for too small an image."""
         views = enlarge(
             image, self.scales, self.spec, resample=self.resample, fill=self.fill, box=box
@@ -46,7 +47,7 @@ class ViewMaker:
         sides = [right - left for left, _, right, _ in views.boxes]
         return views.pixels, np.array(sides, np.float32)
 
-    def at_one(self, image: Image.Image, box: Box | None) -> tuple[NDArray[np.uint8], float]:
+    def at_one(self, image: ImageSource, box: Box | None) -> tuple[NDArray[np.uint8], float]:
         """Return the 1.0x view (size, size, 3), and its side in original pixels."""
         plain = ViewMaker((1.0,), self.spec, self.resample, self.fill)
         pixels, sides = plain(image, box)
@@ -69,7 +70,7 @@ class Batch:
 
     `index` (n,) are their numbers, `pixels` is uint8 of shape (n, S, size, size, 3), `crops`
     (n, S) the sides of the crops in original pixels; `errors` holds the names of the others,
-    with the reason.
+    with the reason; `notes` names and what had to be assumed to read them.
     """
 
     chunk: Chunk
@@ -77,6 +78,7 @@ class Batch:
     pixels: Tensor
     crops: NDArray[np.float32]
     errors: tuple[dict[str, str], ...] = ()
+    notes: tuple[tuple[str, Note], ...] = ()
 
     def pin_memory(self) -> Batch:
         """Called by the loader: page-locked memory copies faster to a graphics card."""
@@ -115,10 +117,11 @@ class ChunkReader(Dataset[Batch]):
         self.images, self.views = images, views
 
     def __getitem__(self, chunk: Chunk) -> Batch:
-        index, pixels, crops, errors = [], [], [], []
+        index, pixels, crops, errors, notes = [], [], [], [], []
         for number in range(chunk.start, chunk.stop):
             try:
-                made, sides = self.views(self.images.read(number), self.images.box(number))
+                picture = self.images.picture(number)
+                made, sides = self.views(picture, self.images.box(number))
             # UsageError: a box outside of its picture. Scales were checked before.
             except (ImageError, UsageError) as error:
                 errors.append({"image": self.images.names[number], "reason": str(error)})
@@ -126,11 +129,12 @@ class ChunkReader(Dataset[Batch]):
                 index.append(number)
                 pixels.append(made)
                 crops.append(sides)
+                notes += [(self.images.names[number], note) for note in picture.notes]
         size, scales = self.views.spec.size, len(self.views.scales)
         empty = np.empty((0, scales, size, size, 3), np.uint8)
         stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)
         sides = np.stack(crops) if crops else np.empty((0, scales), np.float32)
-        return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors))
+        return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors), tuple(notes))
 
 
 def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) -> Iterator[Batch]:

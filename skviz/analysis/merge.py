@@ -10,10 +10,17 @@ from pathlib import Path
 
 from skviz.analysis.records import Run
 from skviz.analysis.settings import Settings, differences
-from skviz.analysis.shards import channels_file, errors_file, moments_file, table_file
+from skviz.analysis.shards import (
+    NOTES,
+    channels_file,
+    errors_file,
+    moments_file,
+    notes_file,
+    table_file,
+)
 from skviz.analysis.store import check_run_folder, clean, start_run
 from skviz.errors import OutputError, UsageError
-from skviz.files import write_bytes
+from skviz.files import output_folder, write_bytes
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")
@@ -111,6 +118,9 @@ def _copy(part: Run, shard: int, merged: Run, number: int) -> None:
         if unit.name in part.settings["channels"]:
             source = channels_file(part.path, shard, index, unit)
             _copy_file(source, channels_file(merged.path, number, index, unit))
+    if notes_file(part.path, shard).exists():
+        output_folder(merged.path / NOTES)
+        _copy_file(notes_file(part.path, shard), notes_file(merged.path, number))
     for group in pairs:
         for name in group:
             _copy_file(name(part.path, shard), name(merged.path, number))

@@ -18,9 +18,16 @@ from numpy.typing import NDArray
 
 from skviz.analysis.moments import Moments, merge, merge_groups
 from skviz.analysis.settings import FORMAT, VERSION, Settings, unit_from_dict
-from skviz.analysis.shards import channels_file, errors_file, moments_file, table_file
+from skviz.analysis.shards import (
+    channels_file,
+    errors_file,
+    moments_file,
+    notes_file,
+    table_file,
+)
 from skviz.display import Overview, ShowsTable
 from skviz.errors import RunError, UsageError
+from skviz.notes import Note
 from skviz.scaling import scale_label
 from skviz.units import Unit, select_units
 
@@ -104,6 +111,17 @@ class Run(ShowsTable):
         found: list[dict[str, str]] = []
         for number in self.done:
             found += _read(errors_file(self.path, number), _load_json)
+        return found
+
+    @property
+    def notes(self) -> list[tuple[str, Note]]:
+        """What had to be assumed to read images: name and note of each (`skviz.notes`)."""
+        found: list[tuple[str, Note]] = []
+        for number in self.done:
+            path = notes_file(self.path, number)
+            if path.exists():
+                entries = _read(path, _load_json)
+                found += [(one["image"], Note(one["text"], one["detail"])) for one in entries]
         return found
 
     @property

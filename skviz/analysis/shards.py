@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skviz.analysis.moments import Moments, group_moments
 from skviz.files import output_folder, write_bytes
+from skviz.notes import Note
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Floats = NDArray[np.float64]
 # The tables have a folder to themselves, which other tools open as one table.
 FOLDERS = ("shards", "moments", "errors")
 VECTORS = "channels"
+# Only where something was assumed to read a shard's images.
+NOTES = "notes"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class ShardData:
     original pixels, or None for not known. `channels` holds per unit the moments
     of shape (S, M, C), none for an empty shard; `class_channels` per unit the labels and
     moments (k, S, M, C); `vectors` per number of a unit float16 of shape (n, S, M, C);
-    `errors` the unreadable images.
+    `errors` the unreadable images, `notes` what had to be assumed to read others.
     """
 
     images: Sequence[str]
@@ -50,6 +53,7 @@ class ShardData:
     class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
     vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
     errors: Sequence[Mapping[str, str]] = ()
+    notes: Sequence[tuple[str, Note]] = ()
 
 
 def table_file(run: Path, number: int) -> Path:
@@ -65,6 +69,11 @@ def moments_file(run: Path, number: int) -> Path:
 def errors_file(run: Path, number: int) -> Path:
     """Path of a shard's list of unreadable images."""
     return run / "errors" / f"{number:05d}.json"
+
+
+def notes_file(run: Path, number: int) -> Path:
+    """Path of what was assumed to read a shard's images; there only if anything was."""
+    return run / NOTES / f"{number:05d}.json"
 
 
 def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
@@ -92,6 +101,11 @@ def write_shard(
     write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
     text = json.dumps([dict(error) for error in data.errors], indent=1, ensure_ascii=False)
     write_bytes(errors_file(run, number), f"{text}\n".encode(), overwrite=True)
+    if data.notes:
+        output_folder(run / NOTES)
+        notes = [{"image": name, **note._asdict()} for name, note in data.notes]
+        text = json.dumps(notes, indent=1, ensure_ascii=False)
+        write_bytes(notes_file(run, number), f"{text}\n".encode(), overwrite=True)
     write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
 
 

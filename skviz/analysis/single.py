@@ -15,6 +15,7 @@ from skviz.capture.attention import Attention
 from skviz.display import Overview, ShowsTable
 from skviz.errors import ImageError, NoInputError, ScaleError, UnitError
 from skviz.images import ImageSource
+from skviz.notes import Note
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
 from skviz.units import Unit, notes_of, paper_units, select_units
 
@@ -130,6 +131,11 @@ class ImageResult(ShowsTable):
         return (*found, *notes_of(self.choice.all))
 
     @property
+    def assumed(self) -> tuple[Note, ...]:
+        """What had to be assumed to read the image."""
+        return self.views.notes
+
+    @property
     def classes(self) -> list[list[tuple[str, float]]] | None:
         """Per scale the three most probable classes with their probabilities.
 
@@ -199,7 +205,7 @@ class ImageResult(ShowsTable):
 
         Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
         summing to 1), `kernels`, and `notes` on what was assumed. `classes` has per scale the
-        most probable ones, or is None.
+        most probable ones, or is None, `assumed` what had to be assumed to read the image.
         """
         classes = self.classes
         units = {
@@ -221,6 +227,7 @@ class ImageResult(ShowsTable):
                 "notes": list(self.model.notes),
             },
             "note": "; ".join(self.notes) or None,
+            "assumed": [str(note) for note in self.assumed],
             "scales": list(self.views.scales),
             "interpolated": list(self.views.interpolated),
             "classes": classes

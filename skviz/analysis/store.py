@@ -8,7 +8,7 @@ from pathlib import Path
 
 from skviz.analysis.records import Run, read_settings
 from skviz.analysis.settings import Settings, differences
-from skviz.analysis.shards import FOLDERS, VECTORS, make_folders
+from skviz.analysis.shards import FOLDERS, NOTES, VECTORS, make_folders
 from skviz.errors import OutputError, UsageError
 from skviz.files import write_json
 
@@ -66,7 +66,7 @@ def clean(run: Run) -> None:
     if not run.complete:
         return
     latest = time.time() - _LEFT_BEHIND
-    for folder in (run.path, *(run.path / name for name in (*FOLDERS, VECTORS))):
+    for folder in (run.path, *(run.path / name for name in (*FOLDERS, NOTES, VECTORS))):
         for file in folder.glob(_TEMPORARY):
             with contextlib.suppress(OSError):
                 if file.stat().st_mtime < latest:

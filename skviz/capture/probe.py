@@ -25,7 +25,8 @@ from skviz.capture.listener import Listener
 from skviz.capture.networks import original
 from skviz.capture.passes import described
 from skviz.capture.source import Source
-from skviz.errors import CaptureError, SkvizError, UnitError
+from skviz.errors import CaptureError, SkvizError, UnitError, UsageError
+from skviz.scaling import InputSpec, known_spec
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -144,12 +145,14 @@ class Probe:
     ) -> Attention:
         """Return the attention for views or a normalised batch (B, 3, H, W).
 
-        A network with several inputs takes a tuple of them. The forward pass ends behind the
+        A network with several inputs takes a tuple of them. Raises `UsageError` for views that
+        were made for another input than this network's. The forward pass ends behind the
         deepest unit asked for, unless `logits` asks for the network's output (B, K) too.
         """
         if isinstance(images, Tensor | tuple):
             batch, scales = images, None
         else:
+            check_input(images, self.network)
             batch, scales = images.images, images.scales
         arrays, output = self.capture(batch, output=logits)
         return Attention(
@@ -206,6 +209,24 @@ class Probe:
             enter, leave = _listener_hooks(recording, listener, listening)
             stack.callback(module.register_forward_pre_hook(enter).remove)
             stack.callback(module.register_forward_hook(leave).remove)
+
+
+def check_input(views: Views, network: nn.Module) -> None:
+    """Raise `UsageError` for views made for another input than the network's, if it is known."""
+    expected = known_spec(network)
+    if expected is None or views.spec == expected:
+        return
+    raise UsageError(
+        f"expected views made for this network ({_words(expected, views.spec)}), got others "
+        f"({_words(views.spec, expected)}); make them with enlarge(..., spec=model), or pass "
+        "views.images to show the network another input on purpose"
+    )
+
+
+def _words(spec: InputSpec, other: InputSpec) -> str:
+    """What is different in an input: "size 128, crop 0.875"."""
+    names = [name for name in vars(spec) if getattr(spec, name) != getattr(other, name)]
+    return ", ".join(f"{name} {getattr(spec, name)}" for name in names)
 
 
 def _chosen(names: list[str], found: Found) -> list[Source]:

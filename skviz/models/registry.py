@@ -109,10 +109,16 @@ class ModelCard:
 
 
 def model_info(model: nn.Module, name: str | None = None) -> ModelInfo:
-    """Return what is known of a network; for any foreign one a plain ImageNet default."""
-    known = getattr(model, "skviz", None)
-    if isinstance(known, ModelInfo):
-        return known
+    """Return what is known of a network; for any foreign one a plain ImageNet default.
+
+    Wrappers that keep the network as their `module` (`nn.DataParallel`) are looked into.
+    """
+    inner: object = model
+    while inner is not None:
+        known = getattr(inner, "skviz", None)
+        if isinstance(known, ModelInfo):
+            return known
+        inner = getattr(inner, "module", None)
     return ModelInfo(name or type(model).__name__, "as given", None, True, InputSpec())
 
 

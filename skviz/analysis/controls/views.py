@@ -14,6 +14,7 @@ from skviz.analysis.controls.control import Control
 from skviz.analysis.datasets.imageset import Box
 from skviz.analysis.loading import Made, ViewMaker
 from skviz.errors import ScaleError, UsageError
+from skviz.images import ImageSource
 from skviz.scaling import InputSpec, enlarge, mean_colour
 
 Pixels = NDArray[np.uint8]
@@ -51,7 +52,7 @@ def control_views(control: Control | None, plain: ViewMaker) -> ViewMaker:
 class BlurredViews(ViewMaker):
     """The 1.0x view, reduced to 1/s and resized back: resolution without enlargement."""
 
-    def __call__(self, image: Image.Image, box: Box | None) -> Made:
+    def __call__(self, image: ImageSource, box: Box | None) -> Made:
         """Blur the view; see `ViewMaker`."""
         view, side = self.at_one(image, box)
         pixels = [reduced_and_back(view, s, self.resample) for s in self.scales]
@@ -68,7 +69,7 @@ class ObjectViews(ViewMaker):
 
     surround: str = "constant"
 
-    def __call__(self, image: Image.Image, box: Box | None) -> Made:
+    def __call__(self, image: ImageSource, box: Box | None) -> Made:
         """Replace the surround; see `ViewMaker`."""
         view, side = self.at_one(image, box)
         ground = _blurred(view) if self.surround == "blurred" else _blank(self.spec)
@@ -90,7 +91,7 @@ class MaskedViews(ViewMaker):
 
     window: str = "centre"
 
-    def __call__(self, image: Image.Image, box: Box | None) -> Made:
+    def __call__(self, image: ImageSource, box: Box | None) -> Made:
         """Mask the surround; see `ViewMaker`. Raises `UsageError` without the box it needs."""
         if self.window == "box" and box is None:
             raise UsageError("expected a box for the control 'masked-box', this image has none")
@@ -113,7 +114,7 @@ class MaskedViews(ViewMaker):
 
 
 def example_views(
-    image: Image.Image, box: Box | None, controls: Iterable[Control | None], plain: ViewMaker
+    image: ImageSource, box: Box | None, controls: Iterable[Control | None], plain: ViewMaker
 ) -> list[tuple[str, tuple[float, ...], Pixels]]:
     """Return, for a figure, what the controls of the views show of one image.
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skviz.errors import ImageError
-from skviz.images import read_image
+from skviz.images import Picture, read_picture
 
 Box = tuple[float, float, float, float]
-Reader = Callable[[int], Image.Image]
+Reader = Callable[[int], Image.Image | Picture]
 
 
 class Names(Sequence[str]):
@@ -77,16 +77,20 @@ class ImageSet:
         return len(self.names)
 
     def read(self, index: int) -> Image.Image:
-        """Read an image as RGB; raises `ImageError` with the reason."""
+        """Read an image as upright sRGB; raises `ImageError` with the reason."""
+        return self.picture(index).image
+
+    def picture(self, index: int) -> Picture:
+        """Read an image once, with the notes of what was assumed; see `read`."""
         if self.reader is None:
-            return read_image(self.path(index))
+            return read_picture(self.path(index))
         number = index if self.source is None else int(self.source[index])
         try:
             image = self.reader(number)
         except Exception as error:  # A data set of others raises anything.
             reason = f"{type(error).__name__}: {error}"
             raise ImageError(f"cannot read image {self.names[index]}: {reason}") from error
-        return read_image(image)
+        return read_picture(image)
 
     def path(self, index: int) -> Path:
         """Path of an image's file."""

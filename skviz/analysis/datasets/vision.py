@@ -13,6 +13,7 @@ from PIL import Image
 
 from skviz.analysis.datasets.imageset import ImageSet, Names
 from skviz.errors import UsageError, did_you_mean
+from skviz.images import Picture, read_picture
 
 PREFIX = "torchvision:"
 DEFAULT_ROOT = Path("data")
@@ -26,9 +27,9 @@ class _Reader:
 
     dataset: Any
 
-    def __call__(self, index: int) -> Image.Image:
+    def __call__(self, index: int) -> Image.Image | Picture:
         image = self.dataset[index][0]
-        if not isinstance(image, Image.Image):
+        if not isinstance(image, Image.Image | Picture):
             raise TypeError(f"expected a picture, got {type(image).__name__}")
         return image
 
@@ -52,6 +53,9 @@ def open_torchvision(name: str, root: Path | None = None, split: str | None = No
     if "download" in parameters:
         options["download"] = False
     dataset = _construct(kind, options, _splits(parameters, split), root)
+    if hasattr(dataset, "loader"):
+        # torchvision's own loader cuts deep values off and knows no colour profiles.
+        dataset.loader = read_picture
     labels = _labels(dataset)
     names = getattr(dataset, "classes", None)
     if names is None or labels.max(initial=-1) >= len(names):
