@@ -297,9 +297,9 @@ def analyze(
 def _announce(analysis: Analysis, echo: Echo) -> None:
     from skviz.analysis.arithmetic import Arithmetic
 
-    run, images = analysis.run, analysis.images
-    for note in (*images.notes, *analysis.notes):
-        echo.warn(note)
+    run = analysis.run
+    for note in analysis.notes:
+        echo.warn(str(note))
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
     if any(unit.branches == 1 for unit in run.units):
@@ -348,7 +348,7 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         return
     echo.result(
         f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
-        f"{len(run.classes)} classes"
+        f"{len(run.present)} classes"
     )
     if not errors or not analysis.missing:
         return
@@ -372,7 +372,8 @@ def _document(
         "images": images,
         "scales": list(run.scales),
         "units": [unit.name for unit in run.units],
-        "classes": len(run.classes),
+        "classes": len(run.present),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
+        "notes": [note.to_dict() for note in run.notes],
     }

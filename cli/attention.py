@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.names import escaped
+
 from . import options
 from .echo import Echo, command_line, table
 from .edge import FAILED, IN_PART, Failure, exit_code
@@ -117,7 +119,7 @@ def _table(result: ImageResult) -> str:
             bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
             cells.append(f"{value:+.{digits}f}{bracket}")
         rows.append([unit, kernels, *cells])
-    name = Path(result.image).name if result.image else "image"
+    name = escaped(Path(result.image).name) if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",
         f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",

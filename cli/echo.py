@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import click
+
+from skviz.files import json_text
+from skviz.names import printable
 
 # Where the group notes what was called, for the metadata of what is written.
 COMMAND_LINE = "skviz.command_line"
@@ -16,7 +18,8 @@ class Echo:
     """Speak to the user as the options ask for.
 
     With `quiet` neither results nor notes are printed; with `as_json` the only thing on
-    stdout is one JSON document. Warnings and errors always show.
+    stdout is one JSON document. Warnings and errors always show. Whatever a text holds,
+    nothing in it is a command to the terminal.
     """
 
     quiet: bool = False
@@ -25,25 +28,25 @@ class Echo:
     def result(self, text: str) -> None:
         """Print a result for a reader, unless JSON takes its place."""
         if not self.quiet and not self.as_json:
-            click.echo(text)
+            click.echo(printable(text))
 
     def document(self, value: object) -> None:
         """Print the JSON document, if asked for."""
         if self.as_json:
-            click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+            click.echo(json_text(value))
 
     def note(self, text: str) -> None:
         """Say what is going on."""
         if not self.quiet:
-            click.echo(text, err=True)
+            click.echo(printable(text), err=True)
 
     def warn(self, text: str) -> None:
         """Say what a reader of the results must know."""
-        click.echo(f"Warning: {text}", err=True)
+        click.echo(f"Warning: {printable(text)}", err=True)
 
     def error(self, text: str) -> None:
         """Say what failed while the rest goes on."""
-        click.echo(f"Error: {text}", err=True)
+        click.echo(f"Error: {printable(text)}", err=True)
 
 
 def command_line() -> str:

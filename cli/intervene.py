@@ -153,8 +153,8 @@ def intervene(
 
 def _announce(work: Interventions, echo: Echo) -> None:
     run, total = work.run, work.run.baseline.settings["shards"]
-    for note in work.analysis.images.notes:
-        echo.warn(note)
+    for note in work.analysis.notes:
+        echo.warn(str(note))
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
     if work.analysis.keep.class_map is None:

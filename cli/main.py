@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import shlex
 import sys
 from typing import NoReturn
@@ -13,6 +14,7 @@ from typing import NoReturn
 import click
 
 from skviz.errors import SkvizError, did_you_mean
+from skviz.names import printable
 
 from .config import config_files
 from .defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
@@ -82,7 +84,7 @@ class LazyGroup(click.Group):
         except SkvizError as error:
             if not wants_help:  # Who reads help may be about to mend the file.
                 raise
-            click.echo(f"Warning: {error}", err=True)
+            click.echo(f"Warning: {printable(str(error))}", err=True)
             return
         ctx.default_map = {name: found}
         quiet = found.get("quiet") or {"-q", "--quiet"} & set(rest)
@@ -90,7 +92,7 @@ class LazyGroup(click.Group):
             words = options_of(self.with_defaults(ctx)[name])
             said = ", ".join(word for word, option in words.items() if option.name in found)
             shown = " and ".join(f"'{file.shown}'" for file in files)
-            click.echo(f"defaults from {shown}: {said}", err=True)
+            click.echo(f"defaults from {printable(shown)}: {said}", err=True)
 
     def with_defaults(self, ctx: click.Context) -> dict[str, click.Command]:
         """The commands that take defaults from configuration files."""
@@ -150,7 +152,10 @@ def main() -> NoReturn:
         code = cli.main(prog_name="skviz", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        # It may quote a file's name or content, also where click itself wrote it.
+        text = io.StringIO()
+        error.show(text)
+        click.echo(printable(text.getvalue()), nl=False, err=True)
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -5,10 +5,10 @@ Files come from anywhere: whatever is wrong with one becomes an `ImageError` tha
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from skviz.errors import ImageError
+from skviz.names import escaped
+
+with contextlib.suppress(ImportError):  # HEIC images, where the user has installed a reader.
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
-
-IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"}
-    | {".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
-)
 
 # What undoes each EXIF orientation (1 is upright).
 _UPRIGHT = {
@@ -55,7 +56,7 @@ def read_image(source: ImageSource) -> Image.Image:
     `PIL.Image.MAX_IMAGE_PIXELS` pixels; between once and twice Pillow itself warns). EPS is
     refused: it is a program, and reading it would run it.
     """
-    name = source_name(source) or "the image"
+    name = escaped(source_name(source) or "the image")
     if isinstance(source, Image.Image):
         return _decode(source, name)
     if isinstance(source, (str, os.PathLike)):
@@ -82,24 +83,6 @@ def source_name(source: ImageSource) -> str | None:
     if isinstance(name, os.PathLike):
         name = os.fspath(name)
     return name if isinstance(name, str) and name else None
-
-
-def is_image_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's name ends like that of an image (`IMAGE_SUFFIXES`), and is not hidden."""
-    path = Path(path)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the image files below a folder, in sorted order, by their names.
-
-    Folders that may not be listed count as empty. Raises `ImageError` when there is no such
-    folder.
-    """
-    folder = Path(folder)
-    if not os.path.isdir(folder):
-        raise ImageError(f"expected a folder of images, got '{folder}'; no such folder")
-    return sorted(path for path in folder.rglob("*") if is_image_name(path) and path.is_file())
 
 
 def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:

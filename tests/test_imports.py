@@ -17,9 +17,10 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
+    {"names", "notes"},
     {"errors", "display"},
     {"units", "files", "images", "devices", "allocator"},
-    {"scaling"},
+    {"scaling", "image_folders"},
     {"models"},
     {"capture", "training"},
     {"analysis"},

@@ -24,7 +24,7 @@ from skviz.analysis.progress import Progress
 from skviz.analysis.widths import FloatArray
 from skviz.capture.probe import Probe
 from skviz.errors import ImageError, UsageError
-from skviz.images import is_image_name
+from skviz.image_folders import is_image_name, starts_like_image
 from skviz.models import model_info
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
@@ -102,7 +102,7 @@ def receptive_field(
         unit=measure.unit,
         scales=checked,
         fields=measure.fields,
-        images=tuple(chosen.names[i] for i in index),
+        images=tuple(chosen.shown_name(i) for i in index),
         maps=total.mean,
         moments=np.concatenate([part.moments for part in found]),
         attention=np.concatenate([part.attention for part in found]),
@@ -158,7 +158,7 @@ def open_images(images: Images) -> ImageSet:
         return images
     if isinstance(images, str | os.PathLike):
         path = Path(images)
-        if path.is_dir() or not is_image_name(path):
+        if not (is_image_name(path) or starts_like_image(path)) or path.is_dir():
             return open_dataset(images)
         images = [path]
     if isinstance(images, DataSource):

@@ -121,7 +121,7 @@ class ChunkReader(Dataset[Batch]):
                 made, sides = self.views(self.images.read(number), self.images.box(number))
             # UsageError: a box outside of its picture. Scales were checked before.
             except (ImageError, UsageError) as error:
-                errors.append({"image": self.images.names[number], "reason": str(error)})
+                errors.append({"image": self.images.shown_name(number), "reason": str(error)})
             else:
                 index.append(number)
                 pixels.append(made)

@@ -14,6 +14,8 @@ from skviz.analysis.shards import channels_file, errors_file, moments_file, tabl
 from skviz.analysis.store import check_run_folder, clean, start_run
 from skviz.errors import OutputError, UsageError
 from skviz.files import write_bytes
+from skviz.names import escaped
+from skviz.notes import combined
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")
@@ -90,9 +92,11 @@ def _settings(parts: Sequence[Run]) -> Settings:
     settings["dataset"]["digest"] = hashlib.sha256("".join(digests).encode()).hexdigest()
     settings["dataset"]["images"] = sum(dataset["images"] for dataset in datasets)
     settings["dataset"]["boxes"] = sum(dataset["boxes"] for dataset in datasets)
+    notes = combined(note for part in parts for note in part.notes)
+    settings["notes"] = [note.to_dict() for note in notes]
     settings["shards"] = sum(part.settings["shards"] for part in parts)
     settings["merged_from"] = [
-        {"run": part.path.name, "digest": digest, "shards": part.settings["shards"]}
+        {"run": escaped(part.path.name), "digest": digest, "shards": part.settings["shards"]}
         for part, digest in zip(parts, digests, strict=True)
     ]
     return settings

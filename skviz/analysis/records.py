@@ -21,6 +21,7 @@ from skviz.analysis.settings import FORMAT, VERSION, Settings, unit_from_dict
 from skviz.analysis.shards import channels_file, errors_file, moments_file, table_file
 from skviz.display import Overview, ShowsTable
 from skviz.errors import SkvizError, UsageError
+from skviz.notes import Note
 from skviz.scaling import scale_label
 from skviz.units import Unit, select_units
 
@@ -77,6 +78,23 @@ class Run(ShowsTable):
     def classes(self) -> tuple[str, ...]:
         """Names of the data set's classes, by label; empty without labels."""
         return tuple(self.settings["dataset"]["classes"])
+
+    @cached_property
+    def present(self) -> tuple[int, ...]:
+        """Labels of the classes that have images in the records, ascending."""
+        found: set[int] = set()
+        for number in self.done:
+            path = moments_file(self.path, number)
+            with _read(path, np.load) as file:
+                arrays = _Arrays(path, file)
+                if int(arrays["count"]):
+                    found.update(arrays["class_labels"].tolist())
+        return tuple(sorted(label for label in found if label >= 0))
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was left out of the data set, and what was assumed; none in older runs."""
+        return tuple(Note.from_dict(entry) for entry in self.settings.get("notes", ()))
 
     @property
     def done(self) -> list[int]:
@@ -237,7 +255,7 @@ class Run(ShowsTable):
             "folder": str(self.path),
             "network": f"{model['name']}, weights: {model['weights']}",
             "data set": f"{dataset['root']}, {dataset['images']} images",
-            "classes": str(len(self.classes) or "none"),
+            "classes": str(len(self.present) or "none"),
             "scales": ", ".join(scale_label(scale) for scale in self.scales),
             "units": f"{len(self.units)}: {', '.join(unit.name for unit in self.units)}",
             "control": "none" if control is None else str(control["kind"]),

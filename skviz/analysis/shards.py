@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.moments import Moments, group_moments
-from skviz.files import output_folder, write_bytes
+from skviz.files import output_folder, write_bytes, write_json
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -90,8 +89,7 @@ def write_shard(
     buffer = io.BytesIO()
     np.savez(buffer, **_moments(data, units))
     write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
-    text = json.dumps([dict(error) for error in data.errors], indent=1, ensure_ascii=False)
-    write_bytes(errors_file(run, number), f"{text}\n".encode(), overwrite=True)
+    write_json(errors_file(run, number), [dict(error) for error in data.errors], overwrite=True)
     write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
 
 

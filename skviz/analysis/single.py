@@ -13,6 +13,7 @@ from skviz.analysis.classes import top_classes
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError
 from skviz.images import ImageSource
+from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
 from skviz.units import Unit, paper_units, select_units
 
@@ -146,7 +147,7 @@ class ImageResult:
         Columns: `image`, `model`, `weights`, then those of `Attention.to_frame`.
         """
         frame = self.attention.to_frame()
-        frame.insert(0, "image", self.image)
+        frame.insert(0, "image", None if self.image is None else escaped(self.image))
         frame.insert(1, "model", self.model.name)
         frame.insert(2, "weights", self.model.weights)
         return frame
@@ -167,7 +168,7 @@ class ImageResult:
             for unit in self.choice.all
         }
         return {
-            "image": self.image,
+            "image": None if self.image is None else escaped(self.image),
             "model": self.model.name,
             "weights": {
                 "name": self.model.weights,

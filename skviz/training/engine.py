@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
 
 from skviz.errors import SkvizError, WeightsError
 from skviz.files import write_text
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
-from skviz.training.data import balanced_sampler, mixup, training_transform
+from skviz.training.data import ClassFolders, balanced_sampler, mixup, training_transform
 from skviz.training.precision import autocast, dilated_in_float32, resolve_precision
 from skviz.training.recipe import Recipe
 
@@ -54,7 +53,7 @@ class Trainer:
     """
 
     network: nn.Module
-    train_set: ImageFolder
+    train_set: ClassFolders
     validation: DataLoader[tuple[Tensor, Tensor]] | None
     recipe: Recipe
     spec: InputSpec
