@@ -298,9 +298,9 @@ def analyze(
 def _announce(analysis: Analysis, echo: Echo) -> None:
     from skviz.analysis.arithmetic import Arithmetic
 
-    run, images = analysis.run, analysis.images
-    for note in (*images.notes, *analysis.notes):
-        echo.warn(note)
+    run = analysis.run
+    for note in analysis.notes:
+        echo.warn(str(note))
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
     if any(unit.branches == 1 for unit in run.units):
@@ -338,22 +338,20 @@ def _interrupted(run: Run) -> str:
 
 
 def _leave(analysis: Analysis, echo: Echo) -> None:
-    from skviz.notes import note_lines
-
     run = analysis.run
-    errors, notes = run.errors, note_lines(run.notes)
-    images, complete = run.images, run.complete
+    errors, images, complete = run.errors, run.images, run.complete
     if analysis.ranks.first:
-        for line in notes:
-            echo.warn(line)
-        echo.document(_document(run, images, complete, errors, notes, analysis.resumed))
+        for note in run.notes:
+            if note not in analysis.notes:  # What was assumed to read images is known only now.
+                echo.warn(str(note))
+        echo.document(_document(run, images, complete, errors, analysis.resumed))
     if not complete:
         left = len(run.missing)
         echo.note(f"this process is done; {left} shards of '{run.path}' are still with others")
         return
     echo.result(
         f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
-        f"{len(run.classes)} classes"
+        f"{len(run.present)} classes"
     )
     if not errors or not analysis.missing:
         return
@@ -372,7 +370,6 @@ def _document(
     images: int,
     complete: bool,
     errors: list[dict[str, str]],
-    notes: list[str],
     resumed: bool,
 ) -> object:
     return {
@@ -382,9 +379,8 @@ def _document(
         "images": images,
         "scales": list(run.scales),
         "units": [unit.name for unit in run.units],
-        "classes": len(run.classes),
-        "notes": list(run.settings["model"].get("notes") or ()),
+        "classes": len(run.present),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
-        "assumed": notes,
+        "notes": [*(run.settings["model"].get("notes") or ()), *(n.to_dict() for n in run.notes)],
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.names import escaped
+
 from . import options
 from .echo import Echo, command_line, table
 from .edge import FAILED, IN_PART, Failure, exit_code
@@ -67,7 +69,7 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
-    from skviz.notes import note_lines
+    from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, report_images
     from skviz.scaling import parse_scales
 
@@ -89,8 +91,9 @@ def attention(
     results = [report.result for report in reports if report.result]
     for note in _notes(results):
         echo.warn(note)
-    for line in note_lines((str(r.image), note) for r in results for note in r.assumed):
-        echo.warn(line)
+    read = ((escaped(str(r.image)), assumed) for r in results for assumed in r.assumed)
+    for assumption in notes_on_pictures(read):
+        echo.warn(str(assumption))
     echo.document(_document(reports))
     _leave(reports)
 
@@ -135,7 +138,7 @@ def _table(result: ImageResult) -> str:
             bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
             cells.append(f"{value:+.{digits}f}{bracket}")
         rows.append([unit, kernels, *cells])
-    name = Path(result.image).name if result.image else "image"
+    name = escaped(Path(result.image).name) if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",
         f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",

@@ -68,6 +68,7 @@ def card(
     from skviz.analysis.card import model_card
     from skviz.devices import choose_device
     from skviz.models import DEFAULT_MODEL
+    from skviz.notes import Note
     from skviz.reports.card import check_card, write_card
     from skviz.scaling import parse_scales
 
@@ -88,6 +89,8 @@ def card(
     unreadable = measured["photographs"]["unreadable"]
     if unreadable:
         echo.warn(f"{len(unreadable)} images cannot be read and are left out")
+    for note in measured["photographs"]["notes"]:
+        echo.warn(str(Note.from_dict(note)))
     written = write_card(measured, out, overwrite)
     echo.document({**measured, "files": [str(path) for path in written]})
     echo.result(_table(measured))

@@ -16,6 +16,7 @@ from .network import Network, network as chosen_network
 if TYPE_CHECKING:
     from skviz.analysis.controls.suite import Suite
     from skviz.analysis.run import Analysis
+    from skviz.notes import Note
 
 
 @click.command()
@@ -120,10 +121,9 @@ def controls(
     wanted = parse_scales(scales)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
-    for note in images.notes:
-        echo.warn(note)
     how["channels"] = how["channels"] or ()
     measured: list[str] = []
+    said: set[Note] = set()
     try:
         suite = make_suite(
             images,
@@ -138,7 +138,7 @@ def controls(
             only=only or (QUICK if quick else ()),
             skip=skip or (),
             progress=not quiet,
-            before=lambda analysis: _announce(analysis, measured, echo),
+            before=lambda analysis: _announce(analysis, measured, said, echo),
             report=lambda suite, name, *place: _report(suite, name, place, echo),
         )
     except KeyboardInterrupt:
@@ -147,7 +147,7 @@ def controls(
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
         write_views(suite, images, overwrite=overwrite, command=command_line())
-    _print(suite, echo)
+    _print(suite, said, echo)
     if count:
         _write_verdicts(suite, overwrite, bool(measured), echo)
     if errors:
@@ -155,12 +155,16 @@ def controls(
         raise Failure(text, IN_PART if count else FAILED)
 
 
-def _announce(analysis: Analysis, measured: list[str], echo: Echo) -> None:
-    """Say what a user should know of a run; note its name where something is left to measure."""
+def _announce(analysis: Analysis, measured: list[str], said: set[Note], echo: Echo) -> None:
+    """Say what a user should know of a run; note its name where something is left to measure.
+
+    What is `said` of one run is not said again of the others.
+    """
     name = analysis.run.path.name
     if analysis.missing:
         measured.append(name)
-    for note in analysis.notes:
+    for note in (note for note in analysis.notes if note not in said):
+        said.add(note)
         echo.warn(f"{name}: {note}")
     if analysis.run.settings["control"] is None and not analysis.run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
@@ -189,20 +193,18 @@ def _cost(cost: float) -> str:
     return "time not known" if cost != cost else f"{cost:.2f} times the plain run"
 
 
-def _print(suite: Suite, echo: Echo) -> None:
-    from skviz.notes import note_lines
-
+def _print(suite: Suite, said: set[Note], echo: Echo) -> None:
     costs = suite.costs
     plain = suite.entries["plain"]
-    assumed = note_lines(suite.plain.notes)
-    for line in assumed:
-        echo.warn(line)
+    for note in suite.plain.notes:
+        if note not in said:
+            echo.warn(str(note))
     echo.document(
         {
             "suite": str(suite.path),
             "images": suite.plain.images,
             "unreadable": suite.plain.errors,
-            "assumed": assumed,
+            "notes": [note.to_dict() for note in suite.plain.notes],
             "missing": list(suite.missing),
             "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
         }

@@ -104,7 +104,6 @@ def intervene(
     )
     from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
-    from skviz.notes import note_lines
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scaling import parse_scales
 
@@ -141,13 +140,14 @@ def intervene(
             path = out / f"interventions.{kind}"
             files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
-    assumed = note_lines(run.baseline.notes)
-    for line in assumed:
-        echo.warn(line)
+    notes = run.baseline.notes
+    for note in notes:
+        if note not in work.analysis.notes:
+            echo.warn(str(note))
     echo.document(
         {
             **to_dict(run, frame),
-            "assumed": assumed,
+            "notes": [note.to_dict() for note in notes],
             "seconds": seconds,
             "files": [str(file) for file in files],
         }
@@ -164,8 +164,8 @@ def intervene(
 
 def _announce(work: Interventions, echo: Echo) -> None:
     run, total = work.run, work.run.baseline.settings["shards"]
-    for note in work.analysis.images.notes:
-        echo.warn(note)
+    for note in work.analysis.notes:
+        echo.warn(str(note))
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
     if work.analysis.keep.class_map is None:

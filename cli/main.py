@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import shlex
 import sys
 from typing import NoReturn
@@ -166,7 +167,10 @@ def _run() -> int:
         # Not standalone: click would turn Ctrl-C into "Aborted!" and exit code 1.
         code = cli.main(prog_name="skviz", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        # It may quote a file's name or content, also where click itself wrote it.
+        text = io.StringIO()
+        error.show(text)
+        say(text.getvalue(), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

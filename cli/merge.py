@@ -23,20 +23,19 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
     and deviations merge exactly. An interrupted merge goes on when it is called again.
     """
     from skviz.analysis.merge import merge_runs
-    from skviz.notes import note_lines
 
     echo = Echo(quiet=quiet, as_json=as_json)
     run = merge_runs(runs, out)
-    images, errors, assumed = run.images, run.errors, note_lines(run.notes)
-    for line in assumed:
-        echo.warn(line)
+    images, errors = run.images, run.errors
+    for note in run.notes:
+        echo.warn(str(note))
     echo.document(
         {
             "run": str(run.path),
             "merged": [str(path) for path in runs],
             "images": images,
             "unreadable": errors,
-            "assumed": assumed,
+            "notes": [note.to_dict() for note in run.notes],
         }
     )
     echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")

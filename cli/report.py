@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.names import escaped
+
 from . import options
 from .echo import Echo, command_line
 from .edge import FAILED, IN_PART, Failure
@@ -96,7 +98,7 @@ def report(
     for note in contents.notes:
         echo.warn(note)
     files = [str(file) for file in write(contents)]
-    failed = [{"image": str(image), "error": str(error)} for image, error in errors]
+    failed = [{"image": escaped(str(image)), "error": str(error)} for image, error in errors]
     echo.document({"title": contents.title, "files": files, "errors": failed})
     for file in files:
         echo.result(f"written: {file}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from skviz.notes import Note
+from skviz.notes import Assumption
 
 # Modes of Pillow in which a profile's colours are stored.
 _MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
@@ -19,8 +19,8 @@ _ROUNDING = 1
 # The mark of Adobe RGB in EXIF, which cameras write in place of a profile (EXIF 2.3, DCF).
 _ADOBE_RGB = b"R03\0"
 _EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0x8769, 0xA005, 1
-_NO_PROFILE = Note("EXIF says Adobe RGB, but there is no profile: colours are read as sRGB")
-_INKS = Note("CMYK without a colour profile: the inks were taken for ideal ones")
+_NO_PROFILE = Assumption("EXIF says Adobe RGB, but there is no profile: colours are read as sRGB")
+_INKS = Assumption("CMYK without a colour profile: the inks were taken for ideal ones")
 
 
 class _Conversion(NamedTuple):
@@ -28,10 +28,10 @@ class _Conversion(NamedTuple):
 
     mode: str
     transform: Any = None
-    note: Note | None = None
+    note: Assumption | None = None
 
 
-def notes_on_exif(image: Image.Image) -> tuple[Note, ...]:
+def notes_on_exif(image: Image.Image) -> tuple[Assumption, ...]:
     """Say so where a picture without a profile is in other colours by its EXIF data."""
     exif = image.info.get("exif")
     # Looking for the bytes first: few pictures have them, and reading EXIF takes time.
@@ -46,7 +46,9 @@ def notes_on_exif(image: Image.Image) -> tuple[Note, ...]:
     return (_NO_PROFILE,) if str(index).startswith("R03") else ()
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[Note, ...]]:
+def to_srgb(
+    image: Image.Image, profile: bytes | None
+) -> tuple[Image.Image, tuple[Assumption, ...]]:
     """Return an opaque picture of 8 bits as sRGB, in a new image, and what was assumed.
 
     Without a profile RGB and grey values are sRGB already. With one they are converted by
@@ -95,7 +97,7 @@ def _conversion(profile: bytes, mode: str) -> _Conversion:
 
 def _ignored(mode: str, why: str) -> _Conversion:
     instead = "the inks were taken for ideal ones" if mode == "CMYK" else "colours are read as sRGB"
-    return _Conversion(mode, note=Note(f"the embedded colour profile {why}: {instead}"))
+    return _Conversion(mode, note=Assumption(f"the embedded colour profile {why}: {instead}"))
 
 
 def _space(mode: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skviz.notes import Note
+from skviz.notes import Assumption
 
 DEEP_MODES = ("I", "F")
 # Values that 32-bit pictures usually have as white.
@@ -28,7 +28,7 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith(DEEP_MODES)
 
 
-def to_8_bits(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
+def to_8_bits(image: Image.Image) -> tuple[Image.Image, tuple[Assumption, ...]]:
     """Return a deep picture as grey of 8 bits (mode "L"), and what was taken for white.
 
     Black and white are the ends of the format's own range where it has one: 16-bit values, or
@@ -45,7 +45,7 @@ def to_8_bits(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
         np.float64 if stored.dtype.itemsize > 2 else np.float32
     )
     bits = _stated_bits(image)
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Assumption, ...] = ()
     if bits:
         low, high = 0.0, 2.0**bits - 1
     else:
@@ -76,14 +76,16 @@ def _tag(image: Image.Image, number: int) -> Any:
 
 def _assumed_range(
     values: NDArray[np.floating[Any]], mode: str
-) -> tuple[float, float, tuple[Note, ...]]:
+) -> tuple[float, float, tuple[Assumption, ...]]:
     """Return what counts as black and as white, and the notes that say so."""
     what = "32-bit floats" if mode == "F" else "32-bit integers"
     finite = values[np.isfinite(values)]
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Assumption, ...] = ()
     if finite.size < values.size:
         count = f"{values.size - finite.size:,} of {values.size:,}"
-        notes = (Note("values that are not finite are shown black (nan, -inf) or white", count),)
+        notes = (
+            Assumption("values that are not finite are shown black (nan, -inf) or white", count),
+        )
     if finite.size == 0:
         return 0.0, 1.0, notes
     low, high = _without_outliers(finite)
@@ -92,13 +94,13 @@ def _assumed_range(
             beyond = int(np.count_nonzero((finite < 0) | (finite > white)))
             detail = f"{beyond:,} of {finite.size:,} values are beyond and cut" if beyond else ""
             text = f"{what} do not say what is white: {white:g} was taken for white, 0 for black"
-            return 0.0, white, (Note(text, detail), *notes)
+            return 0.0, white, (Assumption(text, detail), *notes)
     if low == high:
         low, high = float(finite.min()), float(finite.max())
     if low == high:
         high = low + max(1.0, abs(low))
     text = f"{what} do not say what is white: the values were stretched, but for 0.1 % at each end"
-    return low, high, (Note(text, f"{low:g} was taken for black, {high:g} for white"), *notes)
+    return low, high, (Assumption(text, f"{low:g} was taken for black, {high:g} for white"), *notes)
 
 
 def _without_outliers(finite: NDArray[np.floating[Any]]) -> tuple[float, float]:

@@ -5,11 +5,11 @@ Files come from anywhere: whatever is wrong with one becomes an `ImageError` tha
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -17,12 +17,12 @@ from PIL import Image, UnidentifiedImageError
 from skviz.colours import notes_on_exif, to_srgb
 from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
-from skviz.notes import Note
+from skviz.notes import Assumption
 
-IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"}
-    | {".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
-)
+with contextlib.suppress(ImportError):  # HEIC images, where the user has installed a reader.
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
 
 # What undoes each EXIF orientation (1 is upright).
 _UPRIGHT = {
@@ -49,7 +49,7 @@ class Picture:
 
     image: Image.Image
     name: str | None = None
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Assumption, ...] = ()
 
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Picture
@@ -111,24 +111,6 @@ def source_name(source: ImageSource) -> str | None:
     if isinstance(name, os.PathLike):
         name = os.fspath(name)
     return name if isinstance(name, str) and name else None
-
-
-def is_image_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's name ends like that of an image (`IMAGE_SUFFIXES`), and is not hidden."""
-    path = Path(path)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the image files below a folder, in sorted order, by their names.
-
-    Folders that may not be listed count as empty. Raises `ImageError` when there is no such
-    folder.
-    """
-    folder = Path(folder)
-    if not os.path.isdir(folder):
-        raise ImageError(f"expected a folder of images, got '{folder}'; no such folder")
-    return sorted(path for path in folder.rglob("*") if is_image_name(path) and path.is_file())
 
 
 def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
@@ -203,7 +185,7 @@ def _turn_upright(image: Image.Image) -> Image.Transpose | None:
     return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 
 
-def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[Assumption, ...]]:
     """Return a new image, sRGB of 8 bits per channel, and what was assumed."""
     profile = image.info.get("icc_profile")
     if is_deep(image):

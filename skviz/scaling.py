@@ -19,7 +19,7 @@ from PIL import Image
 from skviz.display import Overview, ShowsTable
 from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.images import ImageSource, read_picture
-from skviz.notes import Note
+from skviz.notes import Assumption
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +104,7 @@ class Views(ShowsTable):
     interpolated: tuple[bool, ...]
     source: str | None = None
     spec: InputSpec = DEFAULT_SPEC
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Assumption, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scales)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from skviz.errors import ImageError
-from skviz.images import image_files, is_image_name, read_image, read_picture, source_name
+from skviz.images import read_image, read_picture, source_name
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
 
@@ -479,26 +479,3 @@ def test_eps_is_not_run() -> None:
 def test_an_image_without_pixels() -> None:
     with pytest.raises(ImageError, match="the image has no pixels"):
         read_image(Image.new("RGB", (0, 5)))
-
-
-# Folders
-
-
-def test_names_of_images() -> None:
-    assert is_image_name("a/photo.JPG")
-    assert is_image_name(Path("scan.tiff"))
-    for name in ("notes.txt", "photo", "._photo.jpg", ".jpg", "photo.jpg.part"):
-        assert not is_image_name(name)
-
-
-def test_image_files_are_sorted_and_found_below(tmp_path: Path) -> None:
-    for name in ("b.png", "a/z.JPG", "notes.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert image_files(tmp_path) == [tmp_path / "a" / "z.JPG", tmp_path / "b.png"]
-
-
-def test_image_files_of_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"expected a folder of images, got '.*gone'"):
-        image_files(tmp_path / "gone")

@@ -17,10 +17,11 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"errors", "display", "notes", "version"},
+    {"names", "notes", "version"},
+    {"errors", "display"},
     {"units", "files", "deep", "colours", "devices", "allocator"},
     {"images"},
-    {"scaling"},
+    {"scaling", "image_folders"},
     {"models"},
     {"capture", "training"},
     {"analysis"},

@@ -32,6 +32,7 @@ from skviz.models import (
     model_info,
 )
 from skviz.models.registry import bundled_weights, sha256_of
+from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, InputSpec, check_scales, scale_label
 from skviz.training.export import read_description
 from skviz.training.recipe import Recipe
@@ -106,10 +107,11 @@ def model_card(
         "description": description,
         "command": training_command(description),
         "photographs": {
-            "folder": Path(folder).resolve().name,
+            "folder": escaped(Path(folder).resolve().name),
             "images": len(photographs),
             "classes": len(photographs.classes),
             "unreadable": [{"path": Path(b.path).name, "reason": b.reason} for b in unreadable],
+            "notes": [note.to_dict() for note in photographs.notes],
         },
         "scales": list(checked),
         "accuracy": _accuracy(trained),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +21,12 @@ from skviz.analysis.loading import Batch
 from skviz.analysis.moments import Moments, group_moments, merge_groups, update
 from skviz.analysis.progress import Progress
 from skviz.analysis.shards import ShardData, write_shard
-from skviz.notes import Note
+from skviz.names import escaped
+from skviz.notes import Assumption, Note
 from skviz.units import Unit
 
+# A number as a network's outputs are counted; 001 is a name.
+_NUMBER = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
 Groups = tuple[NDArray[np.int64], Moments]
 
 
@@ -54,7 +58,7 @@ class ShardBuilder:
     groups: list[Groups | None] = field(default_factory=list)
     vectors: dict[int, list[NDArray[np.float16]]] = field(default_factory=dict)
     errors: list[dict[str, str]] = field(default_factory=list)
-    notes: list[tuple[str, Note]] = field(default_factory=list)
+    notes: list[tuple[str, Assumption]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.channels = [None] * len(self.keep.units)
@@ -94,7 +98,7 @@ class ShardBuilder:
             [none.astype(np.int32), *(part.predicted for part in self.measured)]
         )
         return ShardData(
-            images=[self.images.names[i] for i in index.tolist()],
+            images=[self.images.shown_name(i) for i in index.tolist()],
             labels=labels,
             attention=np.concatenate([*means, *(part.means for part in self.measured)]),
             predicted=predicted,
@@ -198,14 +202,36 @@ def class_map(
 ) -> tuple[str | None, NDArray[np.int64] | None]:
     """Say how labels are compared with the network's outputs, and which output each label is.
 
-    "name" where every class of the data set is one of the network's; else "index" where there
-    are as many classes as outputs; else None: they cannot be compared.
+    "name" where every class of the data set is one of the network's; else "number" where all
+    are called by numbers of outputs ("0", "10"); else, where there are as many classes as
+    outputs, "number from 1" for the names 1 to their count, and "index" for others, which are
+    taken in their order; else None: they cannot be compared.
     """
     if not names or outputs is None:
         return None, None
-    index = {name: number for number, name in enumerate(known or ())}
+    index = {escaped(name): number for number, name in enumerate(known or ())}
     if index and all(name in index for name in names):
         return "name", np.array([index[name] for name in names], np.int64)
+    if all(_NUMBER.fullmatch(name) for name in names):
+        numbers = np.array([int(name) for name in names], np.int64)
+        if numbers.max() < outputs:
+            return "number", numbers
+        if len(names) == outputs == numbers.max() and numbers.min() == 1:
+            return "number from 1", numbers - 1
     if len(names) == outputs:
         return "index", np.arange(outputs, dtype=np.int64)
     return None, None
+
+
+def class_notes(compared: str | None, names: Sequence[str], outputs: int | None) -> list[Note]:
+    """Say it where nothing but their count matches classes and outputs."""
+    if compared == "number from 1":
+        text = f"classes are numbered from 1: class 1 is the first of the {outputs} outputs"
+    elif compared == "index":
+        text = (
+            f"classes and the {outputs} outputs are matched by their order alone: the first class "
+            f"('{names[0]}') is the first output, the last ('{names[-1]}') the last"
+        )
+    else:
+        return []
+    return [Note("assumed", f"{text}; `correct` depends on it")]

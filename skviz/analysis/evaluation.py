@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +17,19 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
 
 from skviz.analysis.classes import check_output
 from skviz.capture.probe import Probe
 from skviz.errors import ScaleError, UsageError
 from skviz.models import model_info
 from skviz.scaling import DEFAULT_SCALES, InputSpec, check_scales, enlarge
-from skviz.training.data import Unreadable, drop_unreadable, numbers_of, open_folder
+from skviz.training.data import (
+    ClassFolders,
+    Unreadable,
+    drop_unreadable,
+    numbers_of,
+    open_folder,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -95,7 +101,7 @@ class ScaledViews:
 
 def open_photographs(
     folder: str | os.PathLike[str], workers: int = 0
-) -> tuple[ImageFolder, list[Unreadable]]:
+) -> tuple[ClassFolders, list[Unreadable]]:
     """Open a folder with one sub-folder per class; return it and the images left out of it.
 
     Raises `UsageError` where folder, classes or readable images are missing.
@@ -115,7 +121,7 @@ def reestimate_bn(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
 
 def first_scale(
-    photographs: ImageFolder, spec: InputSpec, batch_size: int = 64, workers: int = 0
+    photographs: ClassFolders, spec: InputSpec, batch_size: int = 64, workers: int = 0
 ) -> Iterable[Tensor]:
     """Yield the photographs at 1.0x in batches (B, 3, H, W), shuffled with a fixed seed.
 
@@ -136,7 +142,7 @@ def first_scale(
 
 def evaluate(
     networks: Sequence[nn.Module],
-    photographs: ImageFolder,
+    photographs: ClassFolders,
     scales: Iterable[float] = DEFAULT_SCALES,
     *,
     spec: InputSpec | None = None,
@@ -158,7 +164,7 @@ def evaluate(
     numbers = [_class_numbers(network, photographs) for network in networks]
     probes = [Probe(network) for network in networks]
     tallies: list[_Tally] = [_Tally([], []) for _ in networks]
-    loader = DataLoader(photographs, batch_size=batch_size, num_workers=workers)
+    loader: DataLoader[Any] = DataLoader(photographs, batch_size=batch_size, num_workers=workers)
     done = 0
     for views, labels in loader:
         for probe, tally, number in zip(probes, tallies, numbers, strict=True):
@@ -199,7 +205,7 @@ class _Tally:
         self.ranks.append((logits > right).sum(axis=-1))
 
 
-def _class_numbers(network: nn.Module, photographs: ImageFolder) -> Tensor | None:
+def _class_numbers(network: nn.Module, photographs: ClassFolders) -> Tensor | None:
     """Return the network's number for every class of the folder, or None without names."""
     names = model_info(network).classes
     if names is None:

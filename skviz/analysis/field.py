@@ -25,8 +25,8 @@ from skviz.analysis.trained import settled
 from skviz.analysis.widths import FloatArray
 from skviz.capture.probe import Probe
 from skviz.errors import ImageError, UsageError
-from skviz.images import is_image_name
-from skviz.notes import Note, note_lines
+from skviz.image_folders import is_image_name, starts_like_image
+from skviz.notes import Assumption, notes_on_pictures
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
 LIMIT = 64
@@ -85,7 +85,7 @@ def receptive_field(
     found: list[Measured] = []
     index: list[int] = []
     errors: list[dict[str, str]] = []
-    assumed: list[tuple[str, Note]] = []
+    assumed: list[tuple[str, Assumption]] = []
     with Progress(len(chosen), show=progress) as shown:
         for batch in batches(ChunkReader(chosen, views), plan, workers=0):
             errors += batch.errors
@@ -105,7 +105,7 @@ def receptive_field(
         unit=measure.unit,
         scales=checked,
         fields=measure.fields,
-        images=tuple(chosen.names[i] for i in index),
+        images=tuple(chosen.shown_name(i) for i in index),
         maps=total.mean,
         moments=np.concatenate([part.moments for part in found]),
         attention=np.concatenate([part.attention for part in found]),
@@ -122,7 +122,7 @@ def receptive_field(
             "through_attention": through_attention,
         },
         errors=tuple(errors),
-        notes=(*measure.notes, *note_lines(assumed)),
+        notes=(*measure.notes, *map(str, notes_on_pictures(assumed))),
     )
     return replace(field, notes=(*field.notes, *_cut_off(field)))
 
@@ -162,7 +162,7 @@ def open_images(images: Images) -> ImageSet:
         return images
     if isinstance(images, str | os.PathLike):
         path = Path(images)
-        if path.is_dir() or not is_image_name(path):
+        if not (is_image_name(path) or starts_like_image(path)) or path.is_dir():
             return open_dataset(images)
         images = [path]
     if isinstance(images, DataSource):

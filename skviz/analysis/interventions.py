@@ -159,7 +159,7 @@ class _Measure:
             own[:, run.kinds.index("patch"), :, :, run.reference] = np.nan
         shape = (len(run.targets), len(run.kinds), 4, n, scales)
         return Shard(
-            images=[self.images.names[i] for i in batch.index.tolist()],
+            images=[self.images.shown_name(i) for i in batch.index.tolist()],
             labels=labels,
             truth=truth.reshape(n, scales),
             labelled=labelled,

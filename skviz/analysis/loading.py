@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from skviz.analysis.datasets.imageset import Box, ImageSet
 from skviz.errors import ImageError, SkvizError, UsageError
 from skviz.images import ImageSource
-from skviz.notes import Note
+from skviz.notes import Assumption
 from skviz.scaling import InputSpec, enlarge
 
 # Below this many images, starting workers takes longer than reading.
@@ -78,7 +78,7 @@ class Batch:
     pixels: Tensor
     crops: NDArray[np.float32]
     errors: tuple[dict[str, str], ...] = ()
-    notes: tuple[tuple[str, Note], ...] = ()
+    notes: tuple[tuple[str, Assumption], ...] = ()
 
     def pin_memory(self) -> Batch:
         """Called by the loader: page-locked memory copies faster to a graphics card."""
@@ -124,12 +124,12 @@ class ChunkReader(Dataset[Batch]):
                 made, sides = self.views(picture, self.images.box(number))
             # UsageError: a box outside of its picture. Scales were checked before.
             except (ImageError, UsageError) as error:
-                errors.append({"image": self.images.names[number], "reason": str(error)})
+                errors.append({"image": self.images.shown_name(number), "reason": str(error)})
             else:
                 index.append(number)
                 pixels.append(made)
                 crops.append(sides)
-                notes += [(self.images.names[number], note) for note in picture.notes]
+                notes += [(self.images.shown_name(number), note) for note in picture.notes]
         size, scales = self.views.spec.size, len(self.views.scales)
         empty = np.empty((0, scales, size, size, 3), np.uint8)
         stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)

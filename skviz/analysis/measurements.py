@@ -117,6 +117,7 @@ class RunMeasurements:
             "control": settings.get("control"),
             "dataset": {key: data.get(key) for key in ("kind", "root", "digest")},
             "unreadable": len(self.run.errors),
+            "notes": [note.to_dict() for note in self.run.notes],
         }
 
     @cached_property

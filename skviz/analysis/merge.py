@@ -21,6 +21,8 @@ from skviz.analysis.shards import (
 from skviz.analysis.store import check_run_folder, clean, start_run
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder, write_bytes
+from skviz.names import escaped
+from skviz.notes import Note, combined
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")
@@ -97,9 +99,13 @@ def _settings(parts: Sequence[Run]) -> Settings:
     settings["dataset"]["digest"] = hashlib.sha256("".join(digests).encode()).hexdigest()
     settings["dataset"]["images"] = sum(dataset["images"] for dataset in datasets)
     settings["dataset"]["boxes"] = sum(dataset["boxes"] for dataset in datasets)
+    notes = combined(
+        Note.from_dict(entry) for part in parts for entry in part.settings.get("notes", ())
+    )
+    settings["notes"] = [note.to_dict() for note in notes]
     settings["shards"] = sum(part.settings["shards"] for part in parts)
     settings["merged_from"] = [
-        {"run": part.path.name, "digest": digest, "shards": part.settings["shards"]}
+        {"run": escaped(part.path.name), "digest": digest, "shards": part.settings["shards"]}
         for part, digest in zip(parts, digests, strict=True)
     ]
     return settings

@@ -27,7 +27,7 @@ from skviz.analysis.shards import (
 )
 from skviz.display import Overview, ShowsTable
 from skviz.errors import RunError, UsageError
-from skviz.notes import Note
+from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.scaling import scale_label
 from skviz.units import Unit, select_units
 
@@ -81,6 +81,18 @@ class Run(ShowsTable):
         """Names of the data set's classes, by label; empty without labels."""
         return tuple(self.settings["dataset"]["classes"])
 
+    @cached_property
+    def present(self) -> tuple[int, ...]:
+        """Labels of the classes that have images in the records, ascending."""
+        found: set[int] = set()
+        for number in self.done:
+            path = moments_file(self.path, number)
+            with _read(path, np.load) as file:
+                arrays = _Arrays(path, file)
+                if int(arrays["count"]):
+                    found.update(arrays["class_labels"].tolist())
+        return tuple(sorted(label for label in found if label >= 0))
+
     @property
     def done(self) -> list[int]:
         """Numbers of the shards that are done, in order."""
@@ -114,14 +126,18 @@ class Run(ShowsTable):
         return found
 
     @property
-    def notes(self) -> list[tuple[str, Note]]:
-        """What had to be assumed to read images: name and note of each (`skviz.notes`)."""
-        found: list[tuple[str, Note]] = []
+    def notes(self) -> tuple[Note, ...]:
+        """What was left out of the data set, and what was assumed; none in older runs."""
+        listed = (Note.from_dict(entry) for entry in self.settings.get("notes", ()))
+        return combined((*listed, *notes_on_pictures(self._assumed())))
+
+    def _assumed(self) -> list[tuple[str, Assumption]]:
+        found: list[tuple[str, Assumption]] = []
         for number in self.done:
             path = notes_file(self.path, number)
             if path.exists():
                 entries = _read(path, _load_json)
-                found += [(one["image"], Note(one["text"], one["detail"])) for one in entries]
+                found += [(one["image"], Assumption(one["text"], one["detail"])) for one in entries]
         return found
 
     @property
@@ -251,7 +267,7 @@ class Run(ShowsTable):
             "folder": str(self.path),
             "network": f"{model['name']}, weights: {model['weights']}",
             "data set": f"{dataset['root']}, {dataset['images']} images",
-            "classes": str(len(self.classes) or "none"),
+            "classes": str(len(self.present) or "none"),
             "scales": ", ".join(scale_label(scale) for scale in self.scales),
             "units": f"{len(self.units)}: {', '.join(unit.name for unit in self.units)}",
             "control": "none" if control is None else str(control["kind"]),

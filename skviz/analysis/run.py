@@ -20,8 +20,10 @@ from skviz.analysis.records import Run
 from skviz.analysis.settings import FORMAT, VERSION, Settings, state_digest, unit_to_dict, versions
 from skviz.analysis.store import check_run_folder, clean, start_run
 from skviz.errors import UsageError
+from skviz.names import escaped
+from skviz.notes import Note
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.units import Unit, notes_of, select_units
+from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from skviz.analysis.forward import Forward
     from skviz.analysis.loading import ViewMaker
 
-_SHOWN = 5
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
 
@@ -41,7 +42,8 @@ class Analysis:
 
     `missing` are the shards that this process has still to do, `resumed` says whether the run
     was begun before. `views` makes what the network sees; `random` is the network that runs in
-    place of the given one, for a control of the network. `notes` say what a user should know.
+    place of the given one, for a control of the network. `notes` say what was left out of the
+    data set, and what was assumed.
     """
 
     run: Run
@@ -55,7 +57,7 @@ class Analysis:
     views: ViewMaker
     random: RandomNetwork | None = None
     calibration: Calibration | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __call__(self, progress: bool = True) -> Run:
         """Do what is missing; returns the run.
@@ -116,7 +118,7 @@ def prepare(
     """
     from skviz.allocator import keep_memory
     from skviz.analysis.controls.views import control_views
-    from skviz.analysis.engine import Keep, class_map
+    from skviz.analysis.engine import Keep, class_map, class_notes
     from skviz.analysis.forward import Forward, check_precision, settle_arithmetic
     from skviz.analysis.loading import ViewMaker
     from skviz.analysis.trained import settled
@@ -153,6 +155,12 @@ def prepare(
     forward = Forward(probe, info.spec, len(checked), options.precision, predictions)
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
+    notes = (
+        *images.notes,
+        *class_notes(compared, images.classes, outputs),
+        *(Note("assumed", text) for text in notes_of(probe.units)),
+        *_notes(random),
+    )
     size = options.shard_size or _shard_size(len(images))
     settings: Settings = {
         "format": FORMAT,
@@ -175,7 +183,7 @@ def prepare(
         "fill": views.fill,
         "dataset": {
             "kind": images.kind,
-            "root": None if images.root is None else images.root.resolve().name,
+            "root": None if images.root is None else escaped(images.root.resolve().name),
             "digest": images.digest(),
             "images": len(images),
             "classes": list(images.classes),
@@ -190,6 +198,7 @@ def prepare(
         "predictions": predictions,
         "channels": [probe.units[number].name for number in vectors],
         "class_channels": options.class_channels,
+        "notes": [note.to_dict() for note in notes],
         "versions": versions(),
         "command": command or shlex.join(sys.argv),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -214,7 +223,7 @@ def prepare(
         views,
         random,
         calibration,
-        (*notes_of(probe.units), *_notes(random)),
+        notes,
     )
 
 
@@ -268,14 +277,14 @@ def _control_settings(control: Control | None, random: RandomNetwork | None) -> 
     return {**control.to_dict(), **kept}
 
 
-def _notes(random: RandomNetwork | None) -> tuple[str, ...]:
+def _notes(random: RandomNetwork | None) -> tuple[Note, ...]:
     if random is None or not random.kept:
         return ()
-    shown = ", ".join(random.kept[:_SHOWN]) + (", ..." if random.kept[_SHOWN:] else "")
-    return (
-        f"{len(random.kept)} parameters keep the given network's values, because nothing says "
-        f"how to re-initialise them: {shown}",
+    text = (
+        "parameters that keep the given network's values, because nothing says how to "
+        "re-initialise them"
     )
+    return (Note.about("left out", text, random.kept),)
 
 
 def _tuples(options: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ FREE = (
     "command",
     "created",
     "merged_from",
+    "notes",
     "arithmetic",
     "rounding",
     "model.weights",

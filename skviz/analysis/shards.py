@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.moments import Moments, group_moments
-from skviz.files import output_folder, write_bytes
-from skviz.notes import Note
+from skviz.files import output_folder, write_bytes, write_json
+from skviz.notes import Assumption
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class ShardData:
     class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
     vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
     errors: Sequence[Mapping[str, str]] = ()
-    notes: Sequence[tuple[str, Note]] = ()
+    notes: Sequence[tuple[str, Assumption]] = ()
 
 
 def table_file(run: Path, number: int) -> Path:
@@ -99,13 +98,11 @@ def write_shard(
     buffer = io.BytesIO()
     np.savez(buffer, **_moments(data, units))
     write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
-    text = json.dumps([dict(error) for error in data.errors], indent=1, ensure_ascii=False)
-    write_bytes(errors_file(run, number), f"{text}\n".encode(), overwrite=True)
+    write_json(errors_file(run, number), [dict(error) for error in data.errors], overwrite=True)
     if data.notes:
         output_folder(run / NOTES)
         notes = [{"image": name, **note._asdict()} for name, note in data.notes]
-        text = json.dumps(notes, indent=1, ensure_ascii=False)
-        write_bytes(notes_file(run, number), f"{text}\n".encode(), overwrite=True)
+        write_json(notes_file(run, number), notes, overwrite=True)
     write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
 
 

@@ -15,7 +15,8 @@ from skviz.capture.attention import Attention
 from skviz.display import Overview, ShowsTable
 from skviz.errors import ImageError, NoInputError, ScaleError, UnitError
 from skviz.images import ImageSource
-from skviz.notes import Note
+from skviz.names import escaped
+from skviz.notes import Assumption
 from skviz.scaling import DEFAULT_SCALES, Views, enlarge
 from skviz.units import Unit, notes_of, paper_units, select_units
 
@@ -131,7 +132,7 @@ class ImageResult(ShowsTable):
         return (*found, *notes_of(self.choice.all))
 
     @property
-    def assumed(self) -> tuple[Note, ...]:
+    def assumed(self) -> tuple[Assumption, ...]:
         """What had to be assumed to read the image."""
         return self.views.notes
 
@@ -195,7 +196,7 @@ class ImageResult(ShowsTable):
         Columns: `image`, `model`, `weights`, then those of `Attention.to_frame`.
         """
         frame = self.attention.to_frame()
-        frame.insert(0, "image", self.image)
+        frame.insert(0, "image", None if self.image is None else escaped(self.image))
         frame.insert(1, "model", self.model.name)
         frame.insert(2, "weights", self.model.weights)
         return frame
@@ -218,7 +219,7 @@ class ImageResult(ShowsTable):
             for unit in self.choice.all
         }
         return {
-            "image": self.image,
+            "image": None if self.image is None else escaped(self.image),
             "model": self.model.name,
             "weights": {
                 "name": self.model.weights,

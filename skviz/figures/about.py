@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from skviz.figures.wording import counted, listed, scales_in_words
+from skviz.names import escaped
 
 if TYPE_CHECKING:
     from skviz.analysis.compare import Comparison
@@ -36,7 +39,8 @@ _INCOMPLETE = "The run is not complete."
 class About:
     """Where the numbers of a figure come from.
 
-    `images` is the number of images, `classes` that of their classes (None without labels),
+    `images` is the number of images, `classes` that of the classes they are of (None without
+    labels),
     `dataset` its name, `scales` those that were measured. `image` names the file where the
     figure is about a single one. `control` is what `run.json` says of a control, or None;
     `complete` is False for a run that is still under way. `interpolated` are the scales, as
@@ -60,24 +64,19 @@ class About:
     @classmethod
     def of_run(cls, run: Run) -> About:
         """Take it from a run's settings; raises `RunError` for a damaged run."""
-        return cls._of_settings(run.settings, run.images, run.complete)
+        return cls._of_settings(run.settings, run.images, run.complete, len(run.present))
 
     @classmethod
     def of_summary(cls, summary: Summary) -> About:
         """Take it from a summary's measurements."""
         measured = summary.measurements
         about = measured.about
-        names = measured.class_names
+        labels = measured.labels
         return cls._of_settings(
-            {
-                "model": {},
-                "dataset": {},
-                **about,
-                "scales": summary.scales,
-                "classes": names if measured.labels is not None else None,
-            },
+            {"model": {}, "dataset": {}, **about, "scales": summary.scales},
             len(measured.difference),
             bool(about.get("complete", True)),
+            0 if labels is None else len(np.unique(labels[labels >= 0])),
         )
 
     @classmethod
@@ -88,7 +87,7 @@ class About:
             weights=result.model.weights,
             trained=result.model.trained,
             scales=result.views.scales,
-            image=Path(result.image).name if result.image else None,
+            image=escaped(Path(result.image).name) if result.image else None,
             interpolated=result.views.interpolated_labels,
             notes=result.model.notes,
         )
@@ -135,15 +134,16 @@ class About:
         )
 
     @classmethod
-    def _of_settings(cls, settings: Mapping[str, Any], images: int, complete: bool) -> About:
+    def _of_settings(
+        cls, settings: Mapping[str, Any], images: int, complete: bool, classes: int = 0
+    ) -> About:
         model, data = settings["model"], settings["dataset"]
-        classes = data["classes"] if "classes" in data else settings.get("classes")
         return cls(
             network=str(model.get("name") or "unnamed network"),
             weights=str(model.get("weights") or "unknown"),
             trained=model.get("trained") is not False,
             images=images,
-            classes=len(classes) if classes else None,
+            classes=classes or None,
             dataset=data.get("root") or data.get("kind"),
             scales=tuple(settings["scales"]),
             control=settings.get("control"),

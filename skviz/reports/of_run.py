@@ -12,6 +12,7 @@ from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
+from skviz.figures.wording import upper_first
 from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part, written
 from skviz.reports.words import short_paths
@@ -134,4 +135,5 @@ def _notes(run: Run) -> list[str]:
         from skviz.figures.about import control_in_words
 
         notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
+    notes += [f"{upper_first(str(note))}." for note in run.notes]
     return notes

@@ -15,6 +15,7 @@ from skviz.analysis.single import ImageResult, UnitChoice, choose_units
 from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
+from skviz.names import unescaped
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
 from skviz.units import Kernel, Unit
 
@@ -116,7 +117,7 @@ def _views(
     document: Mapping[str, Any], scales: tuple[float, ...], spec: InputSpec, path: Path
 ) -> Views:
     source = document.get("image")
-    source = None if source is None else str(source)
+    source = None if source is None else unescaped(str(source))
     for place in () if source is None else (Path(source), path.parent / Path(source).name):
         try:
             if place.is_file():

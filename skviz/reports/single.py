@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from skviz.analysis.single import ImageAnalysis, ImageResult, UnitChoice
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class ImageReport:
     def to_dict(self) -> dict[str, object]:
         """Return the JSON document of this image: the numbers and files, or the error."""
         if self.result is None:
-            return {"image": str(self.image), "error": str(self.error)}
+            return {"image": escaped(str(self.image)), "error": str(self.error)}
         return {**self.result.to_dict(), "files": [str(file) for file in self.files]}
 
 

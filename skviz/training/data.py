@@ -17,7 +17,10 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from skviz.errors import ImageError, UsageError, did_you_mean
+from skviz.image_folders import Listing, list_images
 from skviz.images import read_image
+from skviz.names import escaped
+from skviz.notes import Note
 from skviz.scaling import InputSpec, enlarge
 from skviz.training.recipe import Recipe
 from skviz.training.zoom import draw_window, random_window
@@ -26,34 +29,66 @@ from skviz.training.zoom import draw_window, random_window
 MEMORY = 4 << 30
 
 
-def open_folder(root: str | os.PathLike[str], transform: Callable[..., Any] | None) -> ImageFolder:
+def open_folder(root: str | os.PathLike[str], transform: Callable[..., Any] | None) -> ClassFolders:
     """Open an image folder with one sub-folder per class.
 
-    Raises `UsageError` where the folder, its classes or a class's images are missing.
+    The images are those that every command finds there (`skviz.image_folders`). Raises
+    `UsageError` where the folder, its classes or a class's images are missing.
     """
     path = Path(root)
     if not path.is_dir():
         raise UsageError(f"expected a folder with one sub-folder per class, found none at {path}")
-    classes = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-    if len(classes) < 2:
+    listing = list_images(path)
+    if len(listing.classes) < 2:
         raise UsageError(
-            f"expected at least two class sub-folders in {path}, found {len(classes)}; a class "
-            "is a folder of images"
+            f"expected at least two class sub-folders in {path}, found {len(listing.classes)}; a "
+            "class is a folder of images"
         )
-    try:
-        return ImageFolder(str(path), transform=transform, loader=read_image)
-    except FileNotFoundError as error:
-        # torchvision names the empty classes behind "for the classes".
-        names = str(error).partition("for the classes")[2].partition(". Supported")[0].strip()
+    empty = [escaped(name) for name, images in listing.classes.items() if not images]
+    if empty:
         raise UsageError(
-            f"expected images in every class folder of {path}, found none for: {names}; "
-            "remove the empty folders or fill them"
-        ) from None
+            f"expected images in every class folder of {path}, found none for: "
+            f"{', '.join(empty)}; remove the empty folders or fill them"
+        )
+    return ClassFolders(listing, transform)
+
+
+class ClassFolders(ImageFolder):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's image folder, with the images and classes of a listing.
+
+    `notes` say what the listing left out.
+    """
+
+    def __init__(self, listing: Listing, transform: Callable[..., Any] | None) -> None:
+        self.listing = listing
+        super().__init__(str(listing.root), transform=transform, loader=read_image)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was left out."""
+        loose = [escaped(name) for name in self.listing.loose]
+        beside = Note.about("left out", "images in no class folder", loose)
+        return (*self.listing.notes, *([beside] if loose else []))
+
+    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
+        """Return the names of the classes, as they are stored, and their numbers."""
+        names = [escaped(name) for name in self.listing.classes]
+        return names, {name: number for number, name in enumerate(names)}
+
+    def make_dataset(
+        self, directory: str | Path, *others: Any, **options: Any
+    ) -> list[tuple[str, int]]:
+        """Return path and class number of every image."""
+        return [
+            (os.path.join(directory, name), number)
+            for number, images in enumerate(self.listing.classes.values())
+            for name in images
+        ]
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An image that could not be read, and why."""
+    """An image that could not be read, and why; both as they are printed."""
 
     path: str
     reason: str
@@ -116,7 +151,7 @@ def drop_unreadable(dataset: ImageFolder, workers: int) -> list[Unreadable]:
         if not isinstance(found, str):
             pictures.keep(path, found)
     dataset.loader = pictures
-    broken = [Unreadable(p, why) for p, why in zip(paths, reasons, strict=True) if why]
+    broken = [Unreadable(escaped(p), why) for p, why in zip(paths, reasons, strict=True) if why]
     kept = [s for s, why in zip(dataset.samples, reasons, strict=True) if not why]
     left = Counter(label for _, label in kept)
     for name, label in dataset.class_to_idx.items():

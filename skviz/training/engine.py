@@ -14,14 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
 
 from skviz.errors import SkvizError, WeightsError
 from skviz.files import write_text
 from skviz.models.sknet import SKAttention
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
-from skviz.training.data import TrainingSet, balanced_sampler, mixup
+from skviz.training.data import ClassFolders, TrainingSet, balanced_sampler, mixup
 from skviz.training.precision import autocast, dilated_in_float32, resolve_precision
 from skviz.training.recipe import Recipe
 
@@ -55,7 +54,7 @@ class Trainer:
     """
 
     network: nn.Module
-    train_set: ImageFolder
+    train_set: ClassFolders
     validation: DataLoader[tuple[Tensor, Tensor]] | None
     recipe: Recipe
     spec: InputSpec

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from skviz.analysis.datasets.imageset import ImageSet, Names, file_sizes, no_labels
 from skviz.errors import UsageError
-from skviz.images import is_image_name
+from skviz.image_folders import list_images
+from skviz.names import escaped
 
 
 def open_folder(root: Path) -> ImageSet:
@@ -18,52 +18,29 @@ def open_folder(root: Path) -> ImageSet:
     ImageNet in synset folders is such a folder: its classes count from 0 by sorted synset.
     Raises `UsageError` where there are no images, or images beside class folders.
     """
-    loose, folders = _look(root)
-    names: list[str] = []
-    labels: list[int] = []
-    for label, folder in enumerate(folders):
-        found = list_images(root, folder)
-        names += found
-        labels += [label] * len(found)
-    if names and loose:
+    found = list_images(root)
+    names = [name for images in found.classes.values() for name in images]
+    if names and found.loose:
         raise UsageError(
-            f"expected class sub-folders or images in '{root}', found both: {len(folders)} folders "
-            f"and {len(loose)} images such as '{loose[0]}'; move the images, or list what you "
-            "want in a manifest"
+            f"expected class sub-folders or images in '{root}', found both: {len(found.classes)} "
+            f"folders and {len(found.loose)} images such as '{escaped(found.loose[0])}'; move the "
+            "images, or list what you want in a manifest"
         )
-    if loose:
-        flat = Names(loose)
-        return ImageSet("folder", root, flat, no_labels(len(flat)), sizes=file_sizes(root, flat))
+    if found.loose:
+        flat = Names(found.loose)
+        sizes = file_sizes(root, flat)
+        return ImageSet("folder", root, flat, no_labels(len(flat)), sizes=sizes, notes=found.notes)
     if not names:
-        raise UsageError(f"expected images in '{root}', found none")
+        left_out = "".join(f"; {note}" for note in found.notes)
+        raise UsageError(f"expected images in '{root}', found none{left_out}")
+    counts = [len(images) for images in found.classes.values()]
     compact = Names(names)
     return ImageSet(
         "class folders",
         root,
         compact,
-        np.array(labels, np.int32),
-        tuple(folders),
+        np.repeat(np.arange(len(counts), dtype=np.int32), counts),
+        tuple(map(escaped, found.classes)),
         sizes=file_sizes(root, compact),
+        notes=found.notes,
     )
-
-
-def list_images(root: Path, folder: str = "") -> list[str]:
-    """Return the images below `root/folder`, relative to root, sorted, with "/" between."""
-    found = []
-    for where, folders, files in os.walk(root / folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        above = Path(where).relative_to(root)
-        found += [(above / name).as_posix() for name in files if is_image_name(name)]
-    return sorted(found)
-
-
-def _look(root: Path) -> tuple[list[str], list[str]]:
-    """Return the images and the folders directly in a folder, sorted."""
-    try:
-        with os.scandir(root) as entries:
-            seen = [entry for entry in entries if not entry.name.startswith(".")]
-            folders = sorted(entry.name for entry in seen if entry.is_dir())
-            files = [entry.name for entry in seen if not entry.is_dir()]
-    except OSError as error:
-        raise UsageError(f"cannot list the folder '{root}': {error.strerror}") from error
-    return sorted(name for name in files if is_image_name(name)), folders

@@ -16,6 +16,9 @@ import numpy as np
 
 from skviz.analysis.datasets.imageset import ImageSet, Names, file_sizes
 from skviz.errors import UsageError
+from skviz.image_folders import is_image_name, starts_like_image
+from skviz.names import escaped
+from skviz.notes import Note
 
 _VALIDATION = re.compile(r"^ILSVRC2012_val_(\d{8})\.(?:jpe?g|png)$", re.IGNORECASE)
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"
@@ -43,6 +46,15 @@ def _validation_files(root: Path) -> Iterator[str]:
                 yield entry.name
 
 
+def _other_images(root: Path) -> Iterator[str]:
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if _VALIDATION.match(entry.name) or entry.name.startswith("."):
+                continue
+            if is_image_name(entry.name) or starts_like_image(entry):
+                yield entry.name
+
+
 def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
     """Open a flat folder of ILSVRC2012_val_*.JPEG.
 
@@ -51,6 +63,7 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
     it. Any part of the 50,000 files will do. Raises `UsageError`.
     """
     names = Names(sorted(_validation_files(root)))
+    others = sorted(_other_images(root))
     if not len(names):
         raise UsageError(
             f"expected files such as ILSVRC2012_val_00000001.JPEG in '{root}', found none; ground "
@@ -59,6 +72,7 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
     truth = _find_truth(root, labels)
     by_name = _from_csv if truth.suffix.lower() == ".csv" else _from_devkit
     synsets, label_of = by_name(truth)
+    text = "images that are not called like those of ImageNet's validation set"
     found = []
     for name in names:
         label = label_of.get(_number(name))
@@ -72,6 +86,7 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
         np.array(found, np.int32),
         synsets,
         sizes=file_sizes(root, names),
+        notes=(Note.about("left out", text, map(escaped, others)),) if others else (),
     )
 
 
@@ -159,6 +174,7 @@ def _from_csv(truth: Path) -> tuple[tuple[str, ...], Mapping[int, int]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        # Windows writes a byte-order mark.
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read '{path}': {error}") from error

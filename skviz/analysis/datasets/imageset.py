@@ -14,6 +14,8 @@ from PIL import Image
 
 from skviz.errors import ImageError
 from skviz.images import Picture, read_picture
+from skviz.names import escaped
+from skviz.notes import Note
 
 Box = tuple[float, float, float, float]
 Reader = Callable[[int], Image.Image | Picture]
@@ -59,7 +61,9 @@ class ImageSet:
     where they are ids), `labels` (N,) index `classes`, -1 without label; `boxes` (N, 4) holds
     left, top, right, bottom in pixels of the original, nan without box. `sizes` (N,) are the
     files' sizes in bytes, -1 where there is no file. `reader` reads image number `source[i]`
-    where images are no files. `notes` say what a user should know.
+    where images are no files. `notes` say what was left out or assumed.
+
+    `names` are those of the file system; what is stored or shown is `shown_name`.
     """
 
     kind: str
@@ -71,7 +75,7 @@ class ImageSet:
     sizes: NDArray[np.int64] | None = None
     reader: Reader | None = None
     source: NDArray[np.int64] | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -89,12 +93,16 @@ class ImageSet:
             image = self.reader(number)
         except Exception as error:  # A data set of others raises anything.
             reason = f"{type(error).__name__}: {error}"
-            raise ImageError(f"cannot read image {self.names[index]}: {reason}") from error
+            raise ImageError(f"cannot read image {self.shown_name(index)}: {reason}") from error
         return read_picture(image)
 
     def path(self, index: int) -> Path:
         """Path of an image's file."""
         return Path(self.names[index]) if self.root is None else self.root / self.names[index]
+
+    def shown_name(self, index: int) -> str:
+        """Name of an image as it is stored and printed (`skviz.names.escaped`)."""
+        return escaped(self.names[index])
 
     def box(self, index: int) -> Box | None:
         """Box of the object as (left, top, right, bottom), or None."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skviz.analysis.datasets.imageset import ImageSet, Names, file_sizes, no_labels
-from skviz.errors import UsageError, did_you_mean
+from skviz.analysis.datasets.manifest_table import (
+    BOX_COLUMNS,
+    read_table,
+    refuse_other_encoding,
+)
+from skviz.errors import UsageError
+from skviz.names import escaped
+from skviz.notes import Note
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BOX_COLUMNS = ("left", "top", "right", "bottom")
 _SUFFIXES = (".csv", ".parquet")
+# Numbers of classes; a zero before others, or more digits, make a name.
+_NUMBER = re.compile(r"(0|[1-9]\d{0,4})(\.0)?", re.ASCII)
+_NUMERIC = re.compile(r"[-+]?\d+(\.\d+)?", re.ASCII)
 
 
 def is_manifest(path: Path) -> bool:
@@ -27,79 +37,100 @@ def open_manifest(path: Path, root: Path | None = None) -> ImageSet:
     """Open a manifest with the columns `path`, `label` and `left`, `top`, `right`, `bottom`.
 
     Only `path` is required; it is relative to `root`, or else to the manifest's own folder.
-    Labels are class names (sorted, they count from 0) or numbers from 0; boxes are in pixels of
-    the original. An empty label or box means none. Raises `UsageError`.
+    Columns may have other tools' names (`manifest_table.SYNONYMS`). Labels that are all whole
+    numbers of up to five digits, without leading zeros, are numbers of classes, from 0; any
+    others are names of classes (sorted, they count from 0). Boxes are in pixels of the
+    original. An empty label or box means none. Raises `UsageError`.
     """
-    frame = _read(path)
-    if "path" not in frame.columns:
-        hint = did_you_mean("path", [str(name) for name in frame.columns])
-        raise UsageError(
-            f"expected a column 'path' in '{path}', found {_names(frame)}.{hint} Give the file a "
-            "head line: path,label"
-        )
+    frame, notes = read_table(path)
     if not len(frame):
         raise UsageError(f"expected images in '{path}', found a table without rows")
     if frame["path"].isna().any():
         row = int(np.flatnonzero(frame["path"].isna())[0]) + 1
         raise UsageError(f"expected a path in every row of '{path}', row {row} has none")
-    listed = frame["path"].astype(str)
-    if listed.duplicated().any():
-        twice = listed[listed.duplicated()].iloc[0]
-        raise UsageError(
-            f"expected every image once in '{path}', '{twice}' is there twice; keep one row"
-        )
-    names = Names(listed)
-    labels, classes = _labels(frame, path)
     folder = path.parent if root is None else root
-    sizes = file_sizes(folder, names)
-    missing = int((sizes < 0).sum())
-    if missing == len(names):
+    listed, sizes, changed = _on_disk([str(name) for name in frame["path"]], folder)
+    seen: set[str] = set()
+    for name in listed:
+        if name in seen:
+            raise UsageError(
+                f"expected every image once in '{path}', '{escaped(name)}' is there twice; keep "
+                "one row"
+            )
+        seen.add(name)
+    missing = [name for name, size in zip(listed, sizes.tolist(), strict=True) if size < 0]
+    for name in missing:
+        refuse_other_encoding(path, name, "the path")
+    if len(missing) == len(listed):
         raise UsageError(
-            f"expected the images of '{path}' in '{folder}', not one of {missing} is there, the "
-            f"first one '{names[0]}'; name their folder with --root"
+            f"expected the images of '{path}' in '{folder}', not one of {len(missing)} is there, "
+            f"the first one '{escaped(listed[0])}'; name their folder with --root"
         )
-    notes = (f"{missing} of {len(names)} files of '{path}' are missing",) if missing else ()
+    labels, classes, taken = _labels(frame, path)
+    called = escaped(path.name)
+    if missing:
+        text = f"files that '{called}' lists and that are missing"
+        notes.append(Note.about("left out", text, map(escaped, missing)))
+    if changed:
+        text = f"paths of '{called}' found with / for \\ or without spaces at their ends"
+        notes.append(Note.about("changed", text, map(escaped, changed)))
     return ImageSet(
-        "manifest", folder, names, labels, classes, _boxes(frame, path), sizes, notes=notes
-    )
+        "manifest", folder, Names(listed), labels, classes, _boxes(frame, path), sizes,
+        notes=(*notes, *taken),
+    )  # fmt: skip
 
 
-def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def _on_disk(names: list[str], folder: Path) -> tuple[list[str], NDArray[np.int64], list[str]]:
+    """Return the names under which files are there, their sizes, and which names changed.
 
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        # Labels such as 007 or NA are names: nothing but an empty field is missing.
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except Exception as error:  # Damaged files raise anything.
-        raise UsageError(f"cannot read the manifest '{path}': {error}") from error
+    Windows writes paths with backslashes, and spaces get between commas and fields.
+    """
+    found, changed = list(names), []
+    sizes = file_sizes(folder, names)
+    for index in np.flatnonzero(sizes < 0).tolist():
+        for other in (names[index].strip(), names[index].strip().replace("\\", "/")):
+            size = int(file_sizes(folder, [other])[0])
+            if other != names[index] and size >= 0:
+                found[index], sizes[index] = other, size
+                changed.append(names[index])
+                break
+    return found, sizes, changed
 
 
-def _names(frame: pd.DataFrame) -> str:
-    return ", ".join(f"'{name}'" for name in list(frame.columns)[:8]) or "no columns"
-
-
-def _labels(frame: pd.DataFrame, path: Path) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    if "label" not in frame.columns or frame["label"].isna().all():
-        return no_labels(len(frame)), ()
-    known = frame["label"].notna().to_numpy()
-    values = frame["label"][known]
-    text = values.astype(str).str.strip()
+def _labels(
+    frame: pd.DataFrame, path: Path
+) -> tuple[NDArray[np.int32], tuple[str, ...], list[Note]]:
+    """Return a label per row, the names of the classes, and what was assumed."""
     labels = no_labels(len(frame))
-    if text.str.fullmatch(r"\d{1,6}(\.0)?").all():
-        numbers = text.astype(float).astype(int).to_numpy()
-        labels[known] = numbers
-        return labels, tuple(str(number) for number in range(int(numbers.max()) + 1))
-    if text.str.fullmatch(r"-?\d+(\.\d+)?").all():
-        raise UsageError(
-            f"expected labels of '{path}' to be class names, or whole numbers from 0, got "
-            f"{text.min()!r}; leave the field empty where there is no label"
-        )
+    if "label" not in frame.columns or frame["label"].isna().all():
+        return labels, (), []
+    known = frame["label"].notna().to_numpy()
+    text = [_text(value) for value in frame["label"][known]]
+    numbers = [_NUMBER.fullmatch(label) for label in text]
+    if all(numbers):
+        values = np.array([int(number[1]) for number in numbers if number], np.int32)
+        labels[known] = values
+        return labels, tuple(str(number) for number in range(int(values.max()) + 1)), []
+    for label in text:
+        refuse_other_encoding(path, label, "the label")
     classes = sorted(set(text))
     index = {name: label for label, name in enumerate(classes)}
     labels[known] = [index[name] for name in text]
-    return labels, tuple(classes)
+    notes = []
+    if all(_NUMERIC.fullmatch(name) for name in classes):
+        odd = next(name for name in classes if not _NUMBER.fullmatch(name))
+        what = f"labels such as '{odd}' are names of classes, not numbers of outputs"
+        notes = [Note("assumed", what)]
+    return labels, tuple(map(escaped, classes)), notes
+
+
+def _text(value: Any) -> str:
+    # Parquet keeps whole numbers as floats where a label is missing.
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape").strip()
+    return str(value).strip()
 
 
 def _boxes(frame: pd.DataFrame, path: Path) -> NDArray[np.float64] | None:

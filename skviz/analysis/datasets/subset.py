@@ -8,6 +8,7 @@ import numpy as np
 
 from skviz.analysis.datasets.imageset import ImageSet
 from skviz.errors import UsageError, did_you_mean
+from skviz.names import escaped
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def take(images: ImageSet, subset: Subset) -> ImageSet:
 def _labels(wanted: tuple[str, ...], classes: tuple[str, ...]) -> list[int]:
     index = {name: label for label, name in enumerate(classes)}
     found = []
-    for name in wanted:
+    for given in wanted:
+        name = given if given in index else escaped(given)
         if name in index:
             found.append(index[name])
         elif name.isdecimal() and int(name) < len(classes):
