@@ -23,7 +23,7 @@ from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.units import Unit, select_units
+from skviz.units import Unit, notes_of, select_units
 
 if TYPE_CHECKING:
     from torch import nn

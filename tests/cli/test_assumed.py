@@ -13,7 +13,7 @@ from PIL import Image
 import skviz
 from skviz.analysis.records import Run
 from skviz.cli.main import cli
-from skviz.notes import Note, note_lines
+from skviz.notes import Assumption, notes_on_pictures
 
 LINE = "32-bit floats do not say what is white: 1 was taken for white, 0 for black"
 
@@ -44,23 +44,22 @@ def test_attention_says_it(folder: Path, tmp_path: Path) -> None:
     assert document["assumed"] == [detail]
     said, document = call("attention", folder / "plain.png", "--out", tmp_path / "out")
     assert "white" not in said
-    assert document["assumed"] == []
+    assert document["notes"] == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_run_says_it_once_and_keeps_it(folder: Path, tmp_path: Path, workers: int) -> None:
     out = tmp_path / "run"
     arguments = ("analyze", folder, "--out", out, "--workers", workers, "--shard-size", 2)
-    line = f"5 images (0.tif, 1.tif, 2.tif, ...): {LINE}"
+    line = f"assumed: {LINE} (5: 0.tif, 1.tif, 2.tif, ...)"
     for _ in range(2):  # Also of a run that is finished already.
         said, document = call(*arguments)
         assert said.count(LINE) == 1
         assert f"Warning: {line}\n" in said
-        assert document["assumed"] == [line]
-    notes = Run(out).notes
-    assert [name for name, _ in notes] == [f"{number}.tif" for number in range(5)]
-    assert {note.text for _, note in notes} == {LINE}
-    assert [bool(note.detail) for _, note in notes] == [True, False, False, False, False]
+        assert [note["text"] for note in document["notes"]] == [LINE]
+    (note,) = Run(out).notes
+    assert note.names == tuple(f"{number}.tif" for number in range(5))
+    assert (note.kind, note.text, note.count) == ("assumed", LINE, 5)
 
 
 def test_merged_runs_keep_it(folder: Path, tmp_path: Path) -> None:
@@ -68,15 +67,16 @@ def test_merged_runs_keep_it(folder: Path, tmp_path: Path) -> None:
         call("analyze", folder, "--out", tmp_path / part[0], "--part", part)
     said, document = call("merge", tmp_path / "1", tmp_path / "2", "--out", tmp_path / "both")
     assert said.count(LINE) == 1
-    assert len(Run(tmp_path / "both").notes) == 5
-    assert document["assumed"] == note_lines(Run(tmp_path / "both").notes)
+    (note,) = Run(tmp_path / "both").notes
+    assert note.count == 5
+    assert document["notes"] == [note.to_dict()]
 
 
 def test_a_run_without_assumptions_has_no_notes(folder: Path, tmp_path: Path) -> None:
     for file in folder.glob("*.tif"):
         file.unlink()
     _, document = call("analyze", folder, "--out", tmp_path / "run")
-    assert document["assumed"] == []
+    assert document["notes"] == []
     assert not (tmp_path / "run" / "notes").exists()
 
 
@@ -89,7 +89,7 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
     }
     for command, arguments in commands.items():
         said, document = call(command, *arguments)
-        assert said.count(f"5 images (0.tif, 1.tif, 2.tif, ...): {LINE}") == 1, command
+        assert said.count(f"assumed: {LINE} (5: 0.tif, 1.tif, 2.tif, ...)") == 1, command
         assert LINE in json.dumps(document), command
 
 
@@ -99,10 +99,11 @@ def test_in_python(folder: Path) -> None:
     assert result.assumed == result.views.notes
 
 
-def test_lines_of_notes() -> None:
-    first, second = Note("white is 1", "so dark"), Note("inks are ideal")
-    assert note_lines([]) == []
-    assert note_lines([("a", first), ("b", second)]) == [
-        "a: white is 1 (so dark)", "b: inks are ideal"]  # fmt: skip
-    assert note_lines([("a", first), ("b", second), ("c", first._replace(detail="7"))]) == [
-        "2 images (a, c): white is 1", "b: inks are ideal"]  # fmt: skip
+def test_notes_on_pictures() -> None:
+    first, second = Assumption("white is 1", "so dark"), Assumption("inks are ideal")
+    assert notes_on_pictures([]) == ()
+    assert [str(note) for note in notes_on_pictures([("a", first), ("b", second)])] == [
+        "assumed: white is 1 (so dark) (1: a)", "assumed: inks are ideal (1: b)"]  # fmt: skip
+    three = [("a", first), ("b", second), ("c", first._replace(detail="7"))]
+    assert [str(note) for note in notes_on_pictures(three)] == [
+        "assumed: white is 1 (2: a, c)", "assumed: inks are ideal (1: b)"]  # fmt: skip
