@@ -130,7 +130,12 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
 
 def test_json_says_untrained(photo: Path) -> None:
     document = json.loads(run(photo, "--json", "--quiet", "--model", "sknet26").stdout)
-    assert document["weights"] == {"name": "untrained (seed 0)", "sha256": None, "trained": False}
+    assert document["weights"] == {
+        "name": "untrained (seed 0)",
+        "sha256": None,
+        "trained": False,
+        "notes": [],
+    }
     assert "untrained" in document["note"]
 
 
