@@ -98,7 +98,9 @@ def notes_on_pictures(assumed: Iterable[tuple[str, Assumption]]) -> tuple[Note, 
         kinds.setdefault(assumption.text, []).append((name, assumption))
     return tuple(
         Note.about(
-            "assumed", str(found[0][1]) if len(found) == 1 else text, [name for name, _ in found]
+            "assumed",
+            str(found[0][1]) if len(found) == 1 else text,
+            sorted(name for name, _ in found),
         )
         for text, found in kinds.items()
     )

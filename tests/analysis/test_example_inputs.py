@@ -144,8 +144,7 @@ def test_one_input_needs_no_note_and_no_hook() -> None:
 COMMANDS = {
     "attention": "attention {photo} --model {net} --scales 1 --out {out}",
     "analyze": "analyze {data} --model {net} --scales 1,1.5 --out {out}/run --tune",
-    "controls": "controls {data} --model {net} --scales 1,1.5 --out {out} --only random-00"
-    " --seeds 1",
+    "controls": "controls {data} --model {net} --scales 1,1.5 --out {out} --only random-00",
     "intervene": "intervene {data} --model {net} --scales 1,1.5 --out {out} --kinds uniform",
     "report": "report {photo} --model {net} --scales 1 --to {out}",
     "field": "field {photo} --model {net} --scales 1 --out {out}",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from skviz.analysis.forward import Forward, check_precision
 from skviz.capture.probe import Probe
-from skviz.errors import SkvizError, UsageError
+from skviz.errors import CaptureError, SkvizError, UsageError
 from skviz.models import Branch, SKNet, SKNetConfig
 from skviz.scaling import InputSpec
 
@@ -58,12 +58,14 @@ def test_memory_that_does_not_hold_one_view() -> None:
         prepared(0, 2).measure(pixels)
 
 
-def test_other_errors_of_a_network_pass_through() -> None:
+def test_other_errors_of_a_network_are_told_and_do_not_halve_the_batch() -> None:
     pixels = torch.zeros((1, 1, 16, 16, 3), dtype=torch.uint8)
     forward = prepared(5, 4)
     forward.probe.network.inner.fc = nn.Linear(5, 3)
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+    message = "fails on its input, .*RuntimeError: .*shapes cannot be multiplied"
+    with pytest.raises(CaptureError, match=message) as caught:
         forward.measure(pixels)
+    assert isinstance(caught.value.__cause__, RuntimeError)
     assert forward.batch_size == 4
 
 

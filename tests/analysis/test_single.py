@@ -86,7 +86,12 @@ def test_document_is_json_and_says_where_it_comes_from(result: ImageResult, phot
     document = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert document["image"] == str(photo)
     assert document["model"] == "sknet50_lite"
-    assert document["weights"] == {"name": "untrained (seed 0)", "sha256": None, "trained": False}
+    assert document["weights"] == {
+        "name": "untrained (seed 0)",
+        "sha256": None,
+        "trained": False,
+        "notes": [],
+    }
     assert "untrained" in document["note"]
     assert document["scales"] == list(SCALES)
     # The picture has 160 rows, of which the network at 128 pixels sees 140, 93 and 70.

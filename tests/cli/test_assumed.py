@@ -40,11 +40,11 @@ def call(*args: object) -> tuple[str, dict[str, object]]:
 def test_attention_says_it(folder: Path, tmp_path: Path) -> None:
     said, document = call("attention", folder / "0.tif", "--out", tmp_path / "out")
     detail = f"{LINE} (1 of 2,304 values are beyond and cut)"
-    assert f"Warning: {folder / '0.tif'}: {detail}\n" in said
+    assert f"Warning: assumed: {detail} (1: {folder / '0.tif'})\n" in said
     assert document["assumed"] == [detail]
     said, document = call("attention", folder / "plain.png", "--out", tmp_path / "out")
     assert "white" not in said
-    assert document["notes"] == []
+    assert document["assumed"] == []
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -89,7 +89,7 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
     }
     for command, arguments in commands.items():
         said, document = call(command, *arguments)
-        assert said.count(f"assumed: {LINE} (5: 0.tif, 1.tif, 2.tif, ...)") == 1, command
+        assert said.count(f"assumed: {LINE} (5: 0.tif, 1.tif, 2.tif, ...)") == 1, said
         assert LINE in json.dumps(document), command
 
 

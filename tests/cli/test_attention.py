@@ -144,7 +144,12 @@ def test_a_note_says_of_how_many_images_it_is(photo: Path, tmp_path: Path) -> No
 
 def test_json_says_untrained(photo: Path) -> None:
     document = json.loads(run(photo, "--json", "--quiet", "--model", "sknet26").stdout)
-    assert document["weights"] == {"name": "untrained (seed 0)", "sha256": None, "trained": False}
+    assert document["weights"] == {
+        "name": "untrained (seed 0)",
+        "sha256": None,
+        "trained": False,
+        "notes": [],
+    }
     assert "untrained" in document["note"]
 
 
