@@ -23,7 +23,8 @@ ORDER = [
     {"models"},
     {"capture", "training"},
     {"analysis"},
-    {"figures"},
+    {"inference"},
+    {"figures", "studies"},
     {"reports"},
     {"cli"},
 ]
