@@ -14,7 +14,10 @@ from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from skviz.analysis.controls.suite import Suite
+    from skviz.analysis.datasets import ImageSet
     from skviz.analysis.run import Analysis
     from skviz.notes import Note
 
@@ -108,7 +111,6 @@ def controls(
         QUICK,
         QUICK_SEEDS,
         check_suite_folder,
-        make_suite,
     )
     from skviz.analysis.datasets import DataSource, Subset, open_dataset
     from skviz.analysis.options import Options
@@ -122,28 +124,20 @@ def controls(
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
     how["channels"] = how["channels"] or ()
-    measured: list[str] = []
-    said: set[Note] = set()
-    try:
-        suite = make_suite(
-            images,
-            network.build().to(choose_device(network.device)),
-            out=out,
-            scales=wanted,
-            units=units,
-            attention=network.attention_at or None,
-            options=Options(**how),
-            seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
-            cascade=cascade,
-            only=only or (QUICK if quick else ()),
-            skip=skip or (),
-            progress=not quiet,
-            before=lambda analysis: _announce(analysis, measured, said, echo),
-            report=lambda suite, name, *place: _report(suite, name, place, echo),
-        )
-    except KeyboardInterrupt:
-        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
-        raise Failure(text, INTERRUPTED) from None
+    suite, measured, said = make(
+        images,
+        network.build().to(choose_device(network.device)),
+        out,
+        echo,
+        scales=wanted,
+        units=units,
+        attention=network.attention_at or None,
+        options=Options(**how),
+        seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
+        cascade=cascade,
+        only=only or (QUICK if quick else ()),
+        skip=skip or (),
+    )
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
         write_views(suite, images, overwrite=overwrite, command=command_line())
@@ -153,6 +147,33 @@ def controls(
     if errors:
         text = f"{len(errors)} of {len(images)} images could not be read; each run lists them"
         raise Failure(text, IN_PART if count else FAILED)
+
+
+def make(
+    images: ImageSet, model: nn.Module, out: Path, echo: Echo, **what: Any
+) -> tuple[Suite, list[str], set[Note]]:
+    """Make a suite, or go on with it, as `make_suite` does.
+
+    Returns it, the runs made now, and the notes that were said.
+    """
+    from skviz.analysis.controls.making import make_suite
+
+    measured: list[str] = []
+    said: set[Note] = set()
+    try:
+        suite = make_suite(
+            images,
+            model,
+            out=out,
+            progress=not echo.quiet,
+            before=lambda analysis: _announce(analysis, measured, said, echo),
+            report=lambda suite, name, *place: _report(suite, name, place, echo),
+            **what,
+        )
+    except KeyboardInterrupt:
+        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
+        raise Failure(text, INTERRUPTED) from None
+    return suite, measured, said
 
 
 def _announce(analysis: Analysis, measured: list[str], said: set[Note], echo: Echo) -> None:

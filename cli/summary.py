@@ -61,9 +61,9 @@ def summary(
     random networks.
     """
     from skviz.analysis.null import places_of
-    from skviz.analysis.null_runs import random_runs
     from skviz.analysis.records import Run
     from skviz.analysis.summary import summarise
+    from skviz.inference.evidence import random_runs
     from skviz.reports.tables import write_tables
 
     echo = Echo(quiet=quiet, as_json=as_json)

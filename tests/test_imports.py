@@ -25,7 +25,8 @@ ORDER = [
     {"models"},
     {"capture", "training"},
     {"analysis"},
-    {"figures"},
+    {"inference"},
+    {"figures", "studies"},
     {"reports"},
     {"cli"},
 ]

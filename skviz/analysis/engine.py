@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from skviz.analysis.datasets.imageset import ImageSet
@@ -54,6 +55,7 @@ class ShardBuilder:
     index: list[NDArray[np.int64]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     crops: list[NDArray[np.float32]] = field(default_factory=list)
+    ranks: list[NDArray[np.int32]] = field(default_factory=list)
     channels: list[Moments | None] = field(default_factory=list)
     groups: list[Groups | None] = field(default_factory=list)
     vectors: dict[int, list[NDArray[np.float16]]] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class ShardBuilder:
         labels = self.images.labels[batch.index]
         self.index.append(batch.index)
         self.crops.append(batch.crops)
+        self.ranks.append(ranks(labels, measured, self.keep.class_map))
         for number, attention in enumerate(measured.attention):
             self.channels[number] = update(self.channels[number], attention)
             if self.keep.class_channels:
@@ -104,6 +107,7 @@ class ShardBuilder:
             predicted=predicted,
             probability=np.concatenate([none, *(part.probability for part in self.measured)]),
             correct=correctness(labels, predicted, self.keep.class_map),
+            rank=np.concatenate([none.astype(np.int32), *self.ranks]),
             crop=np.concatenate([none.astype(np.float32), *self.crops]),
             channels=[_on_cpu(moments) for moments in self.channels if moments is not None],
             class_channels=[group for group in self.groups if group is not None],
@@ -124,11 +128,32 @@ def correctness(
     `class_map` says which output of the network a label is, -1 for none; None means that
     labels and outputs cannot be compared.
     """
-    if class_map is None or not len(class_map):
-        return np.full(predicted.shape, -1, np.int8)
-    expected = np.where(labels < 0, -1, class_map[np.maximum(labels, 0)])[:, None]
+    expected = expected_outputs(labels, class_map)[:, None]
     known = (expected >= 0) & (predicted >= 0)
     return np.where(known, predicted == expected, -1).astype(np.int8)
+
+
+def ranks(
+    labels: NDArray[np.int32], measured: Measured, class_map: NDArray[np.int64] | None
+) -> NDArray[np.int32]:
+    """Return how many classes are more probable than the right one, (n, S); -1 for not known."""
+    expected = expected_outputs(labels, class_map)[:, None]
+    if measured.logits is None:
+        return np.full(measured.predicted.shape, -1, np.int32)
+    # A class that is not known is looked up as the first one, and left out afterwards.
+    index = torch.as_tensor(expected.clip(0), device=measured.logits.device)[:, :, None]
+    right = measured.logits.gather(2, index.expand(-1, measured.logits.shape[1], -1))
+    above = (measured.logits > right).sum(dim=2, dtype=torch.int32).cpu().numpy()
+    return np.where(expected < 0, -1, above).astype(np.int32)
+
+
+def expected_outputs(
+    labels: NDArray[np.int32], class_map: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """Return the output that each label is, (n,); -1 where it is not known."""
+    if class_map is None or not len(class_map):
+        return np.full(labels.shape, -1, np.int64)
+    return np.where(labels < 0, -1, class_map[np.maximum(labels, 0)])
 
 
 def run_shards(

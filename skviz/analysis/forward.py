@@ -45,13 +45,14 @@ class Measured:
     `means` is the attention's mean over channels, (n, S, U, M), nan where a unit has fewer
     branches; `attention` per unit the whole, float64 tensors (n, S, M, C) on the network's
     device; `predicted` (n, S) with -1 and `probability` (n, S) with nan where the network has
-    no class output.
+    no class output, `logits` (n, S, K) or None.
     """
 
     means: NDArray[np.float64]
     attention: Sequence[Tensor]
     predicted: NDArray[np.int32]
     probability: NDArray[np.float64]
+    logits: Tensor | None = None
 
 
 class Forward:
@@ -103,10 +104,11 @@ class Forward:
         predicted = np.full((n, scales), -1, np.int32)
         probability = np.full((n, scales), np.nan)
         if logits is not None:
+            logits = logits.reshape(n, scales, -1)
             best = logits.double().softmax(dim=-1).max(dim=-1)
-            predicted[:] = best.indices.reshape(n, scales).cpu().numpy()
-            probability[:] = best.values.reshape(n, scales).cpu().numpy()
-        return Measured(means, whole, predicted, probability)
+            predicted[:] = best.indices.cpu().numpy()
+            probability[:] = best.values.cpu().numpy()
+        return Measured(means, whole, predicted, probability, logits)
 
     def adopt(self, arithmetic: Arithmetic, images: ImageSet, views: ViewMaker) -> None:
         """Compute so from now on; the images serve to see what can be folded."""

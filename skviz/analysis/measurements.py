@@ -88,6 +88,14 @@ class RunMeasurements:
         return None if np.isnan(correct).all() else correct
 
     @cached_property
+    def rank(self) -> NDArray[np.float32] | None:
+        """Number of classes more probable than the right one, (N, V); None where not known."""
+        if "rank" not in self.run.columns:
+            return None
+        rank = self._cube(self.run.table(["rank"])["rank"])[:, :, 0]
+        return None if np.isnan(rank).any() else rank
+
+    @cached_property
     def crop(self) -> NDArray[np.float32]:
         """Side of the crop in original pixels, (N, V); nan in runs of older versions."""
         if "crop" not in self.run.columns:
@@ -146,7 +154,7 @@ def _array(column: pa.ChunkedArray) -> NDArray[Any]:
     """
     import pyarrow as pa
 
-    if pa.types.is_boolean(column.type):
+    if pa.types.is_boolean(column.type) or column.null_count:
         column = column.cast(pa.float32())
     if column.null_count:
         column = column.fill_null(float("nan"))

@@ -152,8 +152,8 @@ class Run(ShowsTable):
         """Return the records as a pandas frame, one row per image, scale and unit.
 
         `columns` chooses some of `image`, `label`, `scale`, `unit`, `attention_0`, ...,
-        `difference`, `expected_kernel`, `predicted`, `probability`, `correct`, `crop`;
-        fewer read faster. Rows are sorted by image, scale and unit, and complete. Raises
+        `difference`, `expected_kernel`, `predicted`, `probability`, `correct`, `rank`,
+        `crop`; fewer read faster. Rows are sorted by image, scale and unit, and complete. Raises
         `RunError`.
         """
         frame: pd.DataFrame = self.table(columns).to_pandas()

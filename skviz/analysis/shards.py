@@ -35,7 +35,8 @@ class ShardData:
     `attention` is the mean over channels, (n, S, U, M), nan where a unit has fewer branches;
     `labels` (n,); `predicted` (n, S), -1 without a class output; `probability` (n, S), nan
     without; `correct` (n, S), 1, 0, or -1 for not known; `crop` (n, S) the side of the crop in
-    original pixels, or None for not known. `channels` holds per unit the moments
+    original pixels, or None for not known; `rank` (n, S) the number of classes more probable than
+    the right one, -1 or None for not known. `channels` holds per unit the moments
     of shape (S, M, C), none for an empty shard; `class_channels` per unit the labels and
     moments (k, S, M, C); `vectors` per number of a unit float16 of shape (n, S, M, C);
     `errors` the unreadable images, `notes` what had to be assumed to read others.
@@ -48,6 +49,7 @@ class ShardData:
     probability: Floats
     correct: NDArray[np.int8]
     crop: NDArray[np.float32] | None = None
+    rank: NDArray[np.int32] | None = None
     channels: Sequence[Moments] = ()
     class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
     vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
@@ -152,6 +154,7 @@ def make_table(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) 
     def maybe(values: Floats) -> Any:
         return column(values.astype(np.float32), pa.float32(), np.isnan(values))
 
+    rank = np.full((n, s), -1, np.int32) if data.rank is None else data.rank
     crop = np.full((n, s), np.nan) if data.crop is None else data.crop.astype(np.float64)
     views = np.arange(n, dtype=np.int32)[:, None, None]
     columns = {
@@ -167,6 +170,7 @@ def make_table(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) 
         "correct": column(
             data.correct[:, :, None] == 1, pa.bool_(), data.correct[:, :, None] == -1
         ),
+        "rank": column(rank[:, :, None], pa.int32(), rank[:, :, None] == -1),
         "crop": maybe(crop[:, :, None]),
     }
     return pa.table(columns)
@@ -177,7 +181,7 @@ def _parquet(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) ->
 
     buffer = io.BytesIO()
     table = make_table(data, units, scales)
-    words = ["image", "unit", "label", "scale", "predicted", "probability", "crop"]
+    words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
     pq.write_table(table, buffer, compression="zstd", use_dictionary=words)
     return buffer.getvalue()
 

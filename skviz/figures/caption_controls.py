@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.claim_words import VERDICTS
 from skviz.figures.about import About
 from skviz.figures.caption_parts import Caption, mean_of, message, null_words, written
 from skviz.figures.comparison import ComparedShifts
@@ -29,6 +28,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.inference.verdicts import VERDICTS
 
 _FIELD = "effective receptive field (gradient of the central output with respect to the input)"
 _LARGER = VERDICTS["larger"]

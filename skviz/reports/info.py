@@ -23,6 +23,7 @@ _WORDS = {
     "skviz interventions": "interventions",
     "skviz receptive field 1": "receptive field",
     "skviz model card 1": "model card",
+    "skviz model card 2": "model card",
 }
 
 

@@ -28,6 +28,19 @@ def markdown_table(
     )
 
 
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it reads, with as few marks as will do."""
+    # An underscore within a word is no mark.
+    text = re.sub(r"([\\`*{}\[\]<>|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z]))", r"\\\1", plain(text))
+    return " ".join(text.split())
+
+
+def piped(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
 def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the README of a folder: facts, and every figure and table with its files."""
     lines = [f"# {markdown(contents.title)}", ""]

@@ -15,7 +15,6 @@ from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, check_scales
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torch import nn
 
     from skviz.figures import AttentionFigure
@@ -125,14 +124,6 @@ def _different_stems(images: Sequence[Path]) -> list[str]:
         taken.add(stem.casefold())
         stems.append(stem)
     return stems
-
-
-def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -> Figure:
-    """Draw figure 3 (a) of the paper for one image."""
-    from skviz.figures import figure_style
-
-    with figure_style(options.style):
-        return result_figure(result, options).plot()
 
 
 def result_figure(result: ImageResult, options: ReportOptions = ReportOptions()) -> AttentionFigure:

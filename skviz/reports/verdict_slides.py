@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skviz.analysis.claim_words import VERDICTS
 from skviz.figures.footer import with_note
 from skviz.figures.save import figure_bytes
 from skviz.figures.style import figure_style
 from skviz.figures.text import storable
 from skviz.figures.verdicts import VerdictRows
 from skviz.figures.wording import counted, listed, signed
+from skviz.inference.verdicts import VERDICTS
 from skviz.reports.parts import FigurePart, TablePart
 
 MOST_UNITS = 5  # of a slide

@@ -13,7 +13,6 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
-from skviz.analysis.claim_words import VERDICTS
 from skviz.analysis.field_result import Field, ReceptiveField
 from skviz.analysis.intervention_kinds import kind_label
 from skviz.analysis.widths import moments
@@ -28,6 +27,7 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.overview import AttentionFigure
 from skviz.figures.redraw import plot_lines
 from skviz.figures.verdicts import ROWS, VerdictRows
+from skviz.inference.verdicts import VERDICTS
 from skviz.units import Kernel, Unit
 from tests.figures.extremes import (
     NAMES,

@@ -17,7 +17,6 @@ from matplotlib.text import Text
 
 from skviz.analysis.controls.suite import Suite
 from skviz.analysis.null import NullShifts, reach
-from skviz.analysis.null_runs import random_runs
 from skviz.analysis.summary import Summary, summarise
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
@@ -27,6 +26,7 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import LABEL
 from skviz.figures.redraw import draw_run
 from skviz.figures.style import figure_style
+from skviz.inference.evidence import random_runs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "synthetic_suite.py")))

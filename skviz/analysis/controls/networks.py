@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
 
 from skviz.analysis.controls.control import Control
 from skviz.analysis.datasets.imageset import ImageSet
-from skviz.analysis.evaluation import reestimate_bn
 from skviz.analysis.loading import ViewMaker
 from skviz.capture.order import execution_order
 from skviz.capture.probe import evaluating
@@ -112,6 +112,15 @@ class RandomNetwork:
             reestimate_bn(self.network, calibration.batches(device))
         for path, state in before.items():
             norms[path].load_state_dict(state)
+
+
+def reestimate_bn(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the running statistics of BN by those of the given batches (B, 3, H, W).
+
+    They are averages over all batches, each counting the same (momentum None). An untrained
+    network has none that fit any picture. Mode and momentum stay as they were.
+    """
+    update_bn(batches, network, device=next(network.parameters()).device)
 
 
 def random_network(

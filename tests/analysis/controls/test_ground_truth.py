@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.claims import weigh
 from skviz.analysis.controls.making import make_suite
 from skviz.analysis.controls.suite import Suite
 from skviz.analysis.measurements import RunMeasurements
 from skviz.analysis.options import Options
-from skviz.reports.verdicts import evidence_of
+from skviz.inference.evidence import evidence_of
+from skviz.inference.judging import judge
 
 made = runpy.run_path(str(Path(__file__).resolve().parents[2] / "controls_ground_truth.py"))
 EXPECTED, SILENT = made["EXPECTED"], made["SILENT"]
@@ -140,5 +140,5 @@ def test_the_verdict_is_what_the_network_looks_at(
         skip=["resample-*", "zoom-out-*"],
         progress=False,
     )
-    (claim,) = weigh(evidence_of(suite))
-    assert claim.verdict == verdict
+    (judged,) = judge(evidence_of(suite))
+    assert judged.outcome == verdict

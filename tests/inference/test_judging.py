@@ -9,23 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.claim import Claim, claim_to_dict
-from skviz.analysis.claim_words import REASONS, VERDICTS, sentence, title
-from skviz.analysis.claims import ClaimOptions, Evidence, weigh
 from skviz.analysis.null import NullShifts, aligned, band, place
 from skviz.errors import UsageError
+from skviz.inference.judging import Evidence, JudgeOptions, judge
+from skviz.inference.verdicts import REASONS, VERDICTS, Verdict
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "claims_arrays.py"))
+made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "verdict_arrays.py"))
 evidence, measured = made["evidence"], made["measured"]
 UP = 0.05
 
 
 def verdicts(given: Evidence) -> list[str]:
-    return [claim.verdict for claim in weigh(given)]
+    return [verdict.outcome for verdict in judge(given)]
 
 
-def first(given: Evidence) -> Claim:
-    return weigh(given)[0]
+def first(given: Evidence) -> Verdict:
+    return judge(given)[0]
 
 
 def test_every_effect_gets_its_verdict() -> None:
@@ -49,15 +48,15 @@ def test_every_effect_gets_its_verdict() -> None:
 
 def test_what_is_left_is_paired_per_image() -> None:
     given = evidence([UP], blur=[0.02], constant=[0.01])
-    claim = first(given)
+    verdict = first(given)
     plain, blur = given.plain.difference[:, :, 0], given.controls["blur"].difference[:, :, 0]
     left = (plain[:, 2] - plain[:, 0]) - (blur[:, 2] - blur[:, 0])
-    assert claim.left["blur"].mean == pytest.approx(left.mean(), abs=1e-7)
-    assert claim.left["blur"].low < left.mean() < claim.left["blur"].high
-    both = claim.total.mean - claim.shifts["blur"].mean - claim.shifts["object-constant"].mean
-    assert claim.left["blur + object-constant"].mean == pytest.approx(both)
-    assert claim.share("blur") == pytest.approx(0.4, abs=0.05)
-    assert claim.survives == pytest.approx(0.4, abs=0.06)
+    assert verdict.left["blur"].mean == pytest.approx(left.mean(), abs=1e-7)
+    assert verdict.left["blur"].low < left.mean() < verdict.left["blur"].high
+    both = verdict.total.mean - verdict.shifts["blur"].mean - verdict.shifts["object-constant"].mean
+    assert verdict.left["blur + object-constant"].mean == pytest.approx(both)
+    assert verdict.share("blur") == pytest.approx(0.4, abs=0.05)
+    assert verdict.survives == pytest.approx(0.4, abs=0.06)
 
 
 def test_one_of_two_object_controls_is_enough_to_fail() -> None:
@@ -73,12 +72,12 @@ def test_a_control_that_works_against_the_shift_does_not_help_it() -> None:
 
 def test_more_than_random_networks() -> None:
     given = evidence([UP, UP], blur=[0, 0], constant=[0, 0], null=0.05)
-    claims = weigh(given)
-    assert [claim.verdict for claim in claims] == ["rises, random"] * 2
-    assert claims[0].raw is not None
-    assert claims[0].raw.low < UP < claims[0].raw.high
+    verdicts = judge(given)
+    assert [verdict.outcome for verdict in verdicts] == ["rises, random"] * 2
+    assert verdicts[0].raw is not None
+    assert verdicts[0].raw.low < UP < verdicts[0].raw.high
     # The paired test alone sees nothing of it.
-    assert [claim.paired for claim in claims] == ["rises"] * 2
+    assert [verdict.paired for verdict in verdicts] == ["rises"] * 2
 
 
 def test_a_network_that_varies_more_is_held_against_the_matched_null() -> None:
@@ -87,13 +86,13 @@ def test_a_network_that_varies_more_is_held_against_the_matched_null() -> None:
     quiet = [
         measured([shift], 50 + i, spread=0.005, noise=0.0005) for i, shift in enumerate(random)
     ]
-    claim = first(replace(evidence([UP], [0], [0]), random=quiet))
-    assert claim.raw is not None
-    assert claim.matched is not None
-    assert claim.raw.p_holm < 0.001
-    assert claim.matched.p_holm > 0.05
-    assert claim.verdict == "rises, matched"
-    assert claim.matched.std == pytest.approx(10 * claim.raw.std, rel=0.4)
+    verdict = first(replace(evidence([UP], [0], [0]), random=quiet))
+    assert verdict.raw is not None
+    assert verdict.matched is not None
+    assert verdict.raw.p_holm < 0.001
+    assert verdict.matched.p_holm > 0.05
+    assert verdict.outcome == "rises, matched"
+    assert verdict.matched.std == pytest.approx(10 * verdict.raw.std, rel=0.4)
 
 
 def test_missing_controls_are_named_and_never_passed() -> None:
@@ -101,15 +100,15 @@ def test_missing_controls_are_named_and_never_passed() -> None:
     assert first(whole).missing == ()
     bare = first(Evidence(whole.plain))
     assert bare.missing == ("random networks", "blur", "object")
-    assert bare.verdict == "rises, missing"
-    assert "Not made: random networks, blur, object." in sentence(bare)
+    assert bare.outcome == "rises, missing"
+    assert "Not made: random networks, blur, object." in bare.sentence
     for control in ("blur", "object-constant"):
         some = {name: run for name, run in whole.controls.items() if name != control}
-        assert first(replace(whole, controls=some)).verdict == "rises, missing"
+        assert first(replace(whole, controls=some)).outcome == "rises, missing"
     still = measured([0.001], 9, spread=0, noise=0)
     unmatched = first(replace(whole, random=[*whole.random[:5], still]))
     assert unmatched.missing == ("matched random networks",)
-    assert unmatched.verdict == "rises, missing"
+    assert unmatched.outcome == "rises, missing"
     few = first(replace(whole, random=whole.random[:2]))
     assert few.missing == ("random networks",)
 
@@ -118,8 +117,8 @@ def test_a_rise_that_is_not_steady() -> None:
     given = evidence([UP], [0], [0])
     cube = given.plain.difference.copy()
     cube[:, 1] += 0.1
-    claim = first(replace(given, plain=replace(given.plain, difference=cube)))
-    assert (claim.steady, claim.verdict) == (False, "rises, steps")
+    verdict = first(replace(given, plain=replace(given.plain, difference=cube)))
+    assert (verdict.steady, verdict.outcome) == (False, "rises, steps")
 
 
 def test_a_falling_unit_is_judged_the_same_way() -> None:
@@ -133,30 +132,30 @@ def test_zoom_out_is_measured_towards_one() -> None:
     cube = zoom.difference.copy()
     cube[:, 0] -= 0.03
     zoom = replace(zoom, difference=cube)
-    claim = first(replace(given, controls={**given.controls, "zoom-out-mean": zoom}))
+    verdict = first(replace(given, controls={**given.controls, "zoom-out-mean": zoom}))
     expected = (zoom.difference[:, 2] - zoom.difference[:, 0]).mean()
-    assert claim.shifts["zoom-out-mean"].mean == pytest.approx(expected, abs=1e-6)
-    assert "zoom-out-mean" not in claim.left
+    assert verdict.shifts["zoom-out-mean"].mean == pytest.approx(expected, abs=1e-6)
+    assert "zoom-out-mean" not in verdict.left
 
 
 def test_high_resolution_images_and_partly_random_networks() -> None:
     given = evidence([UP], [0], [0])
     chosen = np.arange(60) < 30
     more = {"cascade-SK_4_1": measured([0.01], 60)}
-    claim = first(replace(given, high_resolution=chosen, others=more))
+    verdict = first(replace(given, high_resolution=chosen, others=more))
     plain = given.plain.difference[chosen, :, 0]
-    assert claim.sharp_images == 30
-    assert claim.high_resolution is not None
-    assert claim.high_resolution.mean == pytest.approx((plain[:, 2] - plain[:, 0]).mean())
-    assert claim.others["cascade-SK_4_1"].mean == pytest.approx(0.01, abs=0.002)
+    assert verdict.sharp_images == 30
+    assert verdict.high_resolution is not None
+    assert verdict.high_resolution.mean == pytest.approx((plain[:, 2] - plain[:, 0]).mean())
+    assert verdict.others["cascade-SK_4_1"].mean == pytest.approx(0.01, abs=0.002)
     few = first(replace(given, high_resolution=np.arange(60) < 4))
     assert (few.high_resolution, few.sharp_images) == (None, 4)
 
 
 def test_too_few_images_say_nothing() -> None:
-    claim = first(Evidence(measured([UP], 0, images=3)))
-    assert claim.verdict == "not enough data"
-    assert (claim.share("blur"), claim.survives) == (None, None)
+    verdict = first(Evidence(measured([UP], 0, images=3)))
+    assert verdict.outcome == "not enough data"
+    assert (verdict.share("blur"), verdict.survives) == (None, None)
 
 
 def test_prediction_interval_is_that_of_one_more_draw() -> None:
@@ -199,22 +198,22 @@ def test_band_holds_both_nulls() -> None:
 def test_words_are_fixed_and_complete() -> None:
     assert len(VERDICTS) == 4 + 2 * len(REASONS)
     given = evidence([UP, 0], blur=[0.01, 0], constant=[0, 0], masked=[UP, 0])
-    claim, nothing = weigh(given)
-    assert title(claim) == "larger objects get the larger kernel"
-    text = sentence(claim)
+    verdict, nothing = judge(given)
+    assert verdict.title == "larger objects get the larger kernel"
+    text = verdict.sentence
     assert "From 1.0x to 2.0x the attention difference changes by +0.0" in text
     assert "Blur alone gives +0.01" in text
     assert "10 random networks give" in text
-    assert "% of it" not in sentence(nothing)
-    document = claim_to_dict(claim)
-    assert document["title"] == title(claim)
+    assert "% of it" not in nothing.sentence
+    document = verdict.to_dict()
+    assert document["title"] == verdict.title
     assert document["shifts"]["masked"]["mean"] == pytest.approx(UP, abs=0.005)
 
 
 def test_confidence_reaches_the_intervals() -> None:
     given = evidence([UP], [0], [0])
     wide, narrow = (
-        weigh(given, ClaimOptions(confidence=confidence))[0].total for confidence in (0.99, 0.5)
+        judge(given, JudgeOptions(confidence=confidence))[0].total for confidence in (0.99, 0.5)
     )
     assert wide.high - wide.low > narrow.high - narrow.low
 
@@ -228,8 +227,8 @@ def test_runs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UsageError, match=r"expected the scale 1\.5 in every run, got 1, 2"):
         aligned(measured([UP], 0, scales=(1.0, 2.0)), plain)
     with pytest.raises(UsageError, match=r"expected 1\.0 among the scales, .* got 1\.5, 2"):
-        weigh(Evidence(measured([UP], 0, scales=(1.5, 2.0))))
+        judge(Evidence(measured([UP], 0, scales=(1.5, 2.0))))
     with pytest.raises(UsageError, match=r"expected a scale above 1\.0, .* got 1"):
-        weigh(Evidence(measured([UP], 0, scales=(0.5, 1.0))))
+        judge(Evidence(measured([UP], 0, scales=(0.5, 1.0))))
     with pytest.raises(UsageError, match="expected measurements of random networks, got none"):
         NullShifts.of(plain, [])

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.claim import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Claim, Part
 from skviz.analysis.null import Place, aligned, origin_of, places_of
 from skviz.analysis.statistics import (
     CONFIDENCE,
@@ -33,6 +32,7 @@ from skviz.analysis.statistics import (
     signed_rank,
 )
 from skviz.errors import UsageError
+from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
 
 if TYPE_CHECKING:
     from skviz.analysis.measurements import Measurements, RunMeasurements
@@ -61,7 +61,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class ClaimOptions:
+class JudgeOptions:
     """How intervals are made (as in `SummaryOptions`), and the family-wise level of the null."""
 
     resamples: int = RESAMPLES
@@ -70,13 +70,13 @@ class ClaimOptions:
     alpha: float = ALPHA
 
 
-def weigh(evidence: Evidence, options: ClaimOptions | None = None) -> tuple[Claim, ...]:
-    """Return one claim per unit, in the order of the units.
+def judge(evidence: Evidence, options: JudgeOptions | None = None) -> tuple[Verdict, ...]:
+    """Return one verdict per unit, in the order of the units.
 
     Raises `UsageError` for runs that do not fit together: other images, units or scales, no
     1.0x, or no scale above it.
     """
-    options = options or ClaimOptions()
+    options = options or JudgeOptions()
     plain = evidence.plain
     origin, top = origin_of(plain.scales), len(plain.scales) - 1
     if plain.scales[top] <= 1 + 1e-6:
@@ -99,12 +99,12 @@ def weigh(evidence: Evidence, options: ClaimOptions | None = None) -> tuple[Clai
     steps = np.diff(np.nanmean(cube[:, origin:], axis=0), axis=0) if len(cube) else None
     tests = [signed_rank(total[:, u]) for u in range(total.shape[1])]
     paired = holm([test.p if test else None for test in tests])
-    claims = []
+    verdicts = []
     for u, unit in enumerate(plain.units):
         own = parts[""][u]
         way = 1 if own.mean > 0 else -1
         moves = () if steps is None else tuple(float(step) for step in steps[:, u])
-        claim = Claim(
+        verdict = Verdict(
             unit=unit.name,
             scale=ends[1],
             images=int((~np.isnan(total[:, u])).sum()),
@@ -121,49 +121,49 @@ def weigh(evidence: Evidence, options: ClaimOptions | None = None) -> tuple[Clai
             paired_p=paired[u],
             paired=_paired(paired[u], way, options.alpha),
         )
-        claims.append(_judged(claim, options.alpha))
-    return tuple(claims)
+        verdicts.append(_judged(verdict, options.alpha))
+    return tuple(verdicts)
 
 
-def _judged(claim: Claim, alpha: float) -> Claim:
-    """Give the verdict: the first check that fails, or the claim itself."""
+def _judged(verdict: Verdict, alpha: float) -> Verdict:
+    """Give the verdict: the first check that fails, or what it claims."""
     missing = []
-    if claim.raw is None:
+    if verdict.raw is None:
         missing.append("random networks")
-    elif claim.matched is None:  # The attention of a random network does not vary over images.
+    elif verdict.matched is None:  # The attention of a random network does not vary over images.
         missing.append("matched random networks")
-    if BLUR not in claim.shifts:
+    if BLUR not in verdict.shifts:
         missing.append(BLUR)
-    if not any(name in claim.shifts for name in OBJECTS):
+    if not any(name in verdict.shifts for name in OBJECTS):
         missing.append("object")
-    sign = claim.sign
+    sign = verdict.sign
     reasons = []
-    if math.isnan(claim.total.low):
-        verdict = "not enough data"
+    if math.isnan(verdict.total.low):
+        outcome = "not enough data"
     elif not sign:
-        verdict = "no clear change"
+        outcome = "no clear change"
     else:
-        reasons = _reasons(claim, sign, alpha) + (["missing"] if missing else [])
+        reasons = _reasons(verdict, sign, alpha) + (["missing"] if missing else [])
         verb = "rises" if sign > 0 else "falls"
         held = "larger" if sign > 0 else "smaller"
-        verdict = f"{verb}, {reasons[0]}" if reasons else held
-    return replace(claim, missing=tuple(missing), reasons=tuple(reasons), verdict=verdict)
+        outcome = f"{verb}, {reasons[0]}" if reasons else held
+    return replace(verdict, missing=tuple(missing), reasons=tuple(reasons), outcome=outcome)
 
 
-def _reasons(claim: Claim, sign: int, alpha: float) -> list[str]:
+def _reasons(verdict: Verdict, sign: int, alpha: float) -> list[str]:
     """Return which checks fail, the most telling one first."""
     failed: list[str] = []
-    left = claim.left
-    for reason, spot in (("random", claim.raw), ("matched", claim.matched)):
-        if not failed and spot is not None and not _beyond(spot, claim.total.mean, sign, alpha):
+    left = verdict.left
+    for reason, spot in (("random", verdict.raw), ("matched", verdict.matched)):
+        if not failed and spot is not None and not _beyond(spot, verdict.total.mean, sign, alpha):
             failed.append(reason)
     if BLUR in left and not left[BLUR].clear(sign):
         failed.append("blur")
     if any(name in left and not left[name].clear(sign) for name in OBJECTS):
         failed.append("context")
-    if not {"blur", "context"} & set(failed) and not _survives_both(claim, sign):
+    if not {"blur", "context"} & set(failed) and not _survives_both(verdict, sign):
         failed.append("both")
-    if not claim.steady:
+    if not verdict.steady:
         failed.append("steps")
     return failed
 
@@ -173,17 +173,17 @@ def _beyond(spot: Place, shift: float, sign: int, alpha: float) -> bool:
     return spot.p_holm is not None and spot.p_holm <= alpha and (shift - spot.mean) * sign > 0
 
 
-def _survives_both(claim: Claim, sign: int) -> bool:
+def _survives_both(verdict: Verdict, sign: int) -> bool:
     """Whether something is left when blur and lost context are both taken off.
 
     A control that works against the shift is not taken off: that would help the shift.
     """
 
     def gives(name: str) -> bool:
-        return name in claim.shifts and claim.shifts[name].mean * sign > 0
+        return name in verdict.shifts and verdict.shifts[name].mean * sign > 0
 
     pairs = [name for name in OBJECTS if gives(BLUR) and gives(name)]
-    return all(claim.left[f"{BLUR} + {name}"].clear(sign) for name in pairs)
+    return all(verdict.left[f"{BLUR} + {name}"].clear(sign) for name in pairs)
 
 
 def _shift(
@@ -208,8 +208,8 @@ def _left(total: FloatArray, shifts: Mapping[str, FloatArray]) -> dict[str, Floa
 
 
 def _parts(
-    columns: Mapping[str, FloatArray], labels: NDArray[np.int64] | None, options: ClaimOptions
-) -> dict[str, list[Part]]:
+    columns: Mapping[str, FloatArray], labels: NDArray[np.int64] | None, options: JudgeOptions
+) -> dict[str, list[Estimate]]:
     """Return per name one part per unit; all share the draws of the bootstrap."""
     table = np.concatenate(list(columns.values()), axis=1)
     found = bootstrap_mean(
@@ -223,7 +223,7 @@ def _parts(
     for column in range(table.shape[1]):
         present = table[~np.isnan(table[:, column]), column]
         mean = float(present.mean()) if len(present) else math.nan
-        parts.append(Part(mean, float(found.low[column]), float(found.high[column])))
+        parts.append(Estimate(mean, float(found.low[column]), float(found.high[column])))
     units = table.shape[1] // len(columns)
     return {name: parts[i * units : (i + 1) * units] for i, name in enumerate(columns)}
 
@@ -232,8 +232,8 @@ def _sharp(
     chosen: NDArray[np.bool_] | None,
     total: FloatArray,
     labels: NDArray[np.int64] | None,
-    options: ClaimOptions,
-) -> tuple[list[Part] | None, int]:
+    options: JudgeOptions,
+) -> tuple[list[Estimate] | None, int]:
     """Return T over the images that need no interpolation, and how many they are."""
     if chosen is None:
         return None, 0
@@ -250,5 +250,5 @@ def _paired(p: float | None, way: int, alpha: float) -> str:
     return "rises" if way > 0 else "falls"
 
 
-def _of(parts: Mapping[str, list[Part]], mark: str, unit: int) -> dict[str, Part]:
+def _of(parts: Mapping[str, list[Estimate]], mark: str, unit: int) -> dict[str, Estimate]:
     return {name[1:]: part[unit] for name, part in parts.items() if name[:1] == mark}

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-from skviz.analysis.claims import Evidence, weigh
 from skviz.analysis.controls.control import parse_control
 from skviz.analysis.controls.views import control_views
 from skviz.analysis.datasets import open_dataset
 from skviz.analysis.loading import ViewMaker
 from skviz.analysis.measurements import Measurements
 from skviz.capture.probe import Probe
+from skviz.inference.judging import Evidence, judge
 
 path = Path(__file__).resolve().parent.parent / "controls_ground_truth.py"
 truth = SimpleNamespace(**runpy.run_path(str(path)))
@@ -82,7 +82,7 @@ def evidence(pictures: dict[str, torch.Tensor], random: list[Measurements]) -> d
 
 
 def verdict(given: Evidence) -> str:
-    return weigh(given)[0].verdict
+    return judge(given)[0].outcome
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -116,7 +116,7 @@ def test_exchanged_controls_give_another_verdict(
 def test_the_paired_test_alone_says_the_same_of_all(
     evidence: dict[str, Evidence], name: str
 ) -> None:
-    assert weigh(evidence[name])[0].paired == "rises"
+    assert judge(evidence[name])[0].paired == "rises"
 
 
 def test_random_networks_of_the_null_have_no_effect_beyond_it(

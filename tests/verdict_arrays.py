@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skviz.analysis.claims import Evidence
 from skviz.analysis.measurements import Measurements
+from skviz.inference.judging import Evidence
 from skviz.units import Kernel, Unit
 
 SCALES = (1.0, 1.5, 2.0)
