@@ -13,8 +13,8 @@ from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.records import Run
-    from skviz.analysis.run import Analysis
+    from skviz.runs.analyze import Analysis
+    from skviz.runs.records import Run
 
 # More unreadable images than this are left to the run's own list.
 _SHOWN = 5
@@ -259,14 +259,14 @@ def analyze(
     that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
     a warning only).
     """
-    from skviz.analysis.controls import parse_control
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.options import Options
-    from skviz.analysis.ranks import Ranks
-    from skviz.analysis.run import prepare
-    from skviz.analysis.store import check_run_folder
+    from skviz.data import DataSource, Subset, open_dataset
     from skviz.devices import choose_device
+    from skviz.runs.analyze import prepare
+    from skviz.runs.options import Options
+    from skviz.runs.ranks import Ranks
+    from skviz.runs.store import check_run_folder
     from skviz.scaling import parse_scales
+    from skviz.studies.controls import parse_control
 
     echo = Echo(quiet=quiet, as_json=as_json)
     check_run_folder(out)
@@ -296,7 +296,7 @@ def analyze(
 
 
 def _announce(analysis: Analysis, echo: Echo) -> None:
-    from skviz.analysis.arithmetic import Arithmetic
+    from skviz.runs.tuning import Arithmetic
 
     run = analysis.run
     for note in analysis.notes:

@@ -17,8 +17,8 @@ from .edge import FAILED, IN_PART, Failure, exit_code
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
     from skviz.reports.single import ImageReport
+    from skviz.studies.image import ImageResult
 
 
 _QUANTITY = {

@@ -15,7 +15,7 @@ from .edge import IN_PART, Failure
 if TYPE_CHECKING:
     from torch import nn
 
-    from skviz.analysis.controls.suite import Suite
+    from skviz.studies.controls.suite import Suite
 
 
 @click.command()
@@ -96,13 +96,13 @@ def card(
     random networks, with the verdict on every unit that `skviz controls` gives. The controls are
     kept beside the card: the same command goes on with an unfinished suite.
     """
-    from skviz.analysis.controls.suite import Suite
-    from skviz.analysis.intervention_result import InterventionRun
     from skviz.devices import choose_device
     from skviz.models import DEFAULT_MODEL, load_model
     from skviz.models.registry import bundled_weights
     from skviz.reports.card import accuracy_rows, check_card, write_card
     from skviz.studies.card import model_card, read_tried, replaced_attention
+    from skviz.studies.controls.suite import Suite
+    from skviz.studies.interventions.result import InterventionRun
 
     echo = Echo(quiet=quiet, as_json=as_json)
     if (data is None) == (made is None):
@@ -145,9 +145,9 @@ def _make(
     data: str, out: Path, network: nn.Module, scales: str, seeds: int, workers: int, echo: Echo
 ) -> Suite:
     """Make the controls of a network, or go on with them."""
-    from skviz.analysis.datasets import DataSource, open_dataset
-    from skviz.analysis.options import Options
+    from skviz.data import DataSource, open_dataset
     from skviz.models import model_info
+    from skviz.runs.options import Options
     from skviz.scaling import parse_scales
     from skviz.studies.card import check_classes
 

@@ -16,10 +16,10 @@ from .network import Network, network as chosen_network
 if TYPE_CHECKING:
     from torch import nn
 
-    from skviz.analysis.controls.suite import Suite
-    from skviz.analysis.datasets import ImageSet
-    from skviz.analysis.run import Analysis
+    from skviz.data import ImageSet
     from skviz.notes import Note
+    from skviz.runs.analyze import Analysis
+    from skviz.studies.controls.suite import Suite
 
 
 @click.command()
@@ -106,17 +106,17 @@ def controls(
     Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
     them. --overwrite replaces pages and figures made from the runs, never the runs.
     """
-    from skviz.analysis.controls.making import (
+    from skviz.data import DataSource, Subset, open_dataset
+    from skviz.devices import choose_device
+    from skviz.reports.controls import VIEWS, write_views
+    from skviz.runs.options import Options
+    from skviz.scaling import parse_scales
+    from skviz.studies.controls.making import (
         DEFAULT_SEEDS,
         QUICK,
         QUICK_SEEDS,
         check_suite_folder,
     )
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.options import Options
-    from skviz.devices import choose_device
-    from skviz.reports.controls import VIEWS, write_views
-    from skviz.scaling import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
     check_suite_folder(out)
@@ -156,7 +156,7 @@ def make(
 
     Returns it, the runs made now, and the notes that were said.
     """
-    from skviz.analysis.controls.making import make_suite
+    from skviz.studies.controls.making import make_suite
 
     measured: list[str] = []
     said: set[Note] = set()

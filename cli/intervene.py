@@ -16,8 +16,8 @@ from .network import Network, network as chosen_network
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.intervention_result import InterventionRun
-    from skviz.analysis.interventions import Interventions
+    from skviz.studies.interventions.measure import Interventions
+    from skviz.studies.interventions.result import InterventionRun
 
 _SHOWN = 5
 folder = click.option(
@@ -91,9 +91,7 @@ def intervene(
     Writes interventions.csv, .json, .md and a figure into DIR. The network runs once for every
     unit and kind: choose fewer images, or --units paper, for a first look.
     """
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.interventions import prepare_interventions
-    from skviz.analysis.options import Options
+    from skviz.data import DataSource, Subset, open_dataset
     from skviz.figures import (
         About,
         caption_of,
@@ -105,7 +103,9 @@ def intervene(
     from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
+    from skviz.runs.options import Options
     from skviz.scaling import parse_scales
+    from skviz.studies.interventions.measure import prepare_interventions
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)

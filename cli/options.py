@@ -74,7 +74,7 @@ class ImagePath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; a file of the name `example` comes first."""
         if str(value) == EXAMPLE and not Path(EXAMPLE).exists():
-            from skviz.analysis.datasets.example import example_photo
+            from skviz.data.example import example_photo
 
             return example_photo()
         return super().convert(value, param, ctx)

@@ -105,14 +105,14 @@ def plot(
     A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
     band shows where 95 % of random networks would put the value at the larger scale.
     """
-    from skviz.analysis.records import Run
-    from skviz.analysis.summary import summarise
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure
     from skviz.figures.save import save_figure
     from skviz.figures.style import style_names
     from skviz.files import check_output
     from skviz.inference.evidence import random_runs
+    from skviz.inference.summary import summarise
+    from skviz.runs.records import Run
     from skviz.scaling import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)

@@ -15,9 +15,9 @@ from .edge import FAILED, IN_PART, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
     from skviz.errors import SkvizError
     from skviz.reports.contents import Contents
+    from skviz.studies.image import ImageResult
 
     Errors = list[tuple[Path, SkvizError]]
 
@@ -107,11 +107,11 @@ def report(
 
 
 def _of_run(folder: Path, controls: Path | None) -> Contents:
-    from skviz.analysis.records import Run
     from skviz.reports.contents import run_contents
+    from skviz.runs.records import Run
 
     if (folder / _SUITE_FILE).is_file() and not (folder / _RUN_FILE).is_file():
-        from skviz.analysis.controls.suite import Suite
+        from skviz.studies.controls.suite import Suite
 
         return run_contents(Suite(folder).plain, folder if controls is None else controls)
     return run_contents(Run(folder), controls)
@@ -121,11 +121,11 @@ def _of_images(
     images: tuple[Path, ...], stages: list[str], scales: str, network: Network, echo: Echo
 ) -> tuple[Contents, Errors]:
     """Read what was saved, and run the others; one that fails does not stop the rest."""
-    from skviz.analysis.single import ImageAnalysis
     from skviz.errors import ImageError, ScaleError
     from skviz.reports.contents import image_contents
     from skviz.reports.saved import read_result
     from skviz.scaling import parse_scales
+    from skviz.studies.image import ImageAnalysis
 
     wanted = parse_scales(scales)
     results: list[ImageResult] = []

@@ -16,8 +16,8 @@ from .echo import Echo, table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.null import Place
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import Place
+    from skviz.inference.summary import Summary
 
 
 @click.command()
@@ -60,11 +60,11 @@ def summary(
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
-    from skviz.analysis.null import places_of
-    from skviz.analysis.records import Run
-    from skviz.analysis.summary import summarise
     from skviz.inference.evidence import random_runs
+    from skviz.inference.null import places_of
+    from skviz.inference.summary import summarise
     from skviz.reports.tables import write_tables
+    from skviz.runs.records import Run
 
     echo = Echo(quiet=quiet, as_json=as_json)
     records = Run(run)

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skviz.display import Overview, ShowsTable
 from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.images import ImageSource, read_picture
 from skviz.notes import Assumption
+from skviz.overview import Overview, ShowsTable
 
 if TYPE_CHECKING:
     import torch

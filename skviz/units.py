@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError, did_you_mean
+from skviz.overview import Overview, ShowsTable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,9 +20,9 @@ from click.testing import CliRunner
 import skviz
 from skviz.cli.main import COMMANDS, cli
 from tests.conftest import draw_photo
-from tests.docs_pages import PAGES, ROOT, SHELLS, Block, blocks, commands, inline_commands
-from tests.synthetic import make_run, stage_units
-from tests.synthetic_suite import make_suite as make_synthetic_suite
+from tests.helpers.docs_pages import PAGES, ROOT, SHELLS, Block, blocks, commands, inline_commands
+from tests.helpers.synthetic import make_run, stage_units
+from tests.helpers.synthetic_suite import make_suite as make_synthetic_suite
 
 PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
 # Pages with commands. Those of the small network are of photographs that no test has.

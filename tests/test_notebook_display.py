@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import skviz
-from skviz.display import MOST_ROWS
+from skviz.overview import MOST_ROWS
 from skviz.units import Kernel, Unit
-from tests.synthetic import make_run, stage_units
+from tests.helpers.synthetic import make_run, stage_units
 
 EVIL = "<script>alert('&')</script>"
 

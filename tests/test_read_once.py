@@ -12,12 +12,12 @@ import torchvision.datasets
 from PIL import Image, ImageOps
 
 import skviz
-from skviz.analysis.datasets import open_dataset
-from skviz.analysis.datasets.vision import open_torchvision
 from skviz.analysis.evaluation import ScaledViews
-from skviz.analysis.forward import sample
-from skviz.analysis.loading import Chunk, ChunkReader, ViewMaker
+from skviz.data import open_dataset
+from skviz.data.loading import Chunk, ChunkReader, ViewMaker
+from skviz.data.vision import open_torchvision
 from skviz.images import read_image, read_picture
+from skviz.runs.forward import sample
 from skviz.scaling import InputSpec, enlarge
 from skviz.training.data import open_folder
 from tests.icc import ADOBE_GAMMA, ADOBE_RGB, rgb_profile

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import skviz
-from skviz.analysis.measurements import RunMeasurements
+from skviz.runs.measurements import RunMeasurements
 
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)

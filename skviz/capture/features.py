@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skviz.capture.adapters import own, timm
+from skviz.capture.discovery.adapters import own, timm
 from skviz.capture.probe import _LOCKS, Probe, _eagerly, _in_words, _Stop, evaluating
 from skviz.errors import CaptureError
 from skviz.units import Unit

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from skviz.capture.attention import Attention
-from skviz.capture.discover import Found
-from skviz.capture.example import arguments, batch_size
-from skviz.capture.find import find_units
+from skviz.capture.discovery.discover import Found
+from skviz.capture.discovery.example import arguments, batch_size
+from skviz.capture.discovery.find import find_units
+from skviz.capture.discovery.passes import described
 from skviz.capture.listener import Listener
 from skviz.capture.networks import original
-from skviz.capture.passes import described
-from skviz.capture.source import Source
+from skviz.capture.site import Source
 from skviz.errors import CaptureError, SkvizError, UnitError, UsageError
 from skviz.scaling import InputSpec, known_spec
 from skviz.units import Unit, select_units

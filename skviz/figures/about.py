@@ -13,12 +13,12 @@ from skviz.figures.wording import counted, listed, scales_in_words
 from skviz.names import escaped
 
 if TYPE_CHECKING:
-    from skviz.analysis.compare import Comparison
-    from skviz.analysis.compare_paper import PaperComparison
-    from skviz.analysis.field_result import ReceptiveField
-    from skviz.analysis.records import Run
-    from skviz.analysis.single import ImageResult
-    from skviz.analysis.summary import Summary
+    from skviz.inference.compare import Comparison
+    from skviz.inference.paper import PaperComparison
+    from skviz.inference.summary import Summary
+    from skviz.runs.records import Run
+    from skviz.studies.image import ImageResult
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 # What is different in the run of a control, by kind; {} stands for its word.
 _CONTROLS = {
@@ -109,7 +109,7 @@ class About:
     @classmethod
     def of_comparison(cls, comparison: Comparison | PaperComparison) -> About:
         """Take it from a comparison, of two runs (both are named) or of one with the paper."""
-        from skviz.analysis.compare import Comparison
+        from skviz.inference.compare import Comparison
 
         if not isinstance(comparison, Comparison):
             return cls.of_summary(comparison.summary)

@@ -23,8 +23,8 @@ from skviz.figures.text import clean, font_points, shorten
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.compare import Comparison
-    from skviz.analysis.compare_paper import PaperComparison
+    from skviz.inference.compare import Comparison
+    from skviz.inference.paper import PaperComparison
 
 FloatArray = NDArray[np.float64]
 _SPREAD = 0.26  # between the marks of one unit, in units

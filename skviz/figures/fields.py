@@ -17,7 +17,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
-from skviz.analysis.widths import moments
 from skviz.errors import UsageError
 from skviz.figures.field_widths import FieldWidths
 from skviz.figures.layout import (
@@ -31,9 +30,10 @@ from skviz.figures.layout import (
 )
 from skviz.figures.palette import scale_labels
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.studies.receptive_field.widths import moments
 
 if TYPE_CHECKING:
-    from skviz.analysis.field_result import ReceptiveField
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 FloatArray = NDArray[np.float64]
 KINDS = ("branch", "mixed")

@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from skviz.analysis.intervention_result import ALL, CHOSEN
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.layout import keep_tick_labels
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.figures.panels import PanelSizes, on_slide, panel_width, panels
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.studies.interventions.result import ALL, CHOSEN
 
 if TYPE_CHECKING:
-    from skviz.analysis.intervention_result import InterventionRun
+    from skviz.studies.interventions.result import InterventionRun
 
 FloatArray = NDArray[np.float64]
 QUANTITIES = {
@@ -62,7 +62,7 @@ class InterventionPanels:
         cls, run: InterventionRun, quantity: str = "probability_change"
     ) -> InterventionPanels:
         """Take the table of a run; raises `UsageError` for an unknown quantity."""
-        from skviz.analysis.intervention_kinds import kind_label
+        from skviz.studies.interventions.kinds import kind_label
 
         if quantity not in QUANTITIES:
             raise UsageError(

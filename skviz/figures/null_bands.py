@@ -1,6 +1,6 @@
 """Where random networks would put a value: a light, hatched band around the value at 1.0x.
 
-The band is that of `skviz.analysis.null`: the value at 1.0x plus where 95 % of random networks
+The band is that of `skviz.inference.null`: the value at 1.0x plus where 95 % of random networks
 to come would shift to, raw or matched, whichever is wider.
 """
 
@@ -18,15 +18,15 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from skviz.analysis.null import NullShifts, aligned, band, origin_of, wider
 from skviz.errors import UsageError
 from skviz.figures.text import font_points, text_width
+from skviz.inference.null import NullShifts, aligned, band, origin_of, wider
 
 if TYPE_CHECKING:
     from matplotlib.typing import ColorType
 
-    from skviz.analysis.measurements import Measurements, RunMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
+    from skviz.runs.measurements import Measurements, RunMeasurements
     from skviz.units import Unit
 
     AnyMeasurements = Measurements | RunMeasurements
@@ -192,7 +192,7 @@ def _near(scales: Sequence[float], wanted: float) -> int:
 
 def _pooled(shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the band of one point from shifts (S, N), all points alike; scalars."""
-    from skviz.analysis.null import FEWEST_SEEDS, reach
+    from skviz.inference.null import FEWEST_SEEDS, reach
 
     if len(shifts) < FEWEST_SEEDS:
         return shifts.min(), shifts.max()

@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from skviz.analysis.published import has_paper_kernels
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.caption_parts import Caption
@@ -24,6 +23,7 @@ from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.palette import line_handles, scale_styles
+from skviz.inference.published import has_paper_kernels
 from skviz.scaling import scale_label
 from skviz.units import Unit
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from skviz.analysis.quantity import DIFFERENCE, checked_quantity
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -18,12 +17,13 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import legend_columns
 from skviz.figures.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.style import figure_style
+from skviz.inference.quantity import DIFFERENCE, checked_quantity
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
     from skviz.figures.captions import Caption
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 RUN_FIGURES = ("lines", "bars", "classes", "units", "channels")
 PAPER_LINE = "SK_3_4"

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from skviz.analysis.controls.suite import FILE, Suite
-from skviz.analysis.measurements import RunMeasurements
-from skviz.analysis.records import Run
 from skviz.errors import UsageError
 from skviz.inference.judging import Evidence
+from skviz.runs.measurements import RunMeasurements
+from skviz.runs.records import Run
+from skviz.studies.controls.suite import FILE, Suite
 
 
 def evidence_of(suite: Suite) -> Evidence:

@@ -4,7 +4,7 @@ Pure functions on arrays. T is the total shift: the attention difference at the 
 minus that at 1.0x, paired over images. Each control gives a shift of its own, over the same
 images: B when only resolution is lost (blur), O when only context is lost (object). What is
 left, T - B and T - O, is paired per image too. Random networks say how far one shifts without
-having learned anything (`skviz.analysis.null`).
+having learned anything (`skviz.inference.null`).
 
 Intervals are bootstrap intervals over classes and are not corrected for the number of units;
 the comparison with random networks is (Holm). A verdict needs every check at once, so that
@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.null import Place, aligned, origin_of, places_of
-from skviz.analysis.statistics import (
+from skviz.errors import UsageError
+from skviz.inference.null import Place, aligned, origin_of, places_of
+from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
+from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
     RESAMPLES,
@@ -31,11 +33,9 @@ from skviz.analysis.statistics import (
     holm,
     signed_rank,
 )
-from skviz.errors import UsageError
-from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
 
 if TYPE_CHECKING:
-    from skviz.analysis.measurements import Measurements, RunMeasurements
+    from skviz.runs.measurements import Measurements, RunMeasurements
 
     AnyMeasurements = Measurements | RunMeasurements
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from skviz.analysis.null import Place
+from skviz.inference.null import Place
 from skviz.scaling import scale_label
 
 BLUR = "blur"

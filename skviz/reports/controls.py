@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.controls.views import example_views
-from skviz.analysis.datasets import ImageSet
-from skviz.analysis.loading import ViewMaker
+from skviz.data import ImageSet
+from skviz.data.loading import ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.files import check_output
 from skviz.scaling import InputSpec
+from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.views import example_views
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -133,7 +133,7 @@ def _notes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _progress(folder: Path) -> dict[str, Any]:
-    from skviz.analysis.records import Run
+    from skviz.runs.records import Run
 
     run = Run(folder)
     if not run.done:

@@ -6,15 +6,15 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.analysis.intervention_kinds import KINDS
-from skviz.analysis.intervention_result import ALL, QUANTITIES
 from skviz.figures.wording import upper_first
 from skviz.files import write_json, write_text
+from skviz.studies.interventions.kinds import KINDS
+from skviz.studies.interventions.result import ALL, QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.intervention_result import InterventionRun
+    from skviz.studies.interventions.result import InterventionRun
 
 Rows = list[list[str]]
 STAR = "* the 95 % interval leaves out zero"

@@ -20,7 +20,7 @@ from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figu
 from skviz.scaling import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
+    from skviz.studies.image import ImageResult
 
 _MOST_SHOWN = 5
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.analysis.summary import summarise
 from skviz.figures.bars import UnitBars
 from skviz.figures.captions import About, caption_of
 from skviz.figures.classes import ClassCurves
@@ -13,6 +12,7 @@ from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.wording import upper_first
+from skviz.inference.summary import summarise
 from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part, written
 from skviz.reports.words import short_paths
@@ -20,8 +20,8 @@ from skviz.scaling import scale_label
 from skviz.units import Unit, paper_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.records import Run
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
+    from skviz.runs.records import Run
 
 PAPER_LINE = "SK_3_4"
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from skviz.analysis.single import ImageResult
     from skviz.figures.captions import Caption
+    from skviz.studies.image import ImageResult
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"

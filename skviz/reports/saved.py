@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from skviz.analysis.single import ImageResult, UnitChoice, choose_units
 from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
 from skviz.names import unescaped
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
+from skviz.studies.image import ImageResult, UnitChoice, choose_units
 from skviz.units import Kernel, Unit
 
 Classes = list[list[tuple[str, float]]]

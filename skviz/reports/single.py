@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.analysis.single import ImageAnalysis, ImageResult, UnitChoice
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from skviz.files import check_output, output_folder, write_text
 
 if TYPE_CHECKING:
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
 
 TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
 

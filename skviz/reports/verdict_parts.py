@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.analysis.controls.suite import PLAIN, Suite
-from skviz.analysis.records import Run
 from skviz.errors import UsageError
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
@@ -16,7 +14,9 @@ from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import to_frame
+from skviz.runs.records import Run
 from skviz.scaling import scale_label
+from skviz.studies.controls.suite import PLAIN, Suite
 
 
 def verdict_parts(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.analysis.measurements import RunMeasurements
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import JudgeOptions, judge
@@ -25,12 +24,13 @@ from skviz.inference.verdicts import (
     percent,
 )
 from skviz.reports.markdown import escaped, piped
+from skviz.runs.measurements import RunMeasurements
 from skviz.scaling import scale_label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.controls.suite import Suite
+    from skviz.studies.controls.suite import Suite
 
 FORMAT = "skviz verdicts"
 NAMES = ("verdicts.md", "verdicts.json", "verdicts.csv", "verdicts.png", "verdicts.pdf")

@@ -19,23 +19,23 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from skviz.analysis.class_table import ClassTable
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.intervention_kinds import KINDS
-from skviz.analysis.intervention_result import InterventionRun
-from skviz.analysis.measurements import RunMeasurements
-from skviz.analysis.null import NullShifts
-from skviz.analysis.published import published_deviation, published_difference
-from skviz.analysis.settings import Settings, state_digest
-from skviz.analysis.summary import Summary
 from skviz.capture.probe import Probe
 from skviz.errors import UsageError, did_you_mean
+from skviz.inference.class_table import ClassTable
 from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
+from skviz.inference.null import NullShifts
+from skviz.inference.published import published_deviation, published_difference
+from skviz.inference.summary import Summary
 from skviz.models import build, count_macs, count_parameters, model_info
 from skviz.models.registry import ModelInfo, sha256_of
+from skviz.runs.measurements import RunMeasurements
+from skviz.runs.settings import Settings, state_digest
 from skviz.scaling import InputSpec, scale_label
 from skviz.studies.card_words import listed, sentence, summary
+from skviz.studies.controls.suite import Suite
+from skviz.studies.interventions.kinds import KINDS
+from skviz.studies.interventions.result import InterventionRun
 from skviz.training.export import read_description
 from skviz.training.recipe import Recipe
 

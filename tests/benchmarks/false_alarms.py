@@ -31,16 +31,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skviz.analysis.controls.control import parse_control
-from skviz.analysis.controls.networks import reestimate_bn
-from skviz.analysis.controls.views import control_views
-from skviz.analysis.datasets import DataSource, Subset, open_dataset
-from skviz.analysis.loading import ViewMaker
-from skviz.analysis.measurements import Measurements
 from skviz.capture.probe import Probe
+from skviz.data import DataSource, Subset, open_dataset
+from skviz.data.loading import ViewMaker
 from skviz.inference.judging import Evidence, judge
 from skviz.models.registry import build
+from skviz.runs.measurements import Measurements
 from skviz.scaling import InputSpec
+from skviz.studies.controls.control import parse_control
+from skviz.studies.controls.networks import reestimate_bn
+from skviz.studies.controls.views import control_views
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCALES = (1.0, 1.5, 2.0)

@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from skviz import CaptureError, Probe, Unit, analyze_image
-from skviz.analysis.single import ImageAnalysis
-from skviz.capture.discover import discover
+from skviz.capture.discovery.discover import discover
+from skviz.capture.discovery.passes import run_passes
 from skviz.capture.intervene import intervene
-from skviz.capture.passes import run_passes
 from skviz.capture.replacements import fixed
 from skviz.errors import NoInputError
 from skviz.reports.contents import image_contents
 from skviz.reports.single import ReportOptions, report_images
+from skviz.studies.image import ImageAnalysis
 
 _spec = importlib.util.spec_from_file_location("unusual", Path(__file__).with_name("unusual.py"))
 u = importlib.util.module_from_spec(_spec)

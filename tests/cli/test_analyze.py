@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.engine import Interrupted
-from skviz.analysis.records import Run
-from skviz.analysis.run import Analysis
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
+from skviz.runs.analyze import Analysis
+from skviz.runs.loop import Interrupted
+from skviz.runs.records import Run
 
-TINY = Path(__file__).resolve().parent.parent / "tiny.py"
+TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 import skviz
-from skviz.analysis.records import Run
 from skviz.cli.main import cli
 from skviz.notes import Assumption, notes_on_pictures
+from skviz.runs.records import Run
 
 LINE = "32-bit floats do not say what is white: 1 was taken for white, 0 for black"
 

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.engine import Interrupted
-from skviz.analysis.interventions import Interventions
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
+from skviz.runs.loop import Interrupted
+from skviz.studies.interventions.measure import Interventions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(ROOT / "tests" / "tiny.py"))["CONFIG"])
+    monkeypatch.setitem(
+        CONFIGS, "tiny", runpy.run_path(str(ROOT / "tests" / "helpers" / "tiny.py"))["CONFIG"]
+    )
 
 
 def draw(path: Path, seed: int) -> None:

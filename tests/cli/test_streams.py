@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from skviz.cli.main import COMMANDS
-from tests.synthetic import make_run
+from tests.helpers.synthetic import make_run
 
 RUN = f"{sys.executable} -m skviz.cli"
 # No letter of it is in cp1252, and one is beyond 16 bits.

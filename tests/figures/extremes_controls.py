@@ -13,9 +13,6 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
-from skviz.analysis.field_result import Field, ReceptiveField
-from skviz.analysis.intervention_kinds import kind_label
-from skviz.analysis.widths import moments
 from skviz.figures.captions import About, caption_of
 from skviz.figures.control_views import ControlViews
 from skviz.figures.depth import DepthLines
@@ -28,6 +25,9 @@ from skviz.figures.overview import AttentionFigure
 from skviz.figures.redraw import plot_lines
 from skviz.figures.verdicts import ROWS, VerdictRows
 from skviz.inference.verdicts import VERDICTS
+from skviz.studies.interventions.kinds import kind_label
+from skviz.studies.receptive_field.result import Field, ReceptiveField
+from skviz.studies.receptive_field.widths import moments
 from skviz.units import Kernel, Unit
 from tests.figures.extremes import (
     NAMES,

@@ -8,10 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.compare import compare
-from skviz.analysis.compare_paper import compare_with_paper
-from skviz.analysis.field_result import Field, ReceptiveField
-from skviz.analysis.records import Run
 from skviz.figures.captions import About, caption_of
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.control_views import ControlViews
@@ -19,8 +15,12 @@ from skviz.figures.field_widths import FieldWidths
 from skviz.figures.fields import FieldMaps
 from skviz.figures.interventions import InterventionPanels
 from skviz.figures.verdicts import VerdictRows
+from skviz.inference.compare import compare
+from skviz.inference.paper import compare_with_paper
+from skviz.runs.records import Run
+from skviz.studies.receptive_field.result import Field, ReceptiveField
 from skviz.units import Kernel, Unit
-from tests.synthetic import make_run, stage_units
+from tests.helpers.synthetic import make_run, stage_units
 
 RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."

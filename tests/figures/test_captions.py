@@ -9,10 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.measurements import Measurements
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult, choose_units
-from skviz.analysis.summary import Summary, summarise
 from skviz.errors import UsageError
 from skviz.figures.about import control_in_words
 from skviz.figures.bars import UnitBars
@@ -25,9 +21,13 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.overview import AttentionFigure
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import number, signed, trend
+from skviz.inference.summary import Summary, summarise
 from skviz.models import ModelInfo
+from skviz.runs.measurements import Measurements
+from skviz.runs.records import Run
 from skviz.scaling import DEFAULT_SPEC
-from tests.synthetic import make_run
+from skviz.studies.image import ImageResult, choose_units
+from tests.helpers.synthetic import make_run
 
 RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 IMAGE = About("sknet50", "none", False, scales=(1.0, 2.0), image="dog.jpg")

@@ -10,9 +10,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.compare import compare
-from skviz.analysis.compare_paper import compare_with_paper
-from skviz.analysis.summary import Summary, summarise
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -22,8 +19,11 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.style import STYLES, figure_style
+from skviz.inference.compare import compare
+from skviz.inference.paper import compare_with_paper
+from skviz.inference.summary import Summary, summarise
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "synthetic.py"))
+synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SKNET50 = stage_units((3, 4, 6, 3), channels=8)
 LONG = "a_run_whose_folder_has_a_name_of_$such$_length_that_no_legend_has_any_room_for_it"

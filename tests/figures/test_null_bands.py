@@ -15,9 +15,6 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.null import NullShifts, reach
-from skviz.analysis.summary import Summary, summarise
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -27,9 +24,12 @@ from skviz.figures.null_bands import LABEL
 from skviz.figures.redraw import draw_run
 from skviz.figures.style import figure_style
 from skviz.inference.evidence import random_runs
+from skviz.inference.null import NullShifts, reach
+from skviz.inference.summary import Summary, summarise
+from skviz.studies.controls.suite import Suite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "synthetic_suite.py")))
+made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py")))
 KINDS = ("lines", "bars", "classes", "units")
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.summary import Summary, summarise
 from skviz.errors import ScaleError, UnitError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -23,9 +22,10 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.published import published_bars, published_curve, published_line
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
 from skviz.figures.style import figure_style
+from skviz.inference.summary import Summary, summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SKNET50 = stage_units((3, 4, 6, 3), channels=16)
 LONG = [
@@ -368,7 +368,7 @@ def test_units_and_scales_that_the_run_has_not(summary: Summary) -> None:
 def test_redrawing_loads_no_torch(tmp_path: Path) -> None:
     make_run(tmp_path / "run", SKNET50)
     code = (
-        "import sys; from skviz.analysis.summary import summarise;"
+        "import sys; from skviz.inference.summary import summarise;"
         "from skviz.figures.redraw import draw_run;"
         f"summary = summarise({str(tmp_path / 'run')!r});"
         "draw_run(summary, 'classes'); draw_run(summary, 'lines');"

@@ -15,14 +15,14 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from skviz.analysis.summary import summarise
 from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.save import figure_bytes
 from skviz.figures.style import figure_style
+from skviz.inference.summary import summarise
 from skviz.reports.inline_svg import ColourPairs, inline_svg
 from tests.figures.extremes import Case, lines_of
 from tests.figures.extremes_controls import every_case
-from tests.synthetic import make_run
+from tests.helpers.synthetic import make_run
 
 # Each of these alone changes or breaks a figure that takes it.
 HOSTILE = {
@@ -108,7 +108,7 @@ def test_a_matplotlibrc_changes_no_figure_of_a_run(tmp_path: Path) -> None:
     lines = [f"{key}: {str(value).strip('()[]')}\n" for key, value in HOSTILE.items()]
     file.write_text("".join(lines).replace("'", ""))
     code = (
-        "import sys; from skviz.analysis.records import Run; from skviz.figures import *\n"
+        "import sys; from skviz.runs.records import Run; from skviz.figures import *\n"
         "import matplotlib; assert matplotlib.rcParams['text.usetex']\n"
         "summary = summarise('run', resamples=0)\n"
         "for kind in RUN_FIGURES: save_figure(draw_run(summary, kind), f'{kind}.png')\n"

@@ -16,7 +16,7 @@ from skviz.figures.style import figure_style
 from skviz.figures.verdicts import VerdictRows
 from skviz.inference.judging import Evidence, judge
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "verdict_arrays.py"))
+made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
 evidence, measured = made["evidence"], made["measured"]
 PATTERN = ([0.05, 0.05, 0.05, -0.03, 0.0], [0, 0.05, 0.03, 0, 0], [0.01, 0, 0.03, 0, 0])
 

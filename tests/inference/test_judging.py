@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.null import NullShifts, aligned, band, place
 from skviz.errors import UsageError
 from skviz.inference.judging import Evidence, JudgeOptions, judge
+from skviz.inference.null import NullShifts, aligned, band, place
 from skviz.inference.verdicts import REASONS, VERDICTS, Verdict
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "verdict_arrays.py"))
+made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
 evidence, measured = made["evidence"], made["measured"]
 UP = 0.05
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from skviz.analysis.controls.control import parse_control
-from skviz.analysis.controls.views import control_views
-from skviz.analysis.datasets import open_dataset
-from skviz.analysis.loading import ViewMaker
-from skviz.analysis.measurements import Measurements
 from skviz.capture.probe import Probe
+from skviz.data import open_dataset
+from skviz.data.loading import ViewMaker
 from skviz.inference.judging import Evidence, judge
+from skviz.runs.measurements import Measurements
+from skviz.studies.controls.control import parse_control
+from skviz.studies.controls.views import control_views
 
-path = Path(__file__).resolve().parent.parent / "controls_ground_truth.py"
+path = Path(__file__).resolve().parent.parent / "helpers" / "controls_ground_truth.py"
 truth = SimpleNamespace(**runpy.run_path(str(path)))
 CONTROLS = ("blur", "object-constant", "object-blurred", "masked")
 EXPECTED = {

@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult
-from skviz.analysis.summary import summarise
 from skviz.errors import UsageError
 from skviz.figures.classes import ClassCurves
+from skviz.inference.summary import summarise
 from skviz.reports.contents import image_contents, run_contents
 from skviz.reports.figure_data import data_of
 from skviz.reports.parts import written
 from skviz.reports.saved import read_result
 from skviz.reports.single import _data_document
+from skviz.runs.records import Run
+from skviz.studies.image import ImageResult
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 
 
 def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:

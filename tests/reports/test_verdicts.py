@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skviz.analysis.controls.suite import Suite
 from skviz.errors import OutputError, UsageError
 from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
 from skviz.reports.verdicts import NAMES, write_verdicts
+from skviz.studies.controls.suite import Suite
 
 tests = Path(__file__).resolve().parent.parent
-made = SimpleNamespace(**runpy.run_path(str(tests / "synthetic_suite.py")))
+made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),

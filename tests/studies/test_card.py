@@ -15,19 +15,14 @@ import torch
 from PIL import Image
 
 import skviz
-from skviz.analysis.controls.making import make_suite
-from skviz.analysis.controls.networks import reestimate_bn
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.intervention_result import InterventionRun
-from skviz.analysis.interventions import intervene_dataset
-from skviz.analysis.measurements import RunMeasurements
-from skviz.analysis.published import published_deviation, published_difference
-from skviz.analysis.run import Options
 from skviz.errors import OutputError, UsageError
 from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
+from skviz.inference.published import published_deviation, published_difference
 from skviz.models import build
 from skviz.reports.card import markdown, write_card
+from skviz.runs.analyze import Options
+from skviz.runs.measurements import RunMeasurements
 from skviz.scaling import InputSpec
 from skviz.studies.card import (
     measure_speed,
@@ -37,10 +32,15 @@ from skviz.studies.card import (
     training_command,
 )
 from skviz.studies.card_words import summary
+from skviz.studies.controls.making import make_suite
+from skviz.studies.controls.networks import reestimate_bn
+from skviz.studies.controls.suite import Suite
+from skviz.studies.interventions.measure import intervene_dataset
+from skviz.studies.interventions.result import InterventionRun
 from skviz.training import Recipe, describe, export_weights
 
 made = SimpleNamespace(
-    **runpy.run_path(str(Path(__file__).resolve().parent.parent / "verdict_arrays.py"))
+    **runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
 )
 SPEC = InputSpec(size=32)
 CLASSES = ("ant", "bee", "cup")

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from skviz import CaptureError, Probe, Unit, UnitError, UsageError
-from skviz.capture.adapters import register_adapter, unregister_adapter
-from skviz.capture.source import Source
+from skviz.capture.discovery.adapters import register_adapter, unregister_adapter
+from skviz.capture.site import Source
 
 _spec = importlib.util.spec_from_file_location(
     "variants_networks", Path(__file__).with_name("networks.py")

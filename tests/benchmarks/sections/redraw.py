@@ -98,10 +98,10 @@ def read(folder: Path) -> None:
 
 
 def figure(folder: Path) -> None:
-    from skviz.analysis.records import Run
-    from skviz.analysis.summary import summarise
     from skviz.figures.redraw import draw_run
     from skviz.figures.save import save_figure
+    from skviz.inference.summary import summarise
+    from skviz.runs.records import Run
 
     run = Run(folder)
     # A hundred classes of a thousand, as figure 4 has them.
@@ -110,7 +110,7 @@ def figure(folder: Path) -> None:
 
 
 def summary(folder: Path, resamples: int = 0) -> None:
-    from skviz.analysis.summary import summarise
+    from skviz.inference.summary import summarise
 
     summarise(folder, resamples=resamples).to_dict()
 
