@@ -266,12 +266,12 @@ def analyze(
     from skviz.runs.ranks import Ranks
     from skviz.runs.store import check_run_folder
     from skviz.scaling import parse_scales
-    from skviz.studies.controls import parse_control
+    from skviz.studies.controls.change import change_of
 
     echo = Echo(quiet=quiet, as_json=as_json)
     check_run_folder(out)
     wanted = parse_scales(scales)
-    different = None if control is None else parse_control(control)
+    change = change_of(control)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
     place = Ranks.from_environment().device(choose_device(network.device))
@@ -284,7 +284,7 @@ def analyze(
         units=units,
         attention=network.attention_at or None,
         options=Options(**how),
-        control=different,
+        change=change,
     )
     if analysis.ranks.first:
         _announce(analysis, echo)

@@ -110,10 +110,10 @@ def plot(
     from skviz.figures.save import save_figure
     from skviz.figures.style import style_names
     from skviz.files import check_output
-    from skviz.inference.evidence import random_runs
     from skviz.inference.summary import summarise
     from skviz.runs.records import Run
     from skviz.scaling import parse_scales
+    from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
     figure = RunFigure(

@@ -60,11 +60,11 @@ def summary(
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
-    from skviz.inference.evidence import random_runs
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
     from skviz.reports.tables import write_tables
     from skviz.runs.records import Run
+    from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
     records = Run(run)

@@ -77,7 +77,6 @@ if TYPE_CHECKING:
         load_model as load_model,
         with_selective_kernels as with_selective_kernels,
     )
-    from skviz.runs.analyze import analyze as analyze
     from skviz.runs.merge import merge_runs as merge_runs
     from skviz.runs.records import Run as Run
     from skviz.scaling import (
@@ -85,6 +84,7 @@ if TYPE_CHECKING:
         Views as Views,
         enlarge as enlarge,
     )
+    from skviz.studies.controls.change import analyze as analyze
     from skviz.studies.controls.making import make_suite as make_suite
     from skviz.studies.controls.suite import Suite as Suite
     from skviz.studies.image import (
@@ -126,7 +126,7 @@ _ROOMS = {
     "skviz.studies.interventions.measure": ("intervene_dataset",),
     "skviz.runs.merge": ("merge_runs",),
     "skviz.runs.records": ("Run",),
-    "skviz.runs.analyze": ("analyze",),
+    "skviz.studies.controls.change": ("analyze",),
     "skviz.studies.image": ("ImageResult", "analyze_image"),
     "skviz.inference.summary": ("Summary", "summarise"),
     "skviz.capture.attention": ("Attention",),

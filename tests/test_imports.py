@@ -18,15 +18,18 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
     {"names", "notes", "version"},
-    {"errors", "display"},
-    {"units", "files", "deep", "colours", "devices", "allocator"},
+    {"errors", "overview"},
+    {"units", "files", "deep", "colours", "devices", "allocator", "statistics"},
     {"images"},
     {"scaling", "image_folders"},
     {"models"},
-    {"capture", "training"},
-    {"analysis"},
+    {"data"},
+    {"capture"},
+    {"training"},
+    {"runs"},
     {"inference"},
-    {"figures", "studies"},
+    {"studies"},
+    {"figures"},
     {"reports"},
     {"cli"},
 ]

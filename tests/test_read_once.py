@@ -12,14 +12,12 @@ import torchvision.datasets
 from PIL import Image, ImageOps
 
 import skviz
-from skviz.analysis.evaluation import ScaledViews
 from skviz.data import open_dataset
 from skviz.data.loading import Chunk, ChunkReader, ViewMaker
 from skviz.data.vision import open_torchvision
 from skviz.images import read_image, read_picture
 from skviz.runs.forward import sample
 from skviz.scaling import InputSpec, enlarge
-from skviz.training.data import open_folder
 from tests.icc import ADOBE_GAMMA, ADOBE_RGB, rgb_profile
 from tests.test_images import picture
 
@@ -79,12 +77,6 @@ def by_read(folder: Path) -> np.ndarray:
     return MAKER(open_dataset(folder).read(0), None)[0]
 
 
-def by_card(folder: Path) -> np.ndarray:
-    images = open_folder(folder, ScaledViews(SPEC, MAKER.scales))[0][0]
-    back = images.permute(0, 2, 3, 1).numpy() * np.array(SPEC.std) + np.array(SPEC.mean)
-    return np.rint(255 * back).astype(np.uint8)
-
-
 def by_torchvision(folder: Path) -> np.ndarray:
     images = open_torchvision("torchvision:ImageFolder", folder)
     return MAKER(images.picture(0), None)[0]
@@ -97,7 +89,7 @@ def by_others_loader(folder: Path) -> np.ndarray:
     return MAKER(images.picture(0), None)[0]
 
 
-WAYS = [by_attention, by_run, by_sample, by_read, by_card, by_torchvision, by_others_loader]
+WAYS = [by_attention, by_run, by_sample, by_read, by_torchvision, by_others_loader]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -105,7 +97,7 @@ WAYS = [by_attention, by_run, by_sample, by_read, by_card, by_torchvision, by_ot
 def test_every_orientation_is_the_same_picture(
     form: str, way: Callable[[Path], np.ndarray], tmp_path: Path
 ) -> None:
-    if form == "avif" and way in (by_card, by_torchvision, by_others_loader):
+    if form == "avif" and way in (by_torchvision, by_others_loader):
         pytest.skip("torchvision's image folders have no AVIF")
     expected = enlarge(picture(), MAKER.scales, SPEC).pixels.astype(int)
     for orientation in ORIENTATIONS:

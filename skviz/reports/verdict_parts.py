@@ -9,13 +9,13 @@ from pathlib import Path
 from skviz.errors import UsageError
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import to_frame
 from skviz.runs.records import Run
 from skviz.scaling import scale_label
+from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import PLAIN, Suite
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.files import check_output, output_folder, write_json, write_text
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import (
     BLUR,
@@ -26,6 +25,7 @@ from skviz.inference.verdicts import (
 from skviz.reports.markdown import escaped, piped
 from skviz.runs.measurements import RunMeasurements
 from skviz.scaling import scale_label
+from skviz.studies.controls.evidence import evidence_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from skviz.data import DataSource, ImageSet, open_dataset
-from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.runs.change import Change, Replacement
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.runs.records import Run
 from skviz.runs.settings import FORMAT, VERSION, Settings, state_digest, unit_to_dict, versions
 from skviz.runs.store import check_run_folder, clean, start_run
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.studies.controls.control import Control, parse_control
 from skviz.units import Unit, notes_of, select_units
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from skviz.data.loading import ViewMaker
     from skviz.runs.forward import Forward
     from skviz.runs.loop import Keep
-    from skviz.studies.controls.networks import Calibration, RandomNetwork
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
@@ -41,8 +39,8 @@ class Analysis:
     """An analysis that is ready to go on: its folder exists and fits, the network was tried.
 
     `missing` are the shards that this process has still to do, `resumed` says whether the run
-    was begun before. `views` makes what the network sees; `random` is the network that runs in
-    place of the given one, for a control of the network. `notes` say what was left out of the
+    was begun before. `views` makes what the network sees; `replaced` is the network that runs
+    in place of the given one, if another does. `notes` say what was left out of the
     data set, and what was assumed.
     """
 
@@ -55,8 +53,7 @@ class Analysis:
     keep: Keep
     ranks: Ranks
     views: ViewMaker
-    random: RandomNetwork | None = None
-    calibration: Calibration | None = None
+    replaced: Replacement | None = None
     notes: tuple[Note, ...] = ()
 
     def __call__(self, progress: bool = True) -> Run:
@@ -74,8 +71,8 @@ class Analysis:
         if not self.missing:
             return self.run
         settings, options, forward = self.run.settings, self.options, self.forward
-        if self.random is not None and self.calibration is not None:
-            self.random.settle(self.calibration, settings["control"]["seed"])
+        if self.replaced is not None:
+            self.replaced.settle()
             forward.ready.clear()
         scales = len(self.run.scales)
         forward.batch_size = options.batch_size or find_batch_size(forward, scales)
@@ -108,13 +105,11 @@ def prepare(
     attention: str | Sequence[str] | None = None,
     options: Options | None = None,
     command: str | None = None,
-    control: Control | str | None = None,
-    calibration: Calibration | None = None,
+    change: Change | None = None,
 ) -> Analysis:
     """Check everything that can be checked, and begin or find the run in `out`.
 
-    See `analyze`. `calibration` are the images at 1.0x for the BN statistics of random
-    networks, where several runs share them.
+    See `skviz.analyze`. `change` is what is different from a plain run, such as a control.
     """
     from skviz.allocator import keep_memory
     from skviz.capture.probe import Probe
@@ -122,7 +117,6 @@ def prepare(
     from skviz.runs.forward import Forward, check_precision, settle_arithmetic
     from skviz.runs.loop import Keep, class_map, class_notes
     from skviz.runs.trained import settled
-    from skviz.studies.controls.views import control_views
 
     path = check_run_folder(Path(out))
     options = options or Options()
@@ -138,20 +132,16 @@ def prepare(
     # The class output of random weights predicts nothing.
     predictions = options.predictions and not info.missing
     vectors = _numbers(options.channels, probe.units)
-    control = parse_control(control) if isinstance(control, str) else control
-    control = None if control is None else control.for_units(probe.known)
-    _check_boxes(control, images)
+    if change is not None:
+        change = change.bind(probe, images)
     plain = ViewMaker(checked, info.spec, options.resample, options.fill)
-    views = control_views(control, plain)
+    views = plain if change is None else change.views(plain)
     checked = views.scales
-    random = None
-    if control is not None and control.on_network:
-        # Takes seconds to import: only for those who need it.
-        from skviz.studies.controls.networks import Calibration, random_network
-
-        random = random_network(probe.network, control, probe.known, info.spec)
-        probe = probe.on(random.network)
-        calibration = calibration or Calibration(images, plain)
+    replaced = None
+    if change is not None:
+        replaced = change.replacement(probe, info.spec, images, plain)
+    if replaced is not None:
+        probe = probe.on(replaced.network)
     forward = Forward(probe, info.spec, len(checked), options.precision, predictions)
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
@@ -159,7 +149,7 @@ def prepare(
         *images.notes,
         *class_notes(compared, images.classes, outputs),
         *(Note("assumed", text) for text in notes_of(probe.units)),
-        *_notes(random),
+        *_notes(replaced),
     )
     size = options.shard_size or _shard_size(len(images))
     settings: Settings = {
@@ -169,13 +159,13 @@ def prepare(
             "name": info.name,
             "weights": info.weights,
             "sha256": info.sha256,
-            # Of the given network: random weights follow from it, the control and the images.
+            # Of the given network: another one follows from it, the change and the images.
             "state": state,
-            "trained": info.trained and (control is None or control.kind != "random"),
+            "trained": info.trained and not (change is not None and change.untrained),
             "classes": None if info.classes is None else list(info.classes),
             "notes": list(info.notes),
         },
-        "control": _control_settings(control, random),
+        "control": _change_settings(change, replaced),
         "units": [unit_to_dict(unit) for unit in probe.units],
         "scales": list(checked),
         "spec": asdict(info.spec),
@@ -221,76 +211,26 @@ def prepare(
         keep,
         ranks,
         views,
-        random,
-        calibration,
+        replaced,
         notes,
     )
 
 
-def analyze(
-    dataset: ImageSet | DataSource | str | os.PathLike[str],
-    model: nn.Module,
-    *,
-    out: str | os.PathLike[str],
-    scales: Iterable[float] = DEFAULT_SCALES,
-    units: str | Iterable[str] = "all",
-    progress: bool = True,
-    control: Control | str | None = None,
-    **options: Any,
-) -> Run:
-    """Run a data set through a network at several scales; return the folder of records.
-
-    `dataset` is a folder of images, a manifest, "torchvision:NAME", a `DataSource` or an
-    `ImageSet`. Every image is enlarged as `skviz.enlarge` does, and the attention of `units` is
-    kept in `out` (figure 3 (c), figure 4). Calling it again with an unfinished run goes on with
-    it, with a finished one it returns it. `control` makes it a control of such a run ("blur",
-    "random:7": see `skviz.studies.controls.parse_control`). `options` are the fields of
-    `Options`.
-
-    Unreadable images are skipped and listed in `Run.errors`. Raises `UsageError` for wrong
-    names and for a run of other settings, `OutputError` for a folder that is something else or
-    cannot be written, `CaptureError`, `UnitError`, `ScaleError`.
-    """
-    return prepare(
-        dataset,
-        model,
-        out=out,
-        scales=scales,
-        units=units,
-        options=Options(**_tuples(options)),
-        control=control,
-    )(progress)
-
-
-def _check_boxes(control: Control | None, images: ImageSet) -> None:
-    if control == Control("masked", "box") and not images.boxed:
-        raise UsageError(
-            "expected a data set with boxes for the control 'masked-box', this one has none; "
-            "pass --boxes, or use 'masked'"
-        )
-
-
-def _control_settings(control: Control | None, random: RandomNetwork | None) -> Settings | None:
-    if control is None:
+def _change_settings(change: Change | None, replaced: Replacement | None) -> Settings | None:
+    if change is None:
         return None
-    kept = {} if random is None or not random.kept else {"kept": list(random.kept)}
-    return {**control.to_dict(), **kept}
+    kept = {} if replaced is None or not replaced.kept else {"kept": list(replaced.kept)}
+    return {**change.to_dict(), **kept}
 
 
-def _notes(random: RandomNetwork | None) -> tuple[Note, ...]:
-    if random is None or not random.kept:
+def _notes(replaced: Replacement | None) -> tuple[Note, ...]:
+    if replaced is None or not replaced.kept:
         return ()
     text = (
         "parameters that keep the given network's values, because nothing says how to "
         "re-initialise them"
     )
-    return (Note.about("left out", text, random.kept),)
-
-
-def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    names = options.get("channels", ())
-    channels = (names,) if isinstance(names, str) else tuple(names)
-    return {**options, "channels": channels}
+    return (Note.about("left out", text, replaced.kept),)
 
 
 def _shard_size(images: int) -> int:

@@ -22,7 +22,6 @@ from torch import nn
 from skviz.capture.probe import Probe
 from skviz.errors import UsageError, did_you_mean
 from skviz.inference.class_table import ClassTable
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
 from skviz.inference.null import NullShifts
 from skviz.inference.published import published_deviation, published_difference
@@ -33,6 +32,7 @@ from skviz.runs.measurements import RunMeasurements
 from skviz.runs.settings import Settings, state_digest
 from skviz.scaling import InputSpec, scale_label
 from skviz.studies.card_words import listed, sentence, summary
+from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import Suite
 from skviz.studies.interventions.kinds import KINDS
 from skviz.studies.interventions.result import InterventionRun

@@ -165,7 +165,8 @@ def over_ranks(
         # The tests' command line, which knows one more network.
         command = [
             sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count),
-            str(TESTS / "helpers" / "tiny.py"), "analyze", str(photos), "--out", str(out), "--model", network,
+            str(TESTS / "helpers" / "tiny.py"), "analyze", str(photos), "--out", str(out),
+            "--model", network,
             "--limit", str(images), "--scales", ",".join(map(str, SCALES)), "--quiet",
             "--shard-size", str(max(1, images // 16)), "--workers", "0",
         ]  # fmt: skip
@@ -196,7 +197,7 @@ def analyzed(photos: Path, folder: Path, model: Any, images: int, scales: Sequen
     import torch
 
     from skviz.data import DataSource, Subset
-    from skviz.runs.analyze import analyze
+    from skviz.studies.controls.change import analyze
 
     torch.set_num_threads(1)
     out = folder / f"run-{next(_RUNS)}"

@@ -23,9 +23,9 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import LABEL
 from skviz.figures.redraw import draw_run
 from skviz.figures.style import figure_style
-from skviz.inference.evidence import random_runs
 from skviz.inference.null import NullShifts, reach
 from skviz.inference.summary import Summary, summarise
+from skviz.studies.controls.evidence import random_runs
 from skviz.studies.controls.suite import Suite
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -108,7 +108,7 @@ def test_a_matplotlibrc_changes_no_figure_of_a_run(tmp_path: Path) -> None:
     lines = [f"{key}: {str(value).strip('()[]')}\n" for key, value in HOSTILE.items()]
     file.write_text("".join(lines).replace("'", ""))
     code = (
-        "import sys; from skviz.runs.records import Run; from skviz.figures import *\n"
+        "import sys; from skviz.inference.summary import summarise; from skviz.figures import *\n"
         "import matplotlib; assert matplotlib.rcParams['text.usetex']\n"
         "summary = summarise('run', resamples=0)\n"
         "for kind in RUN_FIGURES: save_figure(draw_run(summary, kind), f'{kind}.png')\n"

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from skviz.errors import OutputError, UsageError
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
 from skviz.reports.verdicts import NAMES, write_verdicts
+from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import Suite
 
 tests = Path(__file__).resolve().parent.parent

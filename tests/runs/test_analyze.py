@@ -20,11 +20,13 @@ from skviz.capture.probe import Probe
 from skviz.data import DataSource, open_dataset
 from skviz.errors import OutputError, RunError, UsageError
 from skviz.models import model_info
-from skviz.runs.analyze import Options, analyze, prepare
+from skviz.runs.analyze import prepare
+from skviz.runs.options import Options
 from skviz.runs.records import Run
 from skviz.runs.shards import moments_file, table_file
 from skviz.scaling import enlarge
 from skviz.statistics.moments import compute
+from skviz.studies.controls.change import analyze
 
 SCALES = (1.0, 1.5, 2.0)
 

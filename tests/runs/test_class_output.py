@@ -15,8 +15,8 @@ from torch import nn
 
 from skviz.cli.main import cli
 from skviz.errors import CaptureError, UsageError
-from skviz.runs.analyze import analyze
 from skviz.runs.classes import check_output, finite_output, top_classes
+from skviz.studies.controls.change import analyze
 from skviz.studies.image import ImageAnalysis
 from skviz.studies.interventions.measure import intervene_dataset
 

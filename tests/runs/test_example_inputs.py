@@ -17,7 +17,7 @@ from skviz.cli.main import cli
 from skviz.errors import CaptureError, UsageError
 from skviz.models import load_model, with_example
 from skviz.models.inputs import parse_shapes
-from skviz.runs.analyze import analyze
+from skviz.studies.controls.change import analyze
 
 FILE = """
 import torch

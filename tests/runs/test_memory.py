@@ -12,8 +12,8 @@ from PIL import Image
 
 from skviz.data import ImageSet
 from skviz.data.imageset import Names
-from skviz.runs.analyze import analyze
 from skviz.runs.progress import Progress
+from skviz.studies.controls.change import analyze
 
 
 def test_nothing_of_a_batch_stays(

@@ -10,11 +10,12 @@ import torch
 
 from skviz.data import DataSource, Subset
 from skviz.errors import OutputError, UsageError
-from skviz.runs.analyze import analyze, prepare
+from skviz.runs.analyze import prepare
 from skviz.runs.merge import merge_runs
 from skviz.runs.records import Run
 from skviz.runs.shards import moments_file, table_file
 from skviz.statistics.moments import compute
+from skviz.studies.controls.change import analyze
 
 
 def analyzed(pictures: Path, model: torch.nn.Module, out: Path, **options: object) -> Run:

@@ -15,9 +15,9 @@ from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.figures.about import About
 from skviz.models import load_model
-from skviz.runs.analyze import analyze
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.trained import settled
+from skviz.studies.controls.change import analyze
 from skviz.studies.image import ImageAnalysis
 from skviz.studies.interventions.measure import intervene_dataset
 

@@ -13,8 +13,9 @@ from skviz import Probe, load_model
 from skviz.capture.compiled import CompiledProbe
 from skviz.capture.discovery.discover import Found
 from skviz.errors import CaptureError, UsageError
-from skviz.runs.analyze import analyze, prepare
+from skviz.runs.analyze import prepare
 from skviz.runs.tuning import PLAIN, Arithmetic, apply, choose, rounding
+from skviz.studies.controls.change import analyze
 
 
 @pytest.fixture(scope="module")

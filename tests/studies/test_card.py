@@ -16,7 +16,6 @@ from PIL import Image
 
 import skviz
 from skviz.errors import OutputError, UsageError
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
 from skviz.inference.published import published_deviation, published_difference
 from skviz.models import build
@@ -32,6 +31,7 @@ from skviz.studies.card import (
     training_command,
 )
 from skviz.studies.card_words import summary
+from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.making import make_suite
 from skviz.studies.controls.networks import reestimate_bn
 from skviz.studies.controls.suite import Suite

@@ -22,6 +22,7 @@ from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.studies.controls.change import ControlChange
 from skviz.studies.controls.control import Control
 from skviz.studies.controls.networks import Calibration
 from skviz.studies.controls.suite import FILE, FORMAT, PLAIN, VERSION, Entry, Suite, read_entries
@@ -142,8 +143,7 @@ def make_suite(
             units=units,
             attention=attention,
             options=options,
-            control=control,
-            calibration=calibration,
+            change=None if control is None else ControlChange(control, calibration),
         )
         before(analysis)
         already = set(analysis.run.done)

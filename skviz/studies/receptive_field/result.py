@@ -43,8 +43,8 @@ class ReceptiveField:
     """Effective receptive field of a unit at S scales, for Q fields, over N images.
 
     `maps` has shape (S, Q, H, W): the average over images of each image's map, which sums to 1.
-    `moments` (N, S, Q, 4) are those of each image's map (`skviz.studies.receptive_field.widths.moments`), nan
-    where no gradient reached the input. `attention` (N, S) is the mean over channels of the
+    `moments` (N, S, Q, 4) are those of each image's map (see `widths.moments`), nan where no
+    gradient reached the input. `attention` (N, S) is the mean over channels of the
     attention of the largest kernel, `expected` (N, S) the expected kernel size in pixels of the
     feature map, nan where kernels are unknown. `about` says what was run, `errors` which images
     could not be read, `notes` what a reader should know.

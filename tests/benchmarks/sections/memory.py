@@ -65,8 +65,8 @@ def measure(images: int, workers: int) -> dict[str, float]:
     from skviz.data.imageset import Names
     from skviz.models import ModelInfo
     from skviz.models.sknet import SKNet
-    from skviz.runs.analyze import analyze
     from skviz.scaling import InputSpec
+    from skviz.studies.controls.change import analyze
 
     torch.set_num_threads(1)
     network = SKNet(runpy.run_path(str(TESTS / "helpers" / "tiny.py"))["CONFIG"]).eval()

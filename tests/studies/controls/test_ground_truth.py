@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.inference.evidence import evidence_of
 from skviz.inference.judging import judge
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
+from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.making import make_suite
 from skviz.studies.controls.suite import Suite
 

@@ -15,11 +15,12 @@ from skviz.capture.probe import Probe
 from skviz.data import open_dataset
 from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
 from skviz.reports.controls import draw_views, write_views
-from skviz.runs.analyze import Options, analyze
 from skviz.runs.measurements import RunMeasurements
+from skviz.runs.options import Options
 from skviz.runs.records import Run
 from skviz.runs.settings import state_digest
 from skviz.studies.controls import making
+from skviz.studies.controls.change import analyze
 from skviz.studies.controls.making import list_controls, make_suite
 from skviz.studies.controls.suite import Suite
 
@@ -235,6 +236,7 @@ def test_a_run_remembers_its_control(few: Path, tiny: torch.nn.Module, tmp_path:
 
 def test_parameters_that_stay_are_in_the_settings(few: Path, tmp_path: Path) -> None:
     from skviz.runs.analyze import prepare
+    from skviz.studies.controls.change import change_of
 
     class Scaled(torch.nn.Module):
         def __init__(self) -> None:
@@ -249,7 +251,7 @@ def test_parameters_that_stay_are_in_the_settings(few: Path, tmp_path: Path) -> 
             w = self.logits(f.sum(1).mean((2, 3))).view(-1, 2, 8, 1, 1).softmax(1)
             return self.scale * (f * w).sum(1)
 
-    analysis = prepare(few, Scaled(), out=tmp_path / "r", control="random:0")
+    analysis = prepare(few, Scaled(), out=tmp_path / "r", change=change_of("random:0"))
     assert analysis.run.settings["control"] == {"kind": "random", "seed": 0, "kept": ["scale"]}
     assert str(analysis.notes[0]).startswith(
         "left out: parameters that keep the given network's values"
