@@ -1,4 +1,4 @@
-# make demo | test | docs | lint | typecheck | bench | clean
+# make demo | test | test-all | docs | lint | typecheck | bench | clean
 # Every target sets up what it needs in .venv; nothing else has to be installed first.
 
 VENV   := .venv
@@ -9,11 +9,12 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 DEMO   ?= demo
 WORKERS ?= 2
 
-.PHONY: help demo test docs lint typecheck bench clean
+.PHONY: help demo test test-all docs lint typecheck bench clean
 
 help:
 	@echo "make demo       draw the attention figure of a photograph into $(DEMO)/"
-	@echo "make test       run the tests"
+	@echo "make test       run the tests, but for the slow ones"
+	@echo "make test-all   run all tests"
 	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make lint       ruff: rules and format"
 	@echo "make typecheck  mypy, strict"
@@ -27,6 +28,9 @@ demo: $(VENV)/.ready
 
 # Several processes of one thread each are quicker than one of several threads.
 test: $(VENV)/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-all: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
 # From nothing: what an earlier build left behind cannot hide a page that is gone.

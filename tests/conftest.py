@@ -19,6 +19,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# Crashes, ranks, browsers, documents and benchmarks: `make test-all` runs them too.
+SLOW_FILES = (
+    "benchmarks/test_bench.py",
+    "runs/test_crash.py",
+    "runs/test_memory.py",
+    "test_docs_code.py",
+    "test_docs_notebooks.py",
+)
+SLOW_FIXTURES = {"browser"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by its file, or by what it needs."""
+    for item in items:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        if name in SLOW_FILES or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""
