@@ -41,11 +41,8 @@ def main() -> None:
     for name, parameters in PARAMETERS.items():
         assert models[name]["parameters"] == parameters, models[name]
 
-    from matplotlib.cbook import get_sample_data
-
-    photo = get_sample_data("grace_hopper.jpg", asfileobj=False)
     formats = ("--format", "png,pdf,svg", "--data", "csv,json")
-    document = json.loads(run("attention", str(photo), "--stage", "3_4", *formats, "--json"))
+    document = json.loads(run("attention", "example", "--stage", "3_4", *formats, "--json"))
     assert document["scales"] == [1.0, 1.5, 2.0]
     assert len(document["units"]["SK_3_4"]["difference"]) == 3
     assert len(document["files"]) == 5

@@ -33,7 +33,6 @@ SHELL = [
     and page.name not in ("model-card.md", "small-network.md")
 ]
 # Words of commands that need more than a test has: weights, data sets, a cluster, networks.
-PICTURE = "grace_hopper.jpg"  # The photograph of `make demo`, which the README shows.
 ELSEWHERE = {
     *("a.pth", "b.pth", "sknet50.pth", "cifar.pth", "path/to/net.py:build"),
     *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
@@ -51,7 +50,8 @@ def name(page: Path) -> str:
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages speak of: photographs, a data set, a run, a suite."""
     folder = tmp_path_factory.mktemp("material")
-    shutil.copy(Path(matplotlib.get_data_path()) / "sample_data" / PICTURE, folder / "photo.jpg")
+    # The photograph of `make demo`, which the README shows.
+    shutil.copy(skviz.example_photo(), folder / "photo.jpg")
     draw_photo(folder / "dog.jpg")
     skviz.example_images(folder / "val", per_class=2, size=64)
     for shape, animal in (("disc", "cat"), ("square", "dog")):

@@ -7,11 +7,9 @@ the larger kernel over the channels of one unit, and the attention difference of
 every stage.
 """
 
-import matplotlib.cbook
-
 import skviz
 
-photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+photo = skviz.example_photo()
 model = skviz.load_model()
 views = skviz.enlarge(photo, scales=(1.0, 1.5, 2.0), spec=model)
 attention = skviz.Probe(model)(views)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 import skviz
 
-photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+photo = skviz.example_photo()
 model = skviz.load_model()
 attention = skviz.Probe(model)(skviz.enlarge(photo, spec=model))
 

@@ -13,7 +13,7 @@ import numpy as np
 import skviz
 from skviz.capture.replacements import branch
 
-photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+photo = skviz.example_photo()
 model = skviz.load_model()
 views = skviz.enlarge(photo, spec=model)
 probe = skviz.Probe(model)
