@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import matplotlib
 import numpy as np
 import pytest
 from click.testing import CliRunner

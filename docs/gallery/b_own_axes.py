@@ -5,7 +5,6 @@ On axes of your own
 Displays hold arrays and draw on any Matplotlib axes, next to whatever else belongs there.
 """
 
-import matplotlib.cbook
 from matplotlib.figure import Figure
 
 import skviz

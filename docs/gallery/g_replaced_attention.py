@@ -7,7 +7,6 @@ their largest kernel only, so that the attention difference is 1 everywhere. The
 the unchanged network.
 """
 
-import matplotlib.cbook
 import numpy as np
 
 import skviz
