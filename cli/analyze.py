@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from . import candidates, options
+from . import options
 from .echo import Echo
-from .edge import FAILED, IN_PART, INTERRUPTED, Failure
-from .network import Network, network as chosen_network
+from .exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
+from .options.dataset import Dataset, dataset
+from .options.network import Network, network as chosen_network
+from .options.running import RunOptions, computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
     from skviz.runs.analyze import Analysis
@@ -22,44 +24,6 @@ _SHOWN = 5
 _NOTABLE = 2e-4
 
 
-class AutoNumber(click.ParamType):  # type: ignore[type-arg]
-    """A whole number of at least `least`, or "auto", which is None."""
-
-    name = "number"
-
-    def __init__(self, least: int) -> None:
-        self.least = least
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
-        """Return the number, or None for "auto"."""
-        if value == "auto":
-            return None
-        try:
-            number = int(value)
-        except ValueError:
-            self.fail(f"expected a whole number or auto, got '{value}'.", param, ctx)
-        if number < self.least:
-            self.fail(f"expected at least {self.least}, got {number}.", param, ctx)
-        return number
-
-
-class Part(click.ParamType):  # type: ignore[type-arg]
-    """A share such as 2/10: the second of ten parts."""
-
-    name = "part"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Return both numbers."""
-        first, _, second = str(value).partition("/")
-        if not (first.isdecimal() and second.isdecimal()):
-            self.fail(f"expected a part such as 2/10, got '{value}'.", param, ctx)
-        return int(first), int(second)
-
-
 run_folder = click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -67,148 +31,9 @@ run_folder = click.option(
     metavar="RUN",
     help="Folder for the records; the same command on it resumes an unfinished run.",
 )
-units = click.option(
-    "--units",
-    type=options.CommaList(),
-    shell_complete=candidates.units,
-    default="all",
-    show_default=True,
-    metavar="LIST",
-    help="Units to record: 3_4, patterns such as 3_*, paper or all, with commas between them.",
-)
-data_set = options.together(
-    click.option(
-        "--labels",
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="ImageNet's ground truth: the development kit, its text file, or Kaggle's CSV.  "
-        "[default: found beside the images]",
-    ),
-    click.option(
-        "--boxes",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Folder of ImageNet's XML boxes: centre the crop on the object.",
-    ),
-    click.option(
-        "--root",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Folder that a manifest's paths, or a torchvision data set, lie in.",
-    ),
-    click.option("--split", metavar="NAME", help="Part of a torchvision data set: train, test."),
-    click.option(
-        "--classes",
-        type=options.CommaList(),
-        metavar="LIST",
-        default=None,
-        help="Only these classes, by name or number, with commas between them.",
-    ),
-    click.option(
-        "--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Order images at random."
-    ),
-    click.option(
-        "--per-class", type=click.IntRange(min=1), metavar="N", help="First N images per class."
-    ),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="First N images."),
-    click.option(
-        "--part",
-        type=Part(),
-        metavar="I/N",
-        help="Only the I-th of N parts, for runs made apart and joined by `skviz merge`.",
-    ),
-)
-views = options.together(
-    click.option(
-        "--resample",
-        metavar="NAME",
-        shell_complete=candidates.one_of(candidates.RESAMPLE),
-        default="bicubic",
-        show_default=True,
-        help="Filter: nearest, box, bilinear, hamming, bicubic or lanczos.",
-    ),
-    click.option(
-        "--fill",
-        metavar="NAME",
-        shell_complete=candidates.one_of(candidates.FILL),
-        default="mean",
-        show_default=True,
-        help="What is beyond the picture: mean, black, white, edge or reflect.",
-    ),
-)
-kept = options.together(
-    click.option(
-        "--channels",
-        type=options.CommaList(),
-        shell_complete=candidates.units,
-        metavar="LIST",
-        default=None,
-        help="Units whose whole attention vectors are kept (float16).",
-    ),
-    click.option(
-        "--class-channels", is_flag=True, help="Keep moments of every channel for every class."
-    ),
-)
-running = options.together(
-    click.option(
-        "--batch-size",
-        type=AutoNumber(1),
-        metavar="N",
-        default="auto",
-        show_default=True,
-        help="Views per batch, over images and scales.",
-    ),
-    click.option(
-        "--precision",
-        metavar="NAME",
-        shell_complete=candidates.one_of(candidates.PRECISION),
-        default="fp32",
-        show_default=True,
-        help="Arithmetic of the network: fp32, bf16 or fp16.",
-    ),
-    click.option(
-        "--workers",
-        type=AutoNumber(0),
-        metavar="N",
-        default="auto",
-        show_default=True,
-        help="Processes that read images; 0 reads in the main one.",
-    ),
-    click.option(
-        "--shard-size",
-        type=AutoNumber(1),
-        metavar="N",
-        default="auto",
-        show_default=True,
-        help="Images per shard: what a killed run may lose.",
-    ),
-)
-computing = options.together(
-    click.option(
-        "--tune/--no-tune",
-        default=None,
-        help="Fold batch normalisation into the convolutions, and choose the order of the data in "
-        "memory by measurement; the attention changes by rounding only, which the run records.  "
-        "[default: where the network runs for more than five seconds]",
-    ),
-    click.option(
-        "--compile",
-        "compiled",
-        is_flag=True,
-        help="Compile the network first (torch.compile): tens of seconds, then faster.",
-    ),
-    click.option(
-        "--predictions/--no-predictions",
-        default=True,
-        show_default=True,
-        help="Record the predicted class. Without it the network runs only as far as the deepest "
-        "unit asked for.",
-    ),
-)
 
 
 @click.command()
-@click.argument("dataset")
 @run_folder
 @click.option(
     "--control",
@@ -220,32 +45,20 @@ computing = options.together(
 @options.scales
 @units
 @chosen_network
-@data_set
-@views
-@kept
-@running
-@computing
+@dataset
+@run_options(views, kept, running, computing)
 @options.as_json
 @options.quiet
 def analyze(
-    dataset: str,
     out: Path,
     control: str | None,
     scales: str,
     units: tuple[str, ...],
     network: Network,
-    labels: Path | None,
-    boxes: Path | None,
-    root: Path | None,
-    split: str | None,
-    classes: tuple[str, ...] | None,
-    shuffle: int | None,
-    per_class: int | None,
-    limit: int | None,
-    part: tuple[int, int] | None,
+    images: Dataset,
+    how: RunOptions,
     as_json: bool,
     quiet: bool,
-    **how: Any,
 ) -> None:
     """Record the attention of every image of a data set at several scales.
 
@@ -259,10 +72,8 @@ def analyze(
     that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
     a warning only).
     """
-    from skviz.data import DataSource, Subset, open_dataset
     from skviz.devices import choose_device
     from skviz.runs.analyze import prepare
-    from skviz.runs.options import Options
     from skviz.runs.ranks import Ranks
     from skviz.runs.store import check_run_folder
     from skviz.scaling import parse_scales
@@ -272,18 +83,16 @@ def analyze(
     check_run_folder(out)
     wanted = parse_scales(scales)
     change = change_of(control)
-    subset = Subset(classes or (), shuffle, per_class, limit, part)
-    images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
+    opened = images.open()
     place = Ranks.from_environment().device(choose_device(network.device))
-    how["channels"] = how["channels"] or ()
     analysis = prepare(
-        images,
+        opened,
         network.build().to(place),
         out=out,
         scales=wanted,
         units=units,
         attention=network.attention_at or None,
-        options=Options(**how),
+        options=how.settle(),
         change=change,
     )
     if analysis.ranks.first:

@@ -13,8 +13,8 @@ from skviz.names import escaped
 
 from . import options
 from .echo import Echo, command_line, table
-from .edge import FAILED, IN_PART, Failure, exit_code
-from .network import Network, network as chosen_network
+from .exit_codes import FAILED, IN_PART, Failure, exit_code
+from .options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.reports.single import ImageReport

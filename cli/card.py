@@ -10,7 +10,7 @@ import click
 from . import options
 from .controls import make
 from .echo import Echo, table
-from .edge import IN_PART, Failure
+from .exit_codes import IN_PART, Failure
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .analyze import computing, data_set, kept, running, units, views
 from .echo import Echo, command_line, table
-from .edge import FAILED, IN_PART, INTERRUPTED, Failure
-from .network import Network, network as chosen_network
+from .exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
+from .options.dataset import Dataset, dataset
+from .options.network import Network, network as chosen_network
+from .options.running import RunOptions, computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("dataset")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -60,16 +60,12 @@ if TYPE_CHECKING:
 @options.scales
 @units
 @chosen_network
-@data_set
-@views
-@kept
-@running
-@computing
+@dataset
+@run_options(views, kept, running, computing)
 @options.overwrite
 @options.as_json
 @options.quiet
 def controls(
-    dataset: str,
     out: Path,
     seeds: int | None,
     only: tuple[str, ...] | None,
@@ -79,19 +75,11 @@ def controls(
     scales: str,
     units: tuple[str, ...],
     network: Network,
-    labels: Path | None,
-    boxes: Path | None,
-    root: Path | None,
-    split: str | None,
-    classes: tuple[str, ...] | None,
-    shuffle: int | None,
-    per_class: int | None,
-    limit: int | None,
-    part: tuple[int, int] | None,
+    images: Dataset,
+    how: RunOptions,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
-    **how: Any,
 ) -> None:
     """Make a run and its controls: what else could make the attention change?
 
@@ -106,10 +94,8 @@ def controls(
     Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
     them. --overwrite replaces pages and figures made from the runs, never the runs.
     """
-    from skviz.data import DataSource, Subset, open_dataset
     from skviz.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views
-    from skviz.runs.options import Options
     from skviz.scaling import parse_scales
     from skviz.studies.controls.making import (
         DEFAULT_SEEDS,
@@ -121,18 +107,16 @@ def controls(
     echo = Echo(quiet=quiet, as_json=as_json)
     check_suite_folder(out)
     wanted = parse_scales(scales)
-    subset = Subset(classes or (), shuffle, per_class, limit, part)
-    images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
-    how["channels"] = how["channels"] or ()
+    opened = images.open()
     suite, measured, said = make(
-        images,
+        opened,
         network.build().to(choose_device(network.device)),
         out,
         echo,
         scales=wanted,
         units=units,
         attention=network.attention_at or None,
-        options=Options(**how),
+        options=how.settle(),
         seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
         cascade=cascade,
         only=only or (QUICK if quick else ()),
@@ -140,12 +124,12 @@ def controls(
     )
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
-        write_views(suite, images, overwrite=overwrite, command=command_line())
+        write_views(suite, opened, overwrite=overwrite, command=command_line())
     _print(suite, said, echo)
     if count:
         _write_verdicts(suite, overwrite, bool(measured), echo)
     if errors:
-        text = f"{len(errors)} of {len(images)} images could not be read; each run lists them"
+        text = f"{len(errors)} of {len(opened)} images could not be read; each run lists them"
         raise Failure(text, IN_PART if count else FAILED)
 
 

@@ -15,10 +15,10 @@ from skviz.errors import UsageError
 from . import options
 from .checks import FAILED, MISSING, OK, WARNING, Check
 from .completion import current_shell, installed
-from .config import config_files, user_file
-from .defaults import option_defaults
+from .config.defaults import option_defaults
+from .config.files import config_files, user_file
 from .echo import Echo
-from .edge import FAILED as EXIT_FAILED
+from .exit_codes import FAILED as EXIT_FAILED
 
 if TYPE_CHECKING:
     from .main import LazyGroup

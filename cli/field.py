@@ -11,8 +11,8 @@ import click
 
 from . import options
 from .echo import Echo, command_line, table
-from .edge import IN_PART, Failure
-from .network import Network, network as chosen_network
+from .exit_codes import IN_PART, Failure
+from .options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.studies.receptive_field.result import ReceptiveField

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
-from .analyze import data_set, running, units, views
 from .echo import Echo, command_line, table
-from .edge import IN_PART, INTERRUPTED, Failure
-from .network import Network, network as chosen_network
+from .exit_codes import IN_PART, INTERRUPTED, Failure
+from .options.dataset import Dataset, dataset
+from .options.network import Network, network as chosen_network
+from .options.running import RunOptions, run_options, running, units, views
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,42 +42,31 @@ seed = click.option(
 
 
 @click.command()
-@click.argument("dataset")
 @folder
 @options.scales
 @units
 @kinds
 @seed
 @chosen_network
-@data_set
-@views
-@running
+@dataset
+@run_options(views, running)
 @options.formats
 @options.style
 @options.as_json
 @options.quiet
 def intervene(
-    dataset: str,
     out: Path,
     scales: str,
     units: tuple[str, ...],
     kinds: tuple[str, ...],
     seed: int,
     network: Network,
-    labels: Path | None,
-    boxes: Path | None,
-    root: Path | None,
-    split: str | None,
-    classes: tuple[str, ...] | None,
-    shuffle: int | None,
-    per_class: int | None,
-    limit: int | None,
-    part: tuple[int, int] | None,
+    images: Dataset,
+    how: RunOptions,
     formats: tuple[str, ...],
     style: str,
     as_json: bool,
     quiet: bool,
-    **how: Any,
 ) -> None:
     """Replace the attention of units, and measure what becomes of the network's output.
 
@@ -91,7 +81,6 @@ def intervene(
     Writes interventions.csv, .json, .md and a figure into DIR. The network runs once for every
     unit and kind: choose fewer images, or --units paper, for a first look.
     """
-    from skviz.data import DataSource, Subset, open_dataset
     from skviz.figures import (
         About,
         caption_of,
@@ -103,17 +92,15 @@ def intervene(
     from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
-    from skviz.runs.options import Options
     from skviz.scaling import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
     wanted = parse_scales(scales)
-    subset = Subset(classes or (), shuffle, per_class, limit, part)
-    images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
+    opened = images.open()
     work = prepare_interventions(
-        images,
+        opened,
         network.load(),
         out=out,
         scales=wanted,
@@ -121,7 +108,7 @@ def intervene(
         kinds=kinds,
         attention=network.attention_at or None,
         seed=seed,
-        options=Options(**how),
+        options=how.settle(),
     )
     _announce(work, echo)
     try:

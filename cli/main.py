@@ -15,10 +15,10 @@ import click
 
 from skviz.errors import SkvizError, did_you_mean
 
-from .config import config_files
-from .defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
+from .config.defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
+from .config.files import config_files
 from .echo import COMMAND_LINE, say
-from .edge import (
+from .exit_codes import (
     DONE,
     INTERRUPTED,
     WRONG_USAGE,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from . import candidates, options
+from . import options
 from .echo import Echo, command_line
+from .options import candidates
 
 FIGURES = ("lines", "bars", "classes", "units", "channels")
 

@@ -11,8 +11,8 @@ from skviz.names import escaped
 
 from . import options
 from .echo import Echo, command_line
-from .edge import FAILED, IN_PART, Failure
-from .network import Network, network as chosen_network
+from .exit_codes import FAILED, IN_PART, Failure
+from .options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.errors import SkvizError

@@ -13,8 +13,8 @@ import click
 
 from . import options
 from .echo import Echo, table
-from .edge import INTERRUPTED, Failure
-from .training_options import RECIPE_FIELDS, recipe_options
+from .exit_codes import INTERRUPTED, Failure
+from .options.training import RECIPE_FIELDS, recipe_options
 
 if TYPE_CHECKING:
     from skviz.training import Step, TrainingResult

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import candidates, options
+from . import options
 from .echo import Echo, table
-from .network import Network, named_network
+from .options import candidates
+from .options.network import Network, named_network
 
 if TYPE_CHECKING:
     from skviz.units import Unit

@@ -13,8 +13,9 @@ import matplotlib.style
 import pytest
 from click.testing import CliRunner
 
-from skviz.cli import candidates, completion
+from skviz.cli import completion
 from skviz.cli.main import COMMANDS, cli
+from skviz.cli.options import candidates
 from skviz.figures.style import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
 from skviz.runs.forward import PRECISIONS

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from skviz.cli.config import config_files, user_file
-from skviz.cli.defaults import option_defaults
+from skviz.cli.config.defaults import option_defaults
+from skviz.cli.config.files import config_files, user_file
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 

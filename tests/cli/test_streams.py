@@ -64,7 +64,7 @@ def test_a_stderr_that_cannot_be_written_leaves_the_exit_code(words: list[str]) 
 
 def test_without_any_stream_files_stay_clean(run: Path, tmp_path: Path) -> None:
     """No file is opened in the place of a closed stream, where messages would end up in it."""
-    write = "import os, sys; from skviz.cli.edge import open_streams; open_streams(); "
+    write = "import os, sys; from skviz.cli.exit_codes import open_streams; open_streams(); "
     write += f"file = open({str(tmp_path / 'file')!r}, 'w'); assert file.fileno() > 2"
     assert shell(f'{sys.executable} -c "{write}" >&- 2>&-').returncode == 0
     done = shell(f"{RUN} summary {run} --csv {tmp_path / 'tables'} --quiet >&- 2>&-")

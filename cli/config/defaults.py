@@ -16,8 +16,8 @@ from click.types import FloatParamType, IntParamType
 
 from skviz.errors import UsageError, did_you_mean
 
-from .config import ConfigFile
-from .options import CommaList
+from ..options import CommaList
+from .files import ConfigFile
 
 # Commands that take no defaults: they must work whatever a file says.
 WITHOUT_CONFIG = ("completion", "doctor")

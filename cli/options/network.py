@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from . import options
-from .echo import Echo
+from .. import options
+from ..echo import Echo
 
 if TYPE_CHECKING:
     from torch import nn

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from .options import NearChoice
+from . import NearChoice
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 

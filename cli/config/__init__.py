@@ -1,0 +1,1 @@
+"""Defaults from configuration files: skviz.toml."""
