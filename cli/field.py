@@ -1,4 +1,4 @@
-"""`skviz field`: the effective receptive field of units, as a measurement."""
+"""`skviz receptive-field`: the effective receptive field of units, as a measurement."""
 
 from __future__ import annotations
 

@@ -28,27 +28,36 @@ from .exit_codes import (
     stream_failure,
 )
 
-# Name: (module of this package, function in it, one line of help).
-COMMANDS = {
-    "analyze": ("analyze", "analyze", "Record the attention of a data set at several scales."),
-    "merge": ("merge", "merge", "Join runs that were made apart."),
-    "attention": ("attention", "attention", "Draw the attention of photographs at several scales."),
-    "card": ("card", "card", "Measure a network on photographs and write its model card."),
-    "completion": ("completion", "completion", "Print the script that completes in a shell."),
-    "doctor": ("doctor", "doctor", "Look whether everything that skviz needs works here."),
-    "compare": ("compare", "compare", "Compare two runs, or a run with the paper's values."),
-    "field": ("field", "field", "Measure the effective receptive field of units."),
-    "controls": ("controls", "controls", "Make a run and its controls: is the effect real?"),
-    "intervene": ("intervene", "intervene", "Replace the attention and measure the output."),
-    "info": ("info", "info", "Say what a figure, a folder or a JSON file of skviz is."),
-    "models": ("models", "models", "List the networks that skviz can build."),
-    "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
-    "report": ("report", "report", "Put a run or images together: page, slides, PDF, folder."),
-    "summary": ("summary", "summary", "Summarise a run: means, shifts, intervals, tests."),
-    "train": ("train", "train", "Train a network on an image folder."),
-    "units": ("units", "units", "List the units of a network, and how each was found."),
-    "verdicts": ("verdicts", "verdicts", "Say what each unit's shift is consistent with."),
+# Group of the help: name: (module of this package, function in it, one line of help).
+GROUPS = {
+    "Look": {
+        "attention": ("attention", "attention", "Draw the attention of photographs."),
+        "models": ("models", "models", "List the networks, or the units of one."),
+        "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
+    },
+    "Measure": {
+        "analyze": ("analyze", "analyze", "Record the attention of a data set."),
+        "merge": ("merge", "merge", "Join runs that were made apart."),
+        "controls": ("controls", "controls", "Make a run and its controls: is the effect real?"),
+        "intervene": ("intervene", "intervene", "Replace the attention, measure the output."),
+        "receptive-field": ("field", "field", "Measure effective receptive fields."),
+    },
+    "Conclude": {
+        "summary": ("summary", "summary", "Summarise a run, or give the verdicts of controls."),
+        "compare": ("compare", "compare", "Compare two runs, or a run with the paper's values."),
+        "report": ("report", "report", "Put a run or images together: page, slides, PDF, folder."),
+        "card": ("card", "card", "Measure a network and write its model card."),
+        "info": ("info", "info", "Say what a figure, a folder or a JSON file of skviz is."),
+    },
+    "Set up": {
+        "train": ("train", "train", "Train a network on an image folder."),
+        "doctor": ("doctor", "doctor", "Look whether everything that skviz needs works here."),
+        "completion": ("completion", "completion", "Print the script that completes in a shell."),
+    },
 }
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+# What older versions called commands.
+RENAMED = {"units": "models NAME", "verdicts": "summary DIR", "field": "receptive-field"}
 
 
 class LazyGroup(click.Group):
@@ -74,6 +83,8 @@ class LazyGroup(click.Group):
         ctx.meta[COMMAND_LINE] = shlex.join(["skviz", *args])
         if not word.startswith("-") and word not in COMMANDS and not ctx.resilient_parsing:
             hint = did_you_mean(word, COMMANDS) or f" Known are: {', '.join(sorted(COMMANDS))}."
+            if word in RENAMED:
+                raise Failure(f"'skviz {word}' is now 'skviz {RENAMED[word]}'", WRONG_USAGE)
             raise Failure(f"no such command '{word}'.{hint}", WRONG_USAGE)
         name, command, rest = super().resolve_command(ctx, args)
         if not ctx.resilient_parsing and name is not None and name not in WITHOUT_CONFIG:
@@ -109,8 +120,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # From the table, so that help does not import every command.
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][2]) for name in sorted(COMMANDS)])
+        for title, commands in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, _, line) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         try:

@@ -8,22 +8,38 @@ import click
 
 from . import options
 from .echo import Echo, table
+from .options import candidates
+from .options.network import Network, named_network
 
 if TYPE_CHECKING:
     from skviz.models import ModelCard
 
 
 @click.command()
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=candidates.models)
+@named_network
 @options.as_json
-def models(as_json: bool) -> None:
-    """List the networks that skviz can build.
+def models(name: str | None, network: Network, as_json: bool) -> None:
+    """List the networks that skviz can build, or the units of one of any kind.
 
-    Shows learnable parameters, multiply-adds for one image of the input size (in the paper:
-    FLOPs), SK units per stage and the weights that come with a network.
+    Without NAME: learnable parameters, multiply-adds for one image of the input size (in the
+    paper: FLOPs), SK units per stage and the weights that come with a network.
+
+    NAME is one of these, timm:NAME, package.module:factory or path/to/file.py:factory. Then the
+    units are listed: branches, kernels, channels, and how each was found. A kernel is shown by
+    its effective size; in brackets how it is made. Notes tell of what is odd: a softmax over a
+    wrong axis, constant attention, null branches, unknown kernel sizes.
     """
     from skviz.models import known_models
 
+    from .unit_table import show_units
+
     echo = Echo(as_json=as_json)
+    if name is not None:
+        show_units(name, network, echo)
+        return
+    if network != Network():
+        raise click.UsageError("expected NAME with options of a network, got none")
     cards = known_models()
     echo.document([_document(card) for card in cards])
     head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]

@@ -12,6 +12,7 @@ import click
 
 from . import options
 from .echo import Echo, table
+from .verdicts import conclude, is_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,21 +30,30 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Also write the tables as CSV: units, shifts, trends, classes, channels.",
 )
+@click.option(
+    "--verdicts",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="For DIR of `skviz controls`: write the page of verdicts there; it may be DIR itself.",
+)
 @options.bootstrap
 @options.quantity
 @options.null
+@options.style
 @options.overwrite
 @options.as_json
 @options.quiet
 def summary(
     run: Path,
     csv: Path | None,
+    verdicts: Path | None,
     no_bootstrap: bool,
     resamples: int,
     confidence: float,
     seed: int,
     quantity: str,
     null: tuple[Path, ...],
+    style: str,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -57,17 +67,31 @@ def summary(
     channels that rise. Page's test asks whether the difference rises over all scales. With
     --quantity expected-kernel all of this is about the expected kernel size.
 
+    RUN may be the DIR of `skviz controls`: then it is the plain run in it, and of each unit it is
+    said what its shift is consistent with. Controls that were not made are named, and a verdict
+    that needs them is not given.
+
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
+    from skviz.errors import UsageError
+    from skviz.figures.style import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
     from skviz.reports.tables import write_tables
     from skviz.runs.records import Run
     from skviz.studies.controls.evidence import random_runs
+    from skviz.studies.controls.suite import Suite
 
     echo = Echo(quiet=quiet, as_json=as_json)
-    records = Run(run)
+    style_names(style)
+    suite = Suite(run) if is_suite(run) or (verdicts and not (run / "run.json").exists()) else None
+    if verdicts is not None and suite is None:
+        raise UsageError(
+            f"expected a folder of `skviz controls`, with a controls.json in it, for --verdicts, "
+            f"got the run '{run}'"
+        )
+    records = suite.plain if suite else Run(run)
     if not records.complete:
         missing = len(records.missing)
         echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
@@ -80,11 +104,15 @@ def summary(
     document = found.to_dict() if as_json else {}
     if null:
         document = {**document, "null": {kind: _null_dicts(row) for kind, row in places.items()}}
-    echo.document({**document, "files": [str(file) for file in files]})
     if not as_json and not quiet:
         echo.result(_text(found))
         for kind, row in places.items():
             echo.result(_null_text(kind, row, found))
+    if suite is not None:
+        found_verdicts = conclude(suite, verdicts, style, overwrite, echo)
+        document = {**document, "verdicts": found_verdicts}
+        files = [*files, *map(Path, found_verdicts["files"])]
+    echo.document({**document, "files": [str(file) for file in files]})
     for file in files:
         echo.result(f"written: {file}")
 

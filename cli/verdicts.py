@@ -1,49 +1,42 @@
-"""`skviz verdicts`: the page of verdicts of a suite of controls, made again."""
+"""The verdicts of a suite of controls, for `skviz summary DIR`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from . import options
 from .echo import Echo, command_line, table
 
-
-@click.command()
-@click.argument("controls", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Where the page goes.  [default: DIR itself]",
-)
-@options.style
-@options.overwrite
-@options.as_json
-@options.quiet
-def verdicts(
-    controls: Path, out: Path | None, style: str, overwrite: bool, as_json: bool, quiet: bool
-) -> None:
-    """Say of each unit what its shift is consistent with, from DIR of `skviz controls`.
-
-    Writes verdicts.md, .json, .csv, .png and .pdf. The network is not needed. Controls that
-    were not made are named, and a verdict that needs them is not given.
-    """
-    from skviz.figures.style import style_names
-    from skviz.inference.verdicts import VERDICTS
-    from skviz.reports.verdicts import write_verdicts
+if TYPE_CHECKING:
     from skviz.studies.controls.suite import Suite
 
-    echo = Echo(quiet=quiet, as_json=as_json)
-    style_names(style)
-    suite = Suite(controls)
+
+def is_suite(folder: Path) -> bool:
+    """Tell whether a folder is one of `skviz controls`."""
+    from skviz.studies.controls.suite import FILE
+
+    return (folder / FILE).is_file() and not (folder / "run.json").is_file()
+
+
+def conclude(
+    suite: Suite, page: Path | None, style: str, overwrite: bool, echo: Echo
+) -> dict[str, Any]:
+    """Print what each unit's shift is consistent with; return the document.
+
+    `page` is the folder that gets verdicts.md, .json, .csv, .png and .pdf, or None.
+    """
+    from skviz.inference.judging import JudgeOptions, judge
+    from skviz.inference.verdicts import VERDICTS
+    from skviz.reports.verdicts import to_document, write_verdicts
+    from skviz.studies.controls.evidence import evidence_of
+
     if suite.missing:
         echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
-    folder = controls if out is None else out
-    files = write_verdicts(suite, folder, overwrite, style=style, command=command_line())
-    document = json.loads(files[1].read_text(encoding="utf-8"))
+    files: list[Path] = []
+    if page is not None:
+        files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
+    found = JudgeOptions()
+    document = to_document(suite, judge(evidence_of(suite), found), found)
     rows = [["unit", "shift", "survives", "verdict"]]
     for claim in document["claims"]:
         left = claim["survives"]
@@ -54,7 +47,6 @@ def verdicts(
             "-" if left is None else f"{100 * left:.0f} %",
             VERDICTS[claim["verdict"]],
         ])  # fmt: skip
-    echo.document({**document, "files": [str(file) for file in files]})
+    echo.result(f"\nverdicts, from the controls in {suite.path}")
     echo.result(table(rows))
-    for file in files:
-        echo.result(f"written: {file}")
+    return {**document, "files": [str(file) for file in files]}

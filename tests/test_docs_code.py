@@ -37,7 +37,12 @@ ELSEWHERE = {
     *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
     *("part-*", "part-8", "images.csv", "cat.jpg"),
 }
-MAKES = ("analyze", "controls", "intervene", "field")  # Commands that make a folder of records.
+MAKES = (
+    "analyze",
+    "controls",
+    "intervene",
+    "receptive-field",
+)  # Commands that make a folder of records.
 SEEN = re.compile(r" +\d\.\dx  .*%")  # Classes that a network sees in a photograph.
 
 

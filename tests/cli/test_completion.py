@@ -74,7 +74,7 @@ def test_styles_are_those_that_can_be_drawn_in() -> None:
         ("skviz plot run --figure cl", ["plain,classes"]),
         ("skviz attention a.jpg --model sknet1", ["plain,sknet101"]),
         ("skviz attention a.jpg --model mine.p", ["file,mine.p"]),
-        ("skviz units sknet26", ["plain,sknet26"]),
+        ("skviz models sknet26", ["plain,sknet26"]),
         ("skviz attention a.jpg --stage 2_", [*(f"plain,2_{n}" for n in (1, 2, 3)), "plain,2_*"]),
         ("skviz attention a.jpg --stage 3_4,pa", ["plain,3_4,paper"]),
         ("skviz attention a.jpg --model sknet26 --stage 3_1", ["plain,3_1"]),
@@ -167,8 +167,8 @@ def test_bash_and_fish_complete_with_the_script(words: str, offered: str, tmp_pa
 
 
 def test_fish_shows_the_whole_line_about_a_command(tmp_path: Path) -> None:
-    _, _, about = COMMANDS["units"]
-    assert in_shell("fish", 'complete -C "skviz uni"', tmp_path) == f"units\t{about}"
+    _, _, about = COMMANDS["models"]
+    assert in_shell("fish", 'complete -C "skviz mod"', tmp_path) == f"models\t{about}"
 
 
 def test_the_shell_in_use_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

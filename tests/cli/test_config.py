@@ -126,7 +126,7 @@ def test_values_reach_the_options_that_have_them(project: Path) -> None:
             "limit = 5",
             "class-channels = true",
             "batch-size = 'auto'",
-            "[units]",
+            "[models]",
             "json = true",
         ])
     )  # fmt: skip
@@ -142,7 +142,7 @@ def test_values_reach_the_options_that_have_them(project: Path) -> None:
     recorded = {"units": "paper", "limit": 5, "class_channels": True, "batch_size": "auto"}
     assert defaults("analyze") == {**shared, **recorded}
     assert defaults("merge") == {}
-    assert defaults("units")["as_json"] is True
+    assert defaults("models")["as_json"] is True
 
 
 def test_the_command_line_wins_then_the_environment_then_the_file(project: Path) -> None:
@@ -222,7 +222,7 @@ BAD = {
         "[attention]\nstages = '3_4'",
         r"\[attention\] stages: expected an option of `skviz attention`. Did you mean 'stage'?",
     ),
-    "option of another": ("[models]\nmodel = 'a'", r"\[models\] model: .* Known are: json\."),
+    "option of another": ("[info]\nmodel = 'a'", r"\[info\] model: .* Known are: json"),
     "argument": ("[attention]\nimages = 'a.jpg'", r"\[attention\] images: expected an option"),
     "text for a number": ("group = 'x'", "group: expected a whole number, got 'x'"),
     "share for a number": ("group = 1.5", r"group: expected a whole number, got 1\.5"),

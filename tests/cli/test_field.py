@@ -1,4 +1,4 @@
-"""`skviz field`: the table, the files, the JSON document, the exit codes."""
+"""`skviz receptive-field`: the table, the files, the JSON document, the exit codes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(cli, ["field", *map(str, arguments)])
+    result = CliRunner().invoke(cli, ["receptive-field", *map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 

@@ -77,7 +77,7 @@ def test_compare(tmp_path: Path, kind: str) -> None:
 
 def test_field(data: Path, tmp_path: Path) -> None:
     command = made_by(
-        "field", data, "--stage", "2_1", "--scales", "1,2", "--model", "tiny",
+        "receptive-field", data, "--stage", "2_1", "--scales", "1,2", "--model", "tiny",
         "--out", tmp_path / "f", "--format", "png,pdf", "--quiet", "--for", "talk",
     )  # fmt: skip
     for kind in ("png", "pdf"):
@@ -116,7 +116,7 @@ def test_controls(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["png", "pdf"])
 def test_verdicts(tmp_path: Path, kind: str) -> None:
     suite = suites["make_suite"](tmp_path / "suite", {"plain": (0.05, 0.05, 0.05, 0.0)})
-    command = made_by("verdicts", suite, "--out", tmp_path / "page", "--for", "paper")
+    command = made_by("summary", suite, "--verdicts", tmp_path / "page", "--for", "paper")
     told = info(tmp_path / "page" / f"verdicts.{kind}")
     assert told["command"] == command
     assert told["title"].startswith("In 0 of 4 units larger objects get the larger kernel")

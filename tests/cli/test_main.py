@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from skviz.cli.main import COMMANDS, cli
+from skviz.cli.main import COMMANDS, GROUPS, RENAMED, cli
 
 RUN = [sys.executable, "-m", "skviz.cli"]
 
@@ -23,6 +23,7 @@ def test_help_lists_every_command_with_its_line(flag: str) -> None:
     for name, (_, _, line) in COMMANDS.items():
         assert f"{name} " in result.output
         assert line in result.output
+    assert [f"{title}:" in result.output for title in GROUPS] == [True] * 4
     assert "3 done in part" in result.output
 
 
@@ -40,6 +41,14 @@ def test_every_command_has_help(name: str) -> None:
 def test_every_command_is_in_the_readme(root: Path) -> None:
     readme = (root / "README.md").read_text()
     assert [name for name in COMMANDS if f"| `skviz {name}" not in readme] == []
+
+
+@pytest.mark.parametrize("old", RENAMED)
+def test_old_names_answer_with_the_new_one(old: str) -> None:
+    result = CliRunner().invoke(cli, [old, "-h"])
+    assert result.exit_code == 2
+    assert f"'skviz {old}' is now 'skviz {RENAMED[old]}'" in result.output
+    assert RENAMED[old].split()[0] in COMMANDS
 
 
 def test_commands_are_the_files_of_the_package(root: Path) -> None:

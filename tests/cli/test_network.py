@@ -54,7 +54,7 @@ def test_a_network_from_a_file_with_arguments(factory: Path, photo: Path, tmp_pa
 
 
 def test_units_of_a_network_from_a_file(factory: Path) -> None:
-    code, out, _ = run("units", f"{factory}:small", "--json")
+    code, out, _ = run("models", f"{factory}:small", "--json")
     assert code == 0
     assert [unit["channels"] for unit in json.loads(out)["units"]] == [8, 16]
 

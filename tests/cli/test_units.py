@@ -1,4 +1,4 @@
-"""`skviz units`: what is printed, and what is said where there is nothing."""
+"""`skviz models`: what is printed, and what is said where there is nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skviz.cli.main import cli
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["units", *arguments], standalone_mode=True)
+    return CliRunner().invoke(cli, ["models", *arguments], standalone_mode=True)
 
 
 def test_the_units_of_timm_are_named_with_their_kernels() -> None:

@@ -31,20 +31,20 @@ def call(*words: object) -> Result:
 
 
 def test_verdicts_are_printed_and_written(suite: Path, tmp_path: Path) -> None:
-    result = call("verdicts", suite, "--out", tmp_path / "page")
+    result = call("summary", suite, "--verdicts", tmp_path / "page")
     assert result.exit_code == 0, result.stderr
     assert "larger objects get the larger kernel" in result.stdout
     assert "rises, but is consistent with blur alone" in result.stdout
     assert result.stdout.count("written: ") == 5
-    again = call("verdicts", suite, "--out", tmp_path / "page")
+    again = call("summary", suite, "--verdicts", tmp_path / "page")
     assert again.exit_code == 1
     assert "already exists; pass --overwrite" in again.stderr
-    assert call("verdicts", suite, "--out", tmp_path / "page", "--overwrite").exit_code == 0
+    assert call("summary", suite, "--verdicts", tmp_path / "page", "--overwrite").exit_code == 0
 
 
 def test_verdicts_as_json(suite: Path, tmp_path: Path) -> None:
-    result = call("verdicts", suite, "--out", tmp_path, "--json")
-    document = json.loads(result.stdout)
+    result = call("summary", suite, "--verdicts", tmp_path, "--json")
+    document = json.loads(result.stdout)["verdicts"]
     assert [claim["verdict"] for claim in document["claims"]] == [
         "larger", "rises, blur", "no clear change", "smaller",
     ]  # fmt: skip
@@ -52,9 +52,9 @@ def test_verdicts_as_json(suite: Path, tmp_path: Path) -> None:
     assert len(document["files"]) == 5
 
 
-def test_page_goes_into_the_suite_by_default(tmp_path: Path) -> None:
+def test_the_page_may_go_into_the_suite(tmp_path: Path) -> None:
     folder = made.make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
-    assert call("verdicts", folder, "--quiet").stdout == ""
+    assert call("summary", folder, "--verdicts", folder, "--quiet").stdout == ""
     assert (folder / "verdicts.md").is_file()
 
 
@@ -62,7 +62,7 @@ def test_what_is_not_finished_is_left_out_with_a_warning(tmp_path: Path) -> None
     folder = made.make_suite(tmp_path / "suite", SHIFTS, seeds=3)
     for file in (folder / "blur" / "shards").iterdir():
         file.unlink()
-    result = call("verdicts", folder)
+    result = call("summary", folder, "--verdicts", folder)
     assert result.exit_code == 0, result.stderr
     assert "Warning: not finished, and left out: blur" in result.stderr
     assert "Not made: blur." in (folder / "verdicts.md").read_text()
@@ -94,9 +94,9 @@ def test_summary_says_where_shifts_lie(suite: Path) -> None:
 
 
 CASES = {
-    "no suite": ("verdicts {nothing}", "the folder of a suite of controls", 2),
-    "a run": ("verdicts {plain}", "with a controls.json in it", 2),
-    "unknown style": ("verdicts {suite} --out {out} --style dar", "Did you mean 'dark'", 2),
+    "no suite": ("summary {nothing} --verdicts {out}", "the folder of a suite of controls", 2),
+    "a run": ("summary {plain} --verdicts {out}", "with a controls.json in it", 2),
+    "unknown style": ("summary {suite} --verdicts {out} --style dar", "Did you mean 'dark'", 2),
     "null is no run": ("summary {plain} --no-bootstrap --null {nothing}", "folder of a run", 2),
     "null is plain": ("summary {plain} --no-bootstrap --null {plain}", "of random networks in", 2),
 }

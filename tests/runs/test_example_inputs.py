@@ -147,8 +147,8 @@ COMMANDS = {
     "controls": "controls {data} --model {net} --scales 1,1.5 --out {out} --only random-00",
     "intervene": "intervene {data} --model {net} --scales 1,1.5 --out {out} --kinds uniform",
     "report": "report {photo} --model {net} --scales 1 --to {out}",
-    "field": "field {photo} --model {net} --scales 1 --out {out}",
-    "units": "units {net}",
+    "receptive-field": "receptive-field {photo} --model {net} --scales 1 --out {out}",
+    "models": "models {net}",
 }
 
 

@@ -1,37 +1,23 @@
-"""`skviz units`: what a network selects with."""
+"""`skviz models NAME`: what a network selects with."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from . import options
 from .echo import Echo, table
-from .options import candidates
-from .options.network import Network, named_network
 
 if TYPE_CHECKING:
     from skviz.units import Unit
 
+    from .options.network import Network
 
-@click.command()
-@click.argument("model", metavar="MODEL", shell_complete=candidates.models)
-@named_network
-@options.as_json
-def units(model: str, network: Network, as_json: bool) -> None:
-    """List the units of a network: branches, kernels, channels, and how each was found.
 
-    MODEL is a name of `skviz models`, timm:NAME, package.module:factory or
-    path/to/file.py:factory. A kernel is shown by its effective size; in brackets how it is
-    made. Notes tell of what is odd: a softmax over a wrong axis, constant attention, null
-    branches, unknown kernel sizes.
-    """
+def show_units(model: str, network: Network, echo: Echo) -> None:
+    """Print the units of a network as a table, or as the JSON document."""
     from skviz.capture.probe import Probe
     from skviz.models import model_info
 
-    echo = Echo(as_json=as_json)
     built = replace(network, model=model).build()
     probe = Probe(built, attention=network.attention_at or None)
     gates = [unit for unit in probe.gates if unit not in probe.units]
