@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
+from torch import nn
 
+import skviz
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.images import read_image
 from skviz.scaling import (
@@ -461,8 +464,8 @@ def test_enlarge_takes_the_network() -> None:
     network = skviz.load_model()
     expected = network.skviz.spec
     assert expected.size == 128
-    for given in (network, nn.DataParallel(network), expected):
-        views = enlarge(noise(200, 160), spec=given)
+    for spec in (network, nn.DataParallel(network), expected):
+        views = enlarge(noise(200, 160), spec=spec)
         assert views.spec == expected
         assert len(skviz.Probe(network)(views)["3_4"]) == 3
     assert enlarge(noise(200, 160), spec=nn.Identity()).spec == InputSpec()

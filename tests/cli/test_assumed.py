@@ -89,7 +89,8 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
     }
     for command, arguments in commands.items():
         said, document = call(command, *arguments)
-        assert said.count(f"5 images (0.tif, 1.tif, 2.tif, ...): {LINE}") == 1, command
+        assert said.count(LINE) == 1, command
+        assert "Warning: 5 images (" in said, command
         assert LINE in json.dumps(document), command
 
 
