@@ -14,6 +14,7 @@ from skviz.figures.bars import UnitBars
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.lines import ChannelLines
 from skviz.figures.thumbnails import Thumbnails
+from skviz.notes import note_lines
 from skviz.reports.figure_data import frame_of
 from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
 from skviz.scaling import DEFAULT_SCALES, scale_label
@@ -32,6 +33,9 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
     networks = list(dict.fromkeys(result.model.name for result in results))
     weights = list(dict.fromkeys(result.model.weights for result in results))
     titles = [part.title for part in parts]
+    notes = list(dict.fromkeys(result.note for result in results if result.note))
+    pairs = zip(titles, results, strict=True)
+    notes += note_lines((title, note) for title, result in pairs for note in result.assumed)
     return Contents(
         title=f"{titles[0] if len(titles) == 1 else f'{len(titles)} images'} in {networks[0]}",
         facts=[
@@ -42,7 +46,7 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
         ],
         figures=[figure for part in parts for figure in part.figures],
         tables=[table for part in parts for table in part.tables],
-        notes=list(dict.fromkeys(result.note for result in results if result.note)),
+        notes=notes,
         images=parts,
     )
 

@@ -11,6 +11,7 @@ from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
+from skviz.notes import note_lines
 from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part, written
 from skviz.reports.words import short_paths
@@ -132,4 +133,4 @@ def _notes(run: Run) -> list[str]:
         from skviz.figures.about import control_in_words
 
         notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
-    return notes
+    return notes + [f"{line}." for line in note_lines(run.notes)]
