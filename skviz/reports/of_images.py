@@ -15,6 +15,7 @@ from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.lines import ChannelLines
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import scales_in_words
+from skviz.notes import notes_on_pictures
 from skviz.reports.figure_data import frame_of
 from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
 from skviz.scaling import DEFAULT_SCALES, scale_label
@@ -33,6 +34,8 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
     networks = list(dict.fromkeys(result.model.name for result in results))
     weights = list(dict.fromkeys(result.model.weights for result in results))
     titles = [part.title for part in parts]
+    pairs = zip(titles, results, strict=True)
+    assumed = [(title, one) for title, result in pairs for one in result.assumed]
     return Contents(
         title=f"{titles[0] if len(titles) == 1 else f'{len(titles)} images'} in {networks[0]}",
         facts=[
@@ -43,7 +46,7 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
         ],
         figures=[figure for part in parts for figure in part.figures],
         tables=[table for part in parts for table in part.tables],
-        notes=_notes(results),
+        notes=[*_notes(results), *map(str, notes_on_pictures(assumed))],
         images=parts,
     )
 

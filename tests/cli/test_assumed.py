@@ -93,6 +93,16 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
         assert LINE in json.dumps(document), command
 
 
+def test_reports_say_it(folder: Path, tmp_path: Path) -> None:
+    call("analyze", folder, "--out", tmp_path / "run")
+    said, _ = call("report", tmp_path / "run", "--to", tmp_path / "run.html")
+    assert f"Warning: 5 images (0.tif, 1.tif, 2.tif, ...): {LINE}.\n" in said
+    assert LINE in (tmp_path / "run.html").read_text()
+    said, _ = call("report", folder / "1.tif", "--scales", "1,2", "--to", tmp_path / "one.html")
+    assert LINE in said
+    assert LINE in (tmp_path / "one.html").read_text()
+
+
 def test_in_python(folder: Path) -> None:
     result = skviz.analyze_image(folder / "0.tif", skviz.load_model(), scales=(1.0,))
     assert [note.text for note in result.views.notes] == [LINE]
