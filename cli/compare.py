@@ -153,6 +153,8 @@ def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
         echo.warn("the run is not complete")
     if about["model"]["trained"] is False:
         echo.warn("the network is untrained")
+    for note in found.notes:
+        echo.warn(note)
 
 
 def _text(found: Comparison) -> str:

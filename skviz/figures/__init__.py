@@ -13,6 +13,7 @@ from skviz.figures.comparison import ComparedShifts
 from skviz.figures.depth import DepthLines
 from skviz.figures.field_widths import FieldWidths
 from skviz.figures.fields import FieldMaps, draw_field
+from skviz.figures.footer import with_note
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.metadata import FigureInfo, figure_info, figure_metadata
@@ -56,4 +57,5 @@ __all__ = [
     "save_figure",
     "scale_styles",
     "style_names",
+    "with_note",
 ]

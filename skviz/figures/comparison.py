@@ -86,6 +86,7 @@ class ComparedShifts:
         chosen = _ends(comparison.scales, scales)
         rows = _between(comparison.steps, chosen)
         none = np.full(len(rows), np.nan)
+        kernels = ", 5x5 \N{MINUS SIGN} 3x3" if comparison.other_kernels else ""
         return cls(
             values=rows[["here", "paper"]].to_numpy().T,
             low=np.stack([rows["low"].to_numpy(), none]),
@@ -93,7 +94,7 @@ class ComparedShifts:
             units=tuple(name.removeprefix("SK_") for name in rows["unit"]),
             labels=(
                 comparison.summary.measurements.about["model"]["name"],
-                "published, figure 3 (c)",
+                f"published, figure 3 (c){kernels}",
             ),
             scales=chosen,
             published=True,

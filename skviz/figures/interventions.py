@@ -29,7 +29,6 @@ QUANTITIES = {
     "divergence": "divergence of the output (nats)",
 }
 _MOST_IN_TWO_COLUMNS = 8
-_NARROWEST = 8.0  # font sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +101,7 @@ class InterventionPanels:
         titles, large = [clean(kind) for kind in self.kinds], font_points("medium")
         if max(text_width(each, large, "bold") for each in titles) > panel_width(columns, sizes):
             columns = 1
-        # With few targets in it an axes may be narrow: better than panels beyond a slide.
-        columns, sizes = on_slide(len(self.kinds), columns, sizes, narrowest=_NARROWEST)
+        columns, sizes = on_slide(len(self.kinds), columns, sizes)
         room = panel_width(columns, sizes)
         figure, axes = panels(len(self.kinds), columns, sizes)
         styles = scale_styles(self.scales, axes[0].get_facecolor())

@@ -47,7 +47,8 @@ def new_figure(width: float, height: float, *, constrained: bool = False) -> Fig
     if not constrained:
         figure.set_layout_engine("none")
     FigureCanvasAgg(figure)
-    _SETTINGS[figure] = {str(name): value for name, value in matplotlib.rcParams.copy().items()}
+    settings: Any = matplotlib.rcParams.copy()  # Its own type knows each key by its word.
+    _SETTINGS[figure] = dict(settings)
     return figure
 
 
@@ -59,10 +60,10 @@ def settings_of(figure: Figure) -> Iterator[None]:
     stay as they are.
     """
     with matplotlib.rc_context():
+        settings: Any = matplotlib.rcParams
         kept = _SETTINGS.get(figure, {})
         # As `rc_context` does it: they were checked before. The backend is not the figure's.
-        settings = {name: value for name, value in kept.items() if name != "backend"}
-        dict.update(matplotlib.rcParams, settings)  # type: ignore[misc]
+        dict.update(settings, {k: v for k, v in kept.items() if k != "backend"})
         yield
 
 

@@ -18,7 +18,7 @@ from skviz.figures.layout import Slot, most_height, new_figure, place, size_in_p
 
 _MOST_IN_ONE_COLUMN = 4
 # Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
-_NARROWEST, _LOWEST = 12.0, 5.0
+_NARROWEST, _LOWEST = 12.0, 3.6
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,17 @@ class PaperComparison(ShowsTable):
         units = self.summary.units
         return tuple(u.name for u in units if u.name in self.units and not has_paper_kernels(u))
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the two beside each other, a sentence each."""
+        if not self.other_kernels:
+            return []
+        names = ", ".join(self.other_kernels)
+        return [
+            f"the paper's difference is that of 5x5 and 3x3 kernels, which {names} of this run are"
+            " not known to have: the sign of a shift compares, its size does not"
+        ]
+
     @cached_property
     def steps(self) -> pd.DataFrame:
         """One row per unit and step from a scale to the next, and over all of them.
@@ -174,6 +185,7 @@ class PaperComparison(ShowsTable):
             "images": len(self.summary.values),
             "units": list(self.units),
             "missing": list(self.missing),
+            "notes": self.notes,
             "scales": list(self.scales),
             "steps": records(self.steps),
             "same_sign": int(frame["same_sign"].sum()),
@@ -193,12 +205,6 @@ class PaperComparison(ShowsTable):
         if self.summary.intervals is not None:
             text += f" ({agree} clearly so; {against} clearly have the other sign)"
         said = [f"{text}."]
-        if self.other_kernels:
-            names = ", ".join(self.other_kernels)
-            said.append(
-                f"The paper's difference is that of 5x5 and 3x3 kernels, which {names} of this run"
-                " are not known to have: the sign of a shift compares, its size does not."
-            )
         if self.correlation is not None:
             said.append(
                 f"Over these {count} steps the shifts correlate with the paper's by"

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
+from skviz.figures.metadata import figure_info
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
@@ -77,6 +78,21 @@ def test_the_paper(runs: tuple[Path, Path], tmp_path: Path) -> None:
     assert document["missing"] == ["SK_5_3"]
     missing = call("compare", runs[1], "--paper", "--no-bootstrap").stdout
     assert "units that only the paper has: SK_5_3" in missing
+
+
+def test_other_kernels_than_the_papers_are_noted(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    make_run(tmp_path / "run", stage_units((3, 4), branches=3), classes=6, per_class=3)
+    file = tmp_path / "figure.png"
+    word = "Warning: the paper's difference is that of 5x5 and 3x3 kernels, which SK_2_3, SK_3_4"
+    other = call(
+        "compare", tmp_path / "run", "--paper", "--no-bootstrap", "--json", "--figure", file
+    )
+    assert word in other.stderr
+    assert json.loads(other.stdout)["notes"][0] in other.stderr
+    caption = figure_info(file).caption
+    assert caption is not None
+    assert "published, figure 3 (c), 5x5 \N{MINUS SIGN} 3x3" in caption
+    assert word not in call("compare", runs[0], "--paper", "--no-bootstrap").stderr
 
 
 def test_notes_are_warnings(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -316,9 +316,55 @@ def test_published_values_are_laid_over(summary: Summary, imagenet: Summary) -> 
     assert any(np.array_equal(line.get_ydata(), curve[1]) for line in panels.axes[1].lines)
 
 
+def test_the_papers_channels_have_an_axis_of_their_own(summary: Summary) -> None:
+    scales = (1.0, 1.5, 2.0)
+    figure, caption = RunFigure("lines", paper=True, scales=scales[::2]).drawn(summary)
+    own, paper = figure.axes
+    assert all(line.get_xdata().max() < 32 for line in own.lines)  # the channels of this run
+    for line, scale in zip(paper.lines, scales[::2], strict=True):
+        published = published_line("SK_3_4", scale)
+        assert published is not None
+        np.testing.assert_array_equal(line.get_xdata(), published[0])  # 0 to 240, of 256
+        np.testing.assert_array_equal(line.get_ydata(), published[1])
+    colours = [[line.get_color() for line in ax.lines] for ax in figure.axes]
+    assert colours[0] == colours[1]
+    assert own.get_ylim() == paper.get_ylim()
+    assert paper.get_title(loc="left") == "published, figure 3 (c)"
+    assert "over its own 256 channels" in caption.text
+    assert "Channels of two networks do not correspond." in texts(figure)
+
+
+@pytest.mark.parametrize("kind", ["bars", "units", "classes"])
+def test_captions_say_what_is_the_papers(imagenet: Summary, kind: str) -> None:
+    _, caption = RunFigure(kind, paper=True).drawn(imagenet)
+    assert ("figure 4" if kind == "classes" else "Open diamonds: the paper's") in caption.text
+    if kind == "classes":
+        assert "are taken to be ImageNet's" in caption.text
+    assert "the paper's" not in RunFigure(kind).drawn(imagenet)[1].text
+
+
+@pytest.mark.parametrize(
+    ("units", "got"),
+    [
+        ({"branches": 3}, "3x3, 5x5, 7x7 in SK_2_1"),
+        ({"known": False}, "branch 0, branch 1 in SK_2_1"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["lines", "bars", "units", "classes"])
+def test_the_papers_attention_is_that_of_its_kernels(
+    tmp_path: Path, units: dict[str, object], got: str, kind: str
+) -> None:
+    make_run(tmp_path / "run", stage_units((3, 4, 6, 3), channels=16, **units))
+    other = summarise(tmp_path / "run", resamples=0)
+    with pytest.raises(UsageError, match=f"expected two branches of 3x3 and 5x5, .* got {got}"):
+        draw_run(other, kind, paper=True)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
+        ("lines", {"branch": 0}, "expected the attention of the 5x5 kernel, .* got 3x3"),
+        ("lines", {"units": ("3_*",)}, "the unit 3_4 alone, .* got SK_3_1, SK_3_2"),
         ("classes", {}, "expected a run over ImageNet's 1000 classes, .* got 7 classes"),
         ("lines", {"units": ("2_3",)}, "expected the unit 3_4 alone, .* got SK_2_3"),
         ("bars", {"units": ("2_1",)}, "a unit and a scale that the paper has published"),
