@@ -140,6 +140,8 @@ def ranks(
     expected = expected_outputs(labels, class_map)[:, None]
     if measured.logits is None:
         return np.full(measured.predicted.shape, -1, np.int32)
+    # A network may name more classes than it has outputs.
+    expected = np.where(expected < measured.logits.shape[2], expected, -1)
     # A class that is not known is looked up as the first one, and left out afterwards.
     index = torch.as_tensor(expected.clip(0), device=measured.logits.device)[:, :, None]
     right = measured.logits.gather(2, index.expand(-1, measured.logits.shape[1], -1))
