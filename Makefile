@@ -22,9 +22,8 @@ help:
 
 demo: $(VENV)/.ready
 	@mkdir -p $(DEMO)
-	@$(BIN)/skviz attention "$$($(BIN)/python -c 'import matplotlib.cbook as cbook; \
-		print(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))')" \
-		--stage 3_4 --scales 1,1.5,2 --format png --out $(DEMO) --overwrite
+	@$(BIN)/skviz attention example --stage 3_4 --scales 1,1.5,2 --format png \
+		--out $(DEMO) --overwrite
 
 # Several processes of one thread each are quicker than one of several threads.
 test: $(VENV)/.ready-dev

@@ -13,8 +13,8 @@ from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.records import Run
-    from skviz.analysis.run import Analysis
+    from skviz.runs.analyze import Analysis
+    from skviz.runs.records import Run
 
 # More unreadable images than this are left to the run's own list.
 _SHOWN = 5
@@ -259,18 +259,19 @@ def analyze(
     that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
     a warning only).
     """
-    from skviz.analysis.controls import parse_control
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.ranks import Ranks
-    from skviz.analysis.run import Options, prepare
-    from skviz.analysis.store import check_run_folder
+    from skviz.data import DataSource, Subset, open_dataset
     from skviz.devices import choose_device
+    from skviz.runs.analyze import prepare
+    from skviz.runs.options import Options
+    from skviz.runs.ranks import Ranks
+    from skviz.runs.store import check_run_folder
     from skviz.scaling import parse_scales
+    from skviz.studies.controls.change import change_of
 
     echo = Echo(quiet=quiet, as_json=as_json)
     check_run_folder(out)
     wanted = parse_scales(scales)
-    different = None if control is None else parse_control(control)
+    change = change_of(control)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
     place = Ranks.from_environment().device(choose_device(network.device))
@@ -283,7 +284,7 @@ def analyze(
         units=units,
         attention=network.attention_at or None,
         options=Options(**how),
-        control=different,
+        change=change,
     )
     if analysis.ranks.first:
         _announce(analysis, echo)
@@ -295,11 +296,11 @@ def analyze(
 
 
 def _announce(analysis: Analysis, echo: Echo) -> None:
-    from skviz.analysis.arithmetic import Arithmetic
+    from skviz.runs.tuning import Arithmetic
 
-    run, images = analysis.run, analysis.images
-    for note in (*images.notes, *analysis.notes):
-        echo.warn(note)
+    run = analysis.run
+    for note in analysis.notes:
+        echo.warn(str(note))
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
     if any(unit.branches == 1 for unit in run.units):
@@ -338,9 +339,11 @@ def _interrupted(run: Run) -> str:
 
 def _leave(analysis: Analysis, echo: Echo) -> None:
     run = analysis.run
-    errors = run.errors
-    images, complete = run.images, run.complete
+    errors, images, complete = run.errors, run.images, run.complete
     if analysis.ranks.first:
+        for note in run.notes:
+            if note not in analysis.notes:  # What was assumed to read images is known only now.
+                echo.warn(str(note))
         echo.document(_document(run, images, complete, errors, analysis.resumed))
     if not complete:
         left = len(run.missing)
@@ -348,7 +351,7 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         return
     echo.result(
         f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
-        f"{len(run.classes)} classes"
+        f"{len(run.present)} classes"
     )
     if not errors or not analysis.missing:
         return
@@ -363,7 +366,11 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
 
 
 def _document(
-    run: Run, images: int, complete: bool, errors: list[dict[str, str]], resumed: bool
+    run: Run,
+    images: int,
+    complete: bool,
+    errors: list[dict[str, str]],
+    resumed: bool,
 ) -> object:
     return {
         "run": str(run.path),
@@ -372,7 +379,8 @@ def _document(
         "images": images,
         "scales": list(run.scales),
         "units": [unit.name for unit in run.units],
-        "classes": len(run.classes),
+        "classes": len(run.present),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
+        "notes": [*(run.settings["model"].get("notes") or ()), *(n.to_dict() for n in run.notes)],
     }

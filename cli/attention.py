@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from skviz.names import escaped
 
 from . import options
 from .echo import Echo, command_line, table
@@ -14,8 +17,8 @@ from .edge import FAILED, IN_PART, Failure, exit_code
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
     from skviz.reports.single import ImageReport
+    from skviz.studies.image import ImageResult
 
 
 _QUANTITY = {
@@ -30,7 +33,7 @@ _QUANTITY = {
     nargs=-1,
     required=True,
     metavar="IMAGE...",
-    type=click.Path(path_type=Path),
+    type=options.ImagePath(),
 )
 @options.stages
 @options.scales
@@ -58,12 +61,15 @@ def attention(
 ) -> None:
     """Draw the attention of photographs at several scales: figure 3 (a) of the paper.
 
+    The IMAGE `example` is a photograph that skviz ships: an okapi (Caltech-101, CC BY 4.0).
+
     Each IMAGE gets a figure `<stem>_attention_<units>.<format>`, and a table of the attention
     difference: the mean over channels of the attention of the largest kernel minus that of the
     smallest, and its change from 1.0x.
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
+    from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, report_images
     from skviz.scaling import parse_scales
 
@@ -82,9 +88,12 @@ def attention(
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
-    for note in {report.result.note for report in reports if report.result}:
-        if note:
-            echo.warn(note)
+    results = [report.result for report in reports if report.result]
+    for note in _notes(results):
+        echo.warn(note)
+    read = ((escaped(str(r.image)), assumed) for r in results for assumed in r.assumed)
+    for assumption in notes_on_pictures(read):
+        echo.warn(str(assumption))
     echo.document(_document(reports))
     _leave(reports)
 
@@ -98,6 +107,18 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
     for file in report.files:
         echo.result(f"written: {file}")
     echo.result("")
+
+
+def _notes(results: list[ImageResult]) -> list[str]:
+    """What must be known of the images; of how many, where it is not all of them.
+
+    What is to be known of the weights was said when they were loaded.
+    """
+    counts = Counter(n for result in results for n in result.notes if n not in result.model.notes)
+    return [
+        note if count == len(results) else f"{count} of {len(results)} images: {note}"
+        for note, count in counts.items()
+    ]
 
 
 def _table(result: ImageResult) -> str:
@@ -117,7 +138,7 @@ def _table(result: ImageResult) -> str:
             bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
             cells.append(f"{value:+.{digits}f}{bracket}")
         rows.append([unit, kernels, *cells])
-    name = Path(result.image).name if result.image else "image"
+    name = escaped(Path(result.image).name) if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",
         f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",

@@ -1,15 +1,21 @@
-"""`skviz card`: measure a network and write its model card."""
+"""`skviz card`: a network's model card, made from a suite of its controls."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+from .controls import make
 from .echo import Echo, table
+from .edge import IN_PART, Failure
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from skviz.studies.controls.suite import Suite
 
 
 @click.command()
@@ -17,8 +23,15 @@ from .echo import Echo, table
     "--data",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    required=True,
-    help="Photographs that the network was not trained on, one sub-folder per class.",
+    help="Photographs that the network was not trained on, one sub-folder per class: the controls "
+    "are made with them, in OUT/MODEL.controls.",
+)
+@click.option(
+    "--suite",
+    "made",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Controls of the network that `skviz controls` made already, in place of --data.",
 )
 @options.model
 @options.weights
@@ -27,9 +40,9 @@ from .echo import Echo, table
 @click.option(
     "--seeds",
     type=click.IntRange(min=0),
-    default=5,
+    default=10,
     show_default=True,
-    help="Untrained networks to compare with, each from its own seed.",
+    help="Random networks to compare with, each from its own seed; verdicts need three.",
 )
 @click.option(
     "--workers",
@@ -39,20 +52,37 @@ from .echo import Echo, table
     help="Processes that read images.",
 )
 @click.option(
+    "--interventions",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder of `skviz intervene` on the network: top-1 when its attention is replaced.",
+)
+@click.option(
+    "--tried",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="CSV with a row per recipe that was tried, to take over as a table.",
+)
+@click.option(
     "--notes",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Markdown to take over into the card as it is.",
 )
 @options.output
+@click.pass_context
 def card(
-    data: Path,
+    context: click.Context,
+    data: Path | None,
+    made: Path | None,
     model: str | None,
     weights: Path | None,
     device: str,
     scales: str,
     seeds: int,
     workers: int,
+    interventions: Path | None,
+    tried: Path | None,
     notes: Path | None,
     out: Path,
     overwrite: bool,
@@ -63,56 +93,66 @@ def card(
 
     Top-1 and top-5 at every scale, size and speed, and the network's own section 4.4: the
     attention difference per unit and scale, beside the paper's published values and beside
-    untrained networks.
+    random networks, with the verdict on every unit that `skviz controls` gives. The controls are
+    kept beside the card: the same command goes on with an unfinished suite.
     """
-    from skviz.analysis.card import model_card
     from skviz.devices import choose_device
-    from skviz.models import DEFAULT_MODEL
-    from skviz.reports.card import check_card, write_card
-    from skviz.scaling import parse_scales
+    from skviz.models import DEFAULT_MODEL, load_model
+    from skviz.models.registry import bundled_weights
+    from skviz.reports.card import accuracy_rows, check_card, write_card
+    from skviz.studies.card import model_card, read_tried, replaced_attention
+    from skviz.studies.controls.suite import Suite
+    from skviz.studies.interventions.result import InterventionRun
 
     echo = Echo(quiet=quiet, as_json=as_json)
+    if (data is None) == (made is None):
+        raise click.UsageError("expected --data or --suite, and not both")
+    given = click.core.ParameterSource.COMMANDLINE
+    for name in ("scales", "seeds", "workers") if made else ():
+        if context.get_parameter_source(name) is given:
+            raise click.UsageError(f"expected --{name} with --data only: a suite has its own")
     name = model or DEFAULT_MODEL
     check_card(out, name, overwrite)
-    measured = model_card(
-        data,
-        model=name,
-        weights=weights,
-        scales=parse_scales(scales),
-        seeds=seeds,
-        workers=workers,
-        device=choose_device(device),
-        notes=notes.read_text("utf-8") if notes else "",
-        report=_progress(echo),
+    # Before anything is measured: what is wrong with the files must not show afterwards.
+    what = read_tried(tried) if tried else None
+    text = notes.read_text("utf-8") if notes else ""
+    network = load_model(name, weights).to(choose_device(device))
+    replaced = (
+        replaced_attention(InterventionRun(interventions), network) if interventions else None
     )
-    unreadable = measured["photographs"]["unreadable"]
-    if unreadable:
-        echo.warn(f"{len(unreadable)} images cannot be read and are left out")
+    suite = (
+        Suite(made)
+        if made
+        else _make(str(data), out / f"{name}.controls", network, scales, seeds, workers, echo)
+    )
+    path = weights or bundled_weights(name)
+    assert path is not None  # Weights that name their classes come from a file.
+    measured = model_card(suite, network, path, replaced=replaced, tried=what, notes=text)
+    if suite.missing:
+        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
     written = write_card(measured, out, overwrite)
-    echo.document({**measured, "files": [str(path) for path in written]})
-    echo.result(_table(measured))
+    echo.document({**measured, "files": [str(file) for file in written]})
+    echo.result(table(accuracy_rows(measured)))
     echo.result("\n".join(measured["summary"]))
-    for path in written:
-        echo.result(f"written: {path}")
+    for file in written:
+        echo.result(f"written: {file}")
+    unreadable = len(suite.plain.errors)
+    if unreadable:
+        raise Failure(f"{unreadable} images could not be read and are left out", IN_PART)
 
 
-def _progress(echo: Echo) -> Any:
-    """Say how far it is: on a terminal on one line, elsewhere when a part begins."""
-    seen: set[str] = set()
+def _make(
+    data: str, out: Path, network: nn.Module, scales: str, seeds: int, workers: int, echo: Echo
+) -> Suite:
+    """Make the controls of a network, or go on with them."""
+    from skviz.data import DataSource, open_dataset
+    from skviz.models import model_info
+    from skviz.runs.options import Options
+    from skviz.scaling import parse_scales
+    from skviz.studies.card import check_classes
 
-    def report(what: str, done: int, total: int) -> None:
-        if sys.stderr.isatty() and not echo.quiet:
-            end = "\n" if done == total else ""
-            click.echo(f"\r{what}: {done} of {total}{end}", nl=False, err=True)
-        elif what not in seen:
-            seen.add(what)
-            echo.note(f"{what}: {total}")
-
-    return report
-
-
-def _table(measured: dict[str, Any]) -> str:
-    rows = [["scale", "top-1", "top-5"]]
-    for label, values in measured["accuracy"].items():
-        rows.append([label, f"{values['top1']:.1%}", f"{values['top5']:.1%}"])
-    return table(rows)
+    wanted = parse_scales(scales)
+    images = open_dataset(DataSource(data))
+    check_classes(images.classes, model_info(network))
+    how = Options(workers=workers)
+    return make(images, network, out, echo, scales=wanted, options=how, seeds=seeds)[0]

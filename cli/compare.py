@@ -15,8 +15,8 @@ from .echo import Echo, command_line, table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.compare import Comparison
-    from skviz.analysis.compare_paper import PaperComparison
+    from skviz.inference.compare import Comparison
+    from skviz.inference.paper import PaperComparison
 
 
 @click.command()
@@ -73,9 +73,9 @@ def compare(
     images. With --paper: signs and order of the published shifts, and the share of classes
     that rise.
     """
-    from skviz.analysis.compare import compare as compare_runs
-    from skviz.analysis.compare_paper import compare_with_paper
     from skviz.files import check_output, write_text
+    from skviz.inference.compare import compare as compare_runs
+    from skviz.inference.paper import compare_with_paper
 
     echo = Echo(quiet=quiet, as_json=as_json)
     if paper == (other is not None):
@@ -129,12 +129,13 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
 
 
 def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
-    from skviz.analysis.compare import Comparison
     from skviz.figures.captions import About, caption_of
     from skviz.figures.comparison import ComparedShifts
+    from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
+    from skviz.inference.compare import Comparison
 
     if isinstance(found, Comparison):
         display = ComparedShifts.from_comparison(found)
@@ -143,7 +144,7 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
     caption = caption_of(display, About.of_comparison(found))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        save_figure(display.plot(), file, metadata, overwrite=overwrite)
+        save_figure(with_note(display.plot, caption), file, metadata, overwrite=overwrite)
 
 
 def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
@@ -240,7 +241,7 @@ def _paper_text(found: PaperComparison) -> str:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    from skviz.analysis.compare import records
+    from skviz.inference.compare import records
 
     return records(frame)
 

@@ -11,7 +11,7 @@ from click.shell_completion import get_completion_class
 from skviz.errors import UsageError
 
 from . import options
-from .echo import Echo
+from .echo import Echo, say
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_SKVIZ_COMPLETE"
@@ -41,7 +41,7 @@ def completion(ctx: click.Context, shell: str | None, quiet: bool) -> None:
     shell = shell or current_shell()
     if shell is None:
         raise UsageError(f"expected a shell, one of {', '.join(SHELLS)}: none is known from $SHELL")
-    click.echo(completion_script(ctx.find_root().command, shell))
+    say(completion_script(ctx.find_root().command, shell))
     Echo(quiet=quiet).note(how_to_install(shell))
 
 

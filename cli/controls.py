@@ -14,8 +14,12 @@ from .edge import FAILED, IN_PART, INTERRUPTED, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.controls.suite import Suite
-    from skviz.analysis.run import Analysis
+    from torch import nn
+
+    from skviz.data import ImageSet
+    from skviz.notes import Note
+    from skviz.runs.analyze import Analysis
+    from skviz.studies.controls.suite import Suite
 
 
 @click.command()
@@ -102,52 +106,42 @@ def controls(
     Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
     them. --overwrite replaces pages and figures made from the runs, never the runs.
     """
-    from skviz.analysis.controls.making import (
+    from skviz.data import DataSource, Subset, open_dataset
+    from skviz.devices import choose_device
+    from skviz.reports.controls import VIEWS, write_views
+    from skviz.runs.options import Options
+    from skviz.scaling import parse_scales
+    from skviz.studies.controls.making import (
         DEFAULT_SEEDS,
         QUICK,
         QUICK_SEEDS,
         check_suite_folder,
-        make_suite,
     )
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.run import Options
-    from skviz.devices import choose_device
-    from skviz.reports.controls import VIEWS, write_views
-    from skviz.scaling import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
     check_suite_folder(out)
     wanted = parse_scales(scales)
     subset = Subset(classes or (), shuffle, per_class, limit, part)
     images = open_dataset(DataSource(dataset, labels, boxes, root, split, subset))
-    for note in images.notes:
-        echo.warn(note)
     how["channels"] = how["channels"] or ()
-    measured: list[str] = []
-    try:
-        suite = make_suite(
-            images,
-            network.build().to(choose_device(network.device)),
-            out=out,
-            scales=wanted,
-            units=units,
-            attention=network.attention_at or None,
-            options=Options(**how),
-            seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
-            cascade=cascade,
-            only=only or (QUICK if quick else ()),
-            skip=skip or (),
-            progress=not quiet,
-            before=lambda analysis: _announce(analysis, measured, echo),
-            report=lambda suite, name, *place: _report(suite, name, place, echo),
-        )
-    except KeyboardInterrupt:
-        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
-        raise Failure(text, INTERRUPTED) from None
+    suite, measured, said = make(
+        images,
+        network.build().to(choose_device(network.device)),
+        out,
+        echo,
+        scales=wanted,
+        units=units,
+        attention=network.attention_at or None,
+        options=Options(**how),
+        seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
+        cascade=cascade,
+        only=only or (QUICK if quick else ()),
+        skip=skip or (),
+    )
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
         write_views(suite, images, overwrite=overwrite, command=command_line())
-    _print(suite, echo)
+    _print(suite, said, echo)
     if count:
         _write_verdicts(suite, overwrite, bool(measured), echo)
     if errors:
@@ -155,12 +149,43 @@ def controls(
         raise Failure(text, IN_PART if count else FAILED)
 
 
-def _announce(analysis: Analysis, measured: list[str], echo: Echo) -> None:
-    """Say what a user should know of a run; note its name where something is left to measure."""
+def make(
+    images: ImageSet, model: nn.Module, out: Path, echo: Echo, **what: Any
+) -> tuple[Suite, list[str], set[Note]]:
+    """Make a suite, or go on with it, as `make_suite` does.
+
+    Returns it, the runs made now, and the notes that were said.
+    """
+    from skviz.studies.controls.making import make_suite
+
+    measured: list[str] = []
+    said: set[Note] = set()
+    try:
+        suite = make_suite(
+            images,
+            model,
+            out=out,
+            progress=not echo.quiet,
+            before=lambda analysis: _announce(analysis, measured, said, echo),
+            report=lambda suite, name, *place: _report(suite, name, place, echo),
+            **what,
+        )
+    except KeyboardInterrupt:
+        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
+        raise Failure(text, INTERRUPTED) from None
+    return suite, measured, said
+
+
+def _announce(analysis: Analysis, measured: list[str], said: set[Note], echo: Echo) -> None:
+    """Say what a user should know of a run; note its name where something is left to measure.
+
+    What is `said` of one run is not said again of the others.
+    """
     name = analysis.run.path.name
     if analysis.missing:
         measured.append(name)
-    for note in analysis.notes:
+    for note in (note for note in analysis.notes if note not in said):
+        said.add(note)
         echo.warn(f"{name}: {note}")
     if analysis.run.settings["control"] is None and not analysis.run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
@@ -189,14 +214,18 @@ def _cost(cost: float) -> str:
     return "time not known" if cost != cost else f"{cost:.2f} times the plain run"
 
 
-def _print(suite: Suite, echo: Echo) -> None:
+def _print(suite: Suite, said: set[Note], echo: Echo) -> None:
     costs = suite.costs
     plain = suite.entries["plain"]
+    for note in suite.plain.notes:
+        if note not in said:
+            echo.warn(str(note))
     echo.document(
         {
             "suite": str(suite.path),
             "images": suite.plain.images,
             "unreadable": suite.plain.errors,
+            "notes": [note.to_dict() for note in suite.plain.notes],
             "missing": list(suite.missing),
             "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
         }

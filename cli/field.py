@@ -15,7 +15,7 @@ from .edge import IN_PART, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.field_result import ReceptiveField
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 # More unreadable images than this are left to the results' own list.
 _SHOWN = 5
@@ -80,12 +80,12 @@ def field(
     Each unit gets `field_<unit>.<format>`, its numbers as .csv and .json, and its maps as .npz.
     With --json, one unit gives one object; several give {"units": [...]}.
     """
-    from skviz.analysis.field import receptive_field
-    from skviz.analysis.single import choose_units
     from skviz.capture.probe import Probe
     from skviz.figures.style import style_names
     from skviz.files import check_output, output_folder
     from skviz.scaling import parse_scales
+    from skviz.studies.image import choose_units
+    from skviz.studies.receptive_field.study import receptive_field
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
@@ -99,6 +99,7 @@ def field(
             check_output(out / f"{stem}.{ending}", overwrite)
     documents = []
     found = None
+    said: set[str] = set()
     for unit, stem in zip(units, stems, strict=True):
         found = receptive_field(
             probe,
@@ -117,7 +118,9 @@ def field(
             echo.result(f"written: {file}")
         echo.result("")
         for note in found.notes:
-            echo.warn(note)
+            if note not in said:  # What holds for the images holds for every unit.
+                echo.warn(note)
+        said.update(found.notes)
     assert found is not None, "choose_units returns a unit or more"
     if not found.about["trained"]:
         echo.warn("untrained network: this is the field of random weights")
@@ -133,7 +136,6 @@ def _write(
     style: str,
     overwrite: bool,
 ) -> list[Path]:
-    from skviz.analysis.field_store import save_field
     from skviz.figures.captions import About, caption_of
     from skviz.figures.field_widths import FieldWidths
     from skviz.figures.fields import FieldMaps, draw_field
@@ -141,6 +143,7 @@ def _write(
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
     from skviz.files import write_text
+    from skviz.studies.receptive_field.store import save_field
 
     files = list(save_field(found, out, stem, overwrite=overwrite))
     text = io.StringIO(newline="")

@@ -16,8 +16,8 @@ from .network import Network, network as chosen_network
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.intervention_result import InterventionRun
-    from skviz.analysis.interventions import Interventions
+    from skviz.studies.interventions.measure import Interventions
+    from skviz.studies.interventions.result import InterventionRun
 
 _SHOWN = 5
 folder = click.option(
@@ -80,7 +80,8 @@ def intervene(
 ) -> None:
     """Replace the attention of units, and measure what becomes of the network's output.
 
-    Every unit is taken alone, and all of them together. Its attention is replaced by all weight
+    Every unit of --units is taken alone, all of these together (chosen), and, whatever --units
+    says, all units of the network together (all). Their attention is replaced by all weight
     on one branch (branches), the same weight for all (uniform), the data set's mean at the same
     scale (mean), its own with the channels shuffled (channels), another image's (images), or
     the same image's at the scale next to 1.0x (patch). Measured are the logit and probability
@@ -90,9 +91,7 @@ def intervene(
     Writes interventions.csv, .json, .md and a figure into DIR. The network runs once for every
     unit and kind: choose fewer images, or --units paper, for a first look.
     """
-    from skviz.analysis.datasets import DataSource, Subset, open_dataset
-    from skviz.analysis.interventions import prepare_interventions
-    from skviz.analysis.run import Options
+    from skviz.data import DataSource, Subset, open_dataset
     from skviz.figures import (
         About,
         caption_of,
@@ -101,9 +100,12 @@ def intervene(
         save_figure,
         style_names,
     )
+    from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
+    from skviz.runs.options import Options
     from skviz.scaling import parse_scales
+    from skviz.studies.interventions.measure import prepare_interventions
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
@@ -133,13 +135,22 @@ def intervene(
     caption = caption_of(panels, About.of_run(run.baseline))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        figure = panels.plot()
+        figure = with_note(panels.plot, caption)
         for kind in formats:
             path = out / f"interventions.{kind}"
             files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
+    notes = run.baseline.notes
+    for note in notes:
+        if note not in work.analysis.notes:
+            echo.warn(str(note))
     echo.document(
-        {**to_dict(run, frame), "seconds": seconds, "files": [str(file) for file in files]}
+        {
+            **to_dict(run, frame),
+            "notes": [note.to_dict() for note in notes],
+            "seconds": seconds,
+            "files": [str(file) for file in files],
+        }
     )
     _print(run, frame, work, echo)
     for file in files:
@@ -153,8 +164,8 @@ def intervene(
 
 def _announce(work: Interventions, echo: Echo) -> None:
     run, total = work.run, work.run.baseline.settings["shards"]
-    for note in work.analysis.images.notes:
-        echo.warn(note)
+    for note in work.analysis.notes:
+        echo.warn(str(note))
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
     if work.analysis.keep.class_map is None:
@@ -184,17 +195,17 @@ def _interrupted(work: Interventions) -> str:
 
 
 def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo: Echo) -> None:
-    from skviz.reports.interventions import STAR, about, target_rows, unit_rows
+    from skviz.reports.interventions import STAR, about, group_label, groups, target_rows, unit_rows
 
     for sentence in about(run, frame):
         echo.result(sentence)
     if len(work.seconds) == 2:
         plain, rest = work.seconds["baseline"], work.seconds["interventions"]
         echo.note(f"time: {plain:.1f} s plain, {rest:.1f} s more: {1 + rest / plain:.1f} x plain")
-    last = run.targets[-1]
-    name = "all these units together" if last == "all" else last
     for scale in run.scales:
         echo.result(f"\n{scale:g}x: change of the probability of the true class ({STAR})")
         echo.result(table(unit_rows(frame, scale)))
-        echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
-        echo.result(table(target_rows(frame, last, scale)))
+        for target in groups(run):
+            name = group_label(run, target)
+            echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
+            echo.result(table(target_rows(frame, target, scale)))

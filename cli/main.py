@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import shlex
 import sys
 from typing import NoReturn
@@ -16,8 +17,16 @@ from skviz.errors import SkvizError, did_you_mean
 
 from .config import config_files
 from .defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
-from .echo import COMMAND_LINE
-from .edge import FAILED, INTERRUPTED, WRONG_USAGE, Failure, exit_code
+from .echo import COMMAND_LINE, say
+from .edge import (
+    DONE,
+    INTERRUPTED,
+    WRONG_USAGE,
+    Failure,
+    exit_code,
+    open_streams,
+    stream_failure,
+)
 
 # Name: (module of this package, function in it, one line of help).
 COMMANDS = {
@@ -82,7 +91,7 @@ class LazyGroup(click.Group):
         except SkvizError as error:
             if not wants_help:  # Who reads help may be about to mend the file.
                 raise
-            click.echo(f"Warning: {error}", err=True)
+            say(f"Warning: {error}", err=True)
             return
         ctx.default_map = {name: found}
         quiet = found.get("quiet") or {"-q", "--quiet"} & set(rest)
@@ -90,7 +99,7 @@ class LazyGroup(click.Group):
             words = options_of(self.with_defaults(ctx)[name])
             said = ", ".join(word for word, option in words.items() if option.name in found)
             shown = " and ".join(f"'{file.shown}'" for file in files)
-            click.echo(f"defaults from {shown}: {said}", err=True)
+            say(f"defaults from {shown}: {said}", err=True)
 
     def with_defaults(self, ctx: click.Context) -> dict[str, click.Command]:
         """The commands that take defaults from configuration files."""
@@ -115,7 +124,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
         return
     from .versions import version_text
 
-    click.echo(version_text())
+    say(version_text())
     ctx.exit()
 
 
@@ -145,18 +154,25 @@ def cli(no_config: bool) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
+    open_streams()
+    try:
+        code = _run()
+    except OSError as error:
+        code = stream_failure(error)
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
         # Not standalone: click would turn Ctrl-C into "Aborted!" and exit code 1.
         code = cli.main(prog_name="skviz", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        # It may quote a file's name or content, also where click itself wrote it.
+        text = io.StringIO()
+        error.show(text)
+        say(text.getvalue(), err=True, nl=False)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing to say, and Python's last flush must not say it.
-        sys.stdout = None
-        code = FAILED
-    sys.exit(code if isinstance(code, int) else 0)
+        return INTERRUPTED
+    return code if isinstance(code, int) else DONE

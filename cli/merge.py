@@ -22,17 +22,20 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
     Each RUN is the folder of a `skviz analyze`, for instance of one --part of a data set. Means
     and deviations merge exactly. An interrupted merge goes on when it is called again.
     """
-    from skviz.analysis.merge import merge_runs
+    from skviz.runs.merge import merge_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
     run = merge_runs(runs, out)
     images, errors = run.images, run.errors
+    for note in run.notes:
+        echo.warn(str(note))
     echo.document(
         {
             "run": str(run.path),
             "merged": [str(path) for path in runs],
             "images": images,
             "unreadable": errors,
+            "notes": [note.to_dict() for note in run.notes],
         }
     )
     echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from . import options
+from .echo import Echo
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,12 +67,14 @@ class Network:
     model: str | None = None
     weights: Path | None = None
     allow_mismatch: bool = False
+    weights_key: str | None = None
     model_args: dict[str, Any] | None = None
     no_pretrained: bool = False
     input_size: int | None = None
     crop: float | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
+    example: str | None = None
     attention_at: tuple[str, ...] = ()
     device: str = "auto"
 
@@ -83,20 +86,25 @@ class Network:
         return self.build().to(place)
 
     def build(self) -> nn.Module:
-        """Build the network, on the CPU."""
-        from skviz.models import DEFAULT_MODEL, load_model
+        """Build the network, on the CPU; say what is to be known of its weights."""
+        from skviz.models import DEFAULT_MODEL, load_model, model_info
 
-        return load_model(
+        network = load_model(
             self.model or DEFAULT_MODEL,
             self.weights,
             model_args=self.model_args,
             pretrained=not self.no_pretrained,
             allow_mismatch=self.allow_mismatch,
+            weights_key=self.weights_key,
+            example=self.example,
             input_size=self.input_size,
             crop=self.crop,
             mean=self.mean,
             std=self.std,
         )
+        for note in model_info(network).notes:
+            Echo().warn(note)
+        return network
 
 
 def _taken_together(
@@ -161,8 +169,22 @@ std = click.option(
     help="Normalisation: deviation of the colours.  [default: the network's own]",
 )
 
-_SOURCE = (options.weights, options.allow_mismatch, model_args, no_pretrained)
-_INPUT = (input_size, crop, mean, std)
+example = click.option(
+    "--example",
+    metavar="SHAPE[,SHAPE]",
+    help="Shapes of the network's inputs, batch first, where it needs certain ones or several: "
+    "'1x3x64x64,1x10'. Images take the place of the first with 3 channels, also in size; the "
+    "others are random numbers.  [default: tried out]",
+)
+
+_SOURCE = (
+    options.weights,
+    options.weights_key,
+    options.allow_mismatch,
+    model_args,
+    no_pretrained,
+)
+_INPUT = (input_size, crop, mean, std, example)
 
 network = _taken_together(options.model, *_SOURCE, *_INPUT, attention_at, options.device)
 named_network = _taken_together(*_SOURCE, *_INPUT, attention_at, besides=("model",))

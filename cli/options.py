@@ -22,6 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("png", "pdf", "svg")
 DATA_FORMATS = ("csv", "json")
 DEVICES = ("auto", "cpu", "cuda")
+EXAMPLE = "example"
 PLACES = ("paper", "thesis", "talk", "poster", "web")
 
 
@@ -64,6 +65,21 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
         return super().get_invalid_choice_message(value, ctx) + hint
 
 
+class ImagePath(click.Path):
+    """The path of an image; "example" is the photograph that skviz ships."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; a file of the name `example` comes first."""
+        if str(value) == EXAMPLE and not Path(EXAMPLE).exists():
+            from skviz.data.example import example_photo
+
+            return example_photo()
+        return super().convert(value, param, ctx)
+
+
 model = click.option(
     "--model",
     metavar="NAME",
@@ -86,8 +102,16 @@ null = click.option(
     help="Random networks to hold the run against: a folder of `skviz controls`, or the run of "
     "one random network; may be repeated.",
 )
+weights_key = click.option(
+    "--weights-key",
+    metavar="KEY",
+    help="Which weights of a checkpoint that holds several: 'state_dict', 'model_ema'.  "
+    "[default: what fits the network best, averaged weights before plain ones]",
+)
 allow_mismatch = click.option(
-    "--allow-mismatch", is_flag=True, help="Load what fits of a checkpoint of another network."
+    "--allow-mismatch",
+    is_flag=True,
+    help="Load what fits of a checkpoint of another network, and say what does not.",
 )
 device = click.option(
     "--device", type=NearChoice(DEVICES), default="auto", show_default=True, help="Where to run."

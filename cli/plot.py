@@ -62,7 +62,11 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
     default=None,
     help="Show the standard deviation over images.  [default: for bars]",
 )
-@click.option("--paper", is_flag=True, help="Lay the paper's values over the figure (SKNet-50).")
+@click.option(
+    "--paper",
+    is_flag=True,
+    help="Show the paper's values, too (SKNet-50): over the figure, for lines beside it.",
+)
 @options.quantity
 @options.null
 @options.style
@@ -101,15 +105,15 @@ def plot(
     A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
     band shows where 95 % of random networks would put the value at the larger scale.
     """
-    from skviz.analysis.null_runs import random_runs
-    from skviz.analysis.records import Run
-    from skviz.figures.captions import About, caption_of
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure
     from skviz.figures.save import save_figure
-    from skviz.figures.style import figure_style, style_names
+    from skviz.figures.style import style_names
     from skviz.files import check_output
+    from skviz.inference.summary import summarise
+    from skviz.runs.records import Run
     from skviz.scaling import parse_scales
+    from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
     figure = RunFigure(
@@ -135,11 +139,8 @@ def plot(
     unknown = [unit.name for unit in records.units if not unit.kernels_known]
     if quantity == "expected_kernel" and unknown:
         echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
-    summary, random = records.summary(resamples=0), random_runs(null)
-    drawn = figure.draw(summary, random)
-    caption = caption_of(figure.displays(summary, random), About.of_run(records))
-    metadata = figure_metadata(caption, command_line())
-    with figure_style(style):  # The resolution is the style's, too.
-        save_figure(drawn, out, metadata, overwrite=overwrite)
+    summary, random = summarise(records, resamples=0), random_runs(null)
+    drawn, caption = figure.drawn(summary, random)
+    save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.names import escaped
+
 from . import options
 from .echo import Echo, command_line
 from .edge import FAILED, IN_PART, Failure
 from .network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
     from skviz.errors import SkvizError
     from skviz.reports.contents import Contents
+    from skviz.studies.image import ImageResult
 
     Errors = list[tuple[Path, SkvizError]]
 
@@ -24,9 +26,7 @@ _RUN_FILE, _SUITE_FILE = "run.json", "controls.json"
 
 
 @click.command()
-@click.argument(
-    "inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=click.Path(path_type=Path)
-)
+@click.argument("inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=options.ImagePath())
 @click.option(
     "--to",
     type=click.Path(path_type=Path),
@@ -98,7 +98,7 @@ def report(
     for note in contents.notes:
         echo.warn(note)
     files = [str(file) for file in write(contents)]
-    failed = [{"image": str(image), "error": str(error)} for image, error in errors]
+    failed = [{"image": escaped(str(image)), "error": str(error)} for image, error in errors]
     echo.document({"title": contents.title, "files": files, "errors": failed})
     for file in files:
         echo.result(f"written: {file}")
@@ -107,11 +107,11 @@ def report(
 
 
 def _of_run(folder: Path, controls: Path | None) -> Contents:
-    from skviz.analysis.records import Run
     from skviz.reports.contents import run_contents
+    from skviz.runs.records import Run
 
     if (folder / _SUITE_FILE).is_file() and not (folder / _RUN_FILE).is_file():
-        from skviz.analysis.controls.suite import Suite
+        from skviz.studies.controls.suite import Suite
 
         return run_contents(Suite(folder).plain, folder if controls is None else controls)
     return run_contents(Run(folder), controls)
@@ -121,11 +121,11 @@ def _of_images(
     images: tuple[Path, ...], stages: list[str], scales: str, network: Network, echo: Echo
 ) -> tuple[Contents, Errors]:
     """Read what was saved, and run the others; one that fails does not stop the rest."""
-    from skviz.analysis.single import ImageAnalysis
     from skviz.errors import ImageError, ScaleError
     from skviz.reports.contents import image_contents
     from skviz.reports.saved import read_result
     from skviz.scaling import parse_scales
+    from skviz.studies.image import ImageAnalysis
 
     wanted = parse_scales(scales)
     results: list[ImageResult] = []
@@ -137,7 +137,12 @@ def _of_images(
             continue
         if analysis is None:
             at = network.attention_at or None
-            analysis = ImageAnalysis.of(network.load(), stages, attention=at)
+            analysis = ImageAnalysis.of(
+                network.load(),
+                stages,
+                attention=at,
+                photographs=[path for path in images if path.suffix.lower() != ".json"],
+            )
         try:
             results.append(analysis(image, wanted))
         except (ImageError, ScaleError) as error:

@@ -16,8 +16,8 @@ from .echo import Echo, table
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.null import Place
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import Place
+    from skviz.inference.summary import Summary
 
 
 @click.command()
@@ -60,18 +60,19 @@ def summary(
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
-    from skviz.analysis.null import places_of
-    from skviz.analysis.null_runs import random_runs
-    from skviz.analysis.records import Run
+    from skviz.inference.null import places_of
+    from skviz.inference.summary import summarise
     from skviz.reports.tables import write_tables
+    from skviz.runs.records import Run
+    from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
     records = Run(run)
     if not records.complete:
         missing = len(records.missing)
         echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
-    found: Summary = records.summary(
-        resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
+    found: Summary = summarise(
+        records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
         quantity=quantity,
     )  # fmt: skip
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []

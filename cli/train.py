@@ -118,6 +118,7 @@ def train(
                 report=after_step,
                 say=display.epoch,
                 found=lambda unreadable: _warn(echo, unreadable),
+                note=lambda note: echo.warn(str(note)),
             )
     except KeyboardInterrupt:
         raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
@@ -270,6 +271,7 @@ def _document(result: TrainingResult) -> dict[str, object]:
         "weights": str(result.weights),
         "classes": list(result.classes),
         "unreadable": [vars(image) for image in result.unreadable],
+        "notes": [note.to_dict() for note in result.notes],
         "epochs": list(result.history),
     }
 

@@ -28,9 +28,11 @@ def units(model: str, network: Network, as_json: bool) -> None:
     branches, unknown kernel sizes.
     """
     from skviz.capture.probe import Probe
+    from skviz.models import model_info
 
     echo = Echo(as_json=as_json)
-    probe = Probe(replace(network, model=model).build(), attention=network.attention_at or None)
+    built = replace(network, model=model).build()
+    probe = Probe(built, attention=network.attention_at or None)
     gates = [unit for unit in probe.gates if unit not in probe.units]
     echo.document(
         {
@@ -38,6 +40,7 @@ def units(model: str, network: Network, as_json: bool) -> None:
             "units": [_document(unit) for unit in probe.units],
             "gates": [_document(unit) for unit in gates],
             "not_units": list(probe.rejected),
+            "notes": list(model_info(built).notes),
         }
     )
     head = ["unit", "module", "call", "kind", "kernels", "channels", "found by"]
@@ -63,7 +66,7 @@ def _row(unit: Unit) -> list[str]:
 
 def _kernel(unit: Unit, branch: int) -> str:
     kernel = unit.kernels[branch]
-    if kernel is None or not unit.kernels_known:
+    if kernel is None or not unit.labelled:
         return unit.branch_label(branch)
     return str(kernel)
 
@@ -98,6 +101,7 @@ def _document(unit: Unit) -> dict[str, Any]:
             for kernel in unit.kernels
         ],
         "kernels_known": unit.kernels_known,
+        "null": list(unit.null),
         "channels": unit.channels,
         "found_by": unit.found_by,
         "notes": list(unit.notes),

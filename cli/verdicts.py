@@ -31,10 +31,10 @@ def verdicts(
     Writes verdicts.md, .json, .csv, .png and .pdf. The network is not needed. Controls that
     were not made are named, and a verdict that needs them is not given.
     """
-    from skviz.analysis.claim_words import VERDICTS
-    from skviz.analysis.controls.suite import Suite
     from skviz.figures.style import style_names
+    from skviz.inference.verdicts import VERDICTS
     from skviz.reports.verdicts import write_verdicts
+    from skviz.studies.controls.suite import Suite
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)

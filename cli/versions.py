@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 from importlib.resources import files
 
-from skviz import __version__
+from skviz.version import __version__
 
 
 def version_of(package: str) -> str | None:

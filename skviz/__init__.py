@@ -5,7 +5,7 @@ used, so that `import skviz` loads neither PyTorch nor Matplotlib.
 
     import skviz
     model = skviz.load_model()
-    views = skviz.enlarge("dog.jpg", scales=(1.0, 1.5, 2.0))
+    views = skviz.enlarge("dog.jpg", scales=(1.0, 1.5, 2.0), spec=model)
     attention = skviz.Probe(model)(views)
     attention["3_4"].shape       # (3, 2, C): views, branches, channels
 """
@@ -15,51 +15,27 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from skviz.version import __version__ as __version__
 
 if TYPE_CHECKING:
     # X as X: these names are meant to be taken from here.
-    from skviz.analysis.compare import (
-        Comparison as Comparison,
-        compare as compare,
-    )
-    from skviz.analysis.compare_paper import (
-        PaperComparison as PaperComparison,
-        compare_with_paper as compare_with_paper,
-    )
-    from skviz.analysis.controls.making import make_suite as make_suite
-    from skviz.analysis.controls.suite import Suite as Suite
-    from skviz.analysis.datasets import (
+    from skviz.capture.attention import Attention as Attention
+    from skviz.capture.intervene import intervene as intervene
+    from skviz.capture.probe import Probe as Probe
+    from skviz.data import (
         DataSource as DataSource,
         ImageSet as ImageSet,
         Subset as Subset,
         example_images as example_images,
+        example_photo as example_photo,
         open_dataset as open_dataset,
     )
-    from skviz.analysis.field import receptive_field as receptive_field
-    from skviz.analysis.field_result import ReceptiveField as ReceptiveField
-    from skviz.analysis.field_store import load_field as load_field, save_field as save_field
-    from skviz.analysis.intervention_result import InterventionRun as InterventionRun
-    from skviz.analysis.interventions import intervene_dataset as intervene_dataset
-    from skviz.analysis.merge import merge_runs as merge_runs
-    from skviz.analysis.records import Run as Run
-    from skviz.analysis.run import analyze as analyze
-    from skviz.analysis.single import (
-        ImageResult as ImageResult,
-        analyze_image as analyze_image,
-    )
-    from skviz.analysis.summary import (
-        Summary as Summary,
-        summarise as summarise,
-    )
-    from skviz.capture.attention import Attention as Attention
-    from skviz.capture.intervene import intervene as intervene
-    from skviz.capture.probe import Probe as Probe
     from skviz.errors import (
         CaptureError as CaptureError,
         ImageError as ImageError,
         ModelError as ModelError,
         OutputError as OutputError,
+        RunError as RunError,
         ScaleError as ScaleError,
         SkvizError as SkvizError,
         UnitError as UnitError,
@@ -84,16 +60,45 @@ if TYPE_CHECKING:
         save_figure as save_figure,
     )
     from skviz.images import read_image as read_image
+    from skviz.inference.compare import (
+        Comparison as Comparison,
+        compare as compare,
+    )
+    from skviz.inference.paper import (
+        PaperComparison as PaperComparison,
+        compare_with_paper as compare_with_paper,
+    )
+    from skviz.inference.summary import (
+        Summary as Summary,
+        summarise as summarise,
+    )
     from skviz.models import (
         known_models as known_models,
         load_model as load_model,
         with_selective_kernels as with_selective_kernels,
     )
+    from skviz.runs.merge import merge_runs as merge_runs
+    from skviz.runs.records import Run as Run
     from skviz.scaling import (
         InputSpec as InputSpec,
         Views as Views,
         enlarge as enlarge,
     )
+    from skviz.studies.controls.change import analyze as analyze
+    from skviz.studies.controls.making import make_suite as make_suite
+    from skviz.studies.controls.suite import Suite as Suite
+    from skviz.studies.image import (
+        ImageResult as ImageResult,
+        analyze_image as analyze_image,
+    )
+    from skviz.studies.interventions.measure import intervene_dataset as intervene_dataset
+    from skviz.studies.interventions.result import InterventionRun as InterventionRun
+    from skviz.studies.receptive_field.result import ReceptiveField as ReceptiveField
+    from skviz.studies.receptive_field.store import (
+        load_field as load_field,
+        save_field as save_field,
+    )
+    from skviz.studies.receptive_field.study import receptive_field as receptive_field
     from skviz.units import (
         Kernel as Kernel,
         Unit as Unit,
@@ -102,27 +107,28 @@ if TYPE_CHECKING:
     )
 
 _ROOMS = {
-    "skviz.analysis.compare": ("Comparison", "compare"),
-    "skviz.analysis.compare_paper": ("PaperComparison", "compare_with_paper"),
-    "skviz.analysis.controls.making": ("make_suite",),
-    "skviz.analysis.controls.suite": ("Suite",),
-    "skviz.analysis.datasets": (
+    "skviz.inference.compare": ("Comparison", "compare"),
+    "skviz.inference.paper": ("PaperComparison", "compare_with_paper"),
+    "skviz.studies.controls.making": ("make_suite",),
+    "skviz.studies.controls.suite": ("Suite",),
+    "skviz.data": (
         "DataSource",
         "ImageSet",
         "Subset",
         "example_images",
+        "example_photo",
         "open_dataset",
     ),
-    "skviz.analysis.field": ("receptive_field",),
-    "skviz.analysis.field_result": ("ReceptiveField",),
-    "skviz.analysis.field_store": ("load_field", "save_field"),
-    "skviz.analysis.intervention_result": ("InterventionRun",),
-    "skviz.analysis.interventions": ("intervene_dataset",),
-    "skviz.analysis.merge": ("merge_runs",),
-    "skviz.analysis.records": ("Run",),
-    "skviz.analysis.run": ("analyze",),
-    "skviz.analysis.single": ("ImageResult", "analyze_image"),
-    "skviz.analysis.summary": ("Summary", "summarise"),
+    "skviz.studies.receptive_field.study": ("receptive_field",),
+    "skviz.studies.receptive_field.result": ("ReceptiveField",),
+    "skviz.studies.receptive_field.store": ("load_field", "save_field"),
+    "skviz.studies.interventions.result": ("InterventionRun",),
+    "skviz.studies.interventions.measure": ("intervene_dataset",),
+    "skviz.runs.merge": ("merge_runs",),
+    "skviz.runs.records": ("Run",),
+    "skviz.studies.controls.change": ("analyze",),
+    "skviz.studies.image": ("ImageResult", "analyze_image"),
+    "skviz.inference.summary": ("Summary", "summarise"),
     "skviz.capture.attention": ("Attention",),
     "skviz.capture.intervene": ("intervene",),
     "skviz.capture.probe": ("Probe",),
@@ -131,6 +137,7 @@ _ROOMS = {
         "ImageError",
         "ModelError",
         "OutputError",
+        "RunError",
         "ScaleError",
         "SkvizError",
         "UnitError",

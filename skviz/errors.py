@@ -45,8 +45,16 @@ class CaptureError(SkvizError):
     """The attention could not be captured, or does not pass its own checks."""
 
 
+class NoInputError(CaptureError):
+    """A network that ran on none of the inputs it was tried on."""
+
+
 class OutputError(SkvizError):
     """A result that cannot be written, or would overwrite another one."""
+
+
+class RunError(SkvizError):
+    """A run whose files are damaged, or that holds no records."""
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

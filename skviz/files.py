@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from skviz.errors import OutputError
+from skviz.names import encodable, in_json
 
 AnyPath = str | os.PathLike[str]
 
@@ -55,8 +56,11 @@ def write_bytes(path: AnyPath, data: bytes, *, overwrite: bool = False) -> Path:
 
 
 def write_text(path: AnyPath, text: str, *, overwrite: bool = False) -> Path:
-    """Write text as UTF-8 with its line ends untouched, whole or not at all."""
-    return write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
+    """Write text as UTF-8 with its line ends untouched, whole or not at all.
+
+    What UTF-8 cannot hold is escaped (`skviz.names.encodable`).
+    """
+    return write_bytes(path, encodable(text).encode("utf-8"), overwrite=overwrite)
 
 
 def write_json(path: AnyPath, value: object, *, overwrite: bool = False) -> Path:
@@ -65,10 +69,20 @@ def write_json(path: AnyPath, value: object, *, overwrite: bool = False) -> Path
     Raises `OutputError` also for a value that JSON cannot hold, such as nan or an array.
     """
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json_text(value)
     except (TypeError, ValueError) as error:
         raise OutputError(f"cannot write '{path}': the value is no JSON ({error})") from error
     return write_text(path, text + "\n", overwrite=overwrite)
+
+
+def json_text(value: object) -> str:
+    """Return a value as a JSON document that a file can hold and a terminal can show.
+
+    Texts are the same when it is read, but for surrogates (`skviz.names.in_json`). Raises
+    `TypeError` and `ValueError` for what JSON cannot hold.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return in_json(text)
 
 
 def check_output(path: AnyPath, overwrite: bool = False) -> Path:

@@ -1,28 +1,28 @@
-"""Any image file to RGB, safely.
+"""Any image file to upright sRGB, safely, and once.
 
 Files come from anywhere: whatever is wrong with one becomes an `ImageError` that names it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
-from pathlib import Path
+from dataclasses import dataclass
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from skviz.colours import notes_on_exif, to_srgb
+from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
+from skviz.notes import Assumption
 
-ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
+with contextlib.suppress(ImportError):  # HEIC images, where the user has installed a reader.
+    from pillow_heif import register_heif_opener
 
-IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"}
-    | {".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
-)
+    register_heif_opener()
 
 # What undoes each EXIF orientation (1 is upright).
 _UPRIGHT = {
@@ -35,35 +35,63 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _EXIF_ORIENTATION = 0x0112
-_DEEP_MODES = ("I", "F")
+_GREY_MODES = ("1", "L", "LA", "La")
+_UNNAMED = "the image"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that has been read: upright sRGB with 8 bits per channel.
+
+    `name` is the file's name, or None; `notes` say what had to be assumed. Reading it again
+    returns it as it is.
+    """
+
+    image: Image.Image
+    name: str | None = None
+    notes: tuple[Assumption, ...] = ()
+
+
+ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Picture
 
 
 def read_image(source: ImageSource) -> Image.Image:
-    """Read any image that Pillow can decode, as upright RGB with 8 bits per channel.
+    """Read any image that Pillow can decode, as upright sRGB with 8 bits per channel.
 
     `source` is a file name, the bytes of a file, a binary file that can seek, or a Pillow
-    image (which is left as it is; of an animation its present frame is taken).
+    image (which is left as it is; of an animation its present frame is taken). What is returned
+    has no orientation and no profile left: reading it again changes nothing.
 
     The EXIF orientation is undone, transparency is laid over white, and of an animation the
-    first frame is taken. 16-bit values are scaled, not clipped: 65535 becomes 255. Images of
-    32-bit integers or floats do not say what white is: white is the smallest of 1 (floats
-    only), 255 and 65535 that no value exceeds; otherwise the values are stretched from their
-    minimum to their maximum.
+    first frame is taken. Colours of an embedded profile are converted to sRGB (see
+    `skviz.colours.to_srgb`). 16-bit values are scaled, not clipped: 65535 becomes 255, before
+    a profile is applied. Images of 32-bit integers or floats do not say what is white (see
+    `skviz.deep.to_8_bits`). What was assumed is told by `read_picture`.
 
     Raises `ImageError` naming the file and the reason: missing, a folder, empty, truncated,
     not an image, not permitted, or a decompression bomb (more than twice
     `PIL.Image.MAX_IMAGE_PIXELS` pixels; between once and twice Pillow itself warns). EPS is
     refused: it is a program, and reading it would run it.
     """
-    name = source_name(source) or "the image"
+    return read_picture(source).image
+
+
+def read_picture(source: ImageSource) -> Picture:
+    """Read an image as `read_image` does, with the notes of what was assumed.
+
+    A `Picture` is returned as it is.
+    """
+    if isinstance(source, Picture):
+        return source
+    name = source_name(source)
     if isinstance(source, Image.Image):
         return _decode(source, name)
     if isinstance(source, (str, os.PathLike)):
-        with _open_file(source, name) as file:
+        with _open_file(source, name or _UNNAMED) as file:
             return _open_image(file, name)
     if isinstance(source, bytes):
         if not source:
-            raise ImageError(f"cannot read {name}: there are no bytes")
+            raise ImageError(f"cannot read {name or _UNNAMED}: there are no bytes")
         return _open_image(io.BytesIO(source), name)
     if hasattr(source, "read"):
         return _open_image(source, name)
@@ -78,28 +106,11 @@ def source_name(source: ImageSource) -> str | None:
     if isinstance(source, (str, os.PathLike)):
         name: object = os.fspath(source)
     else:
+        # A picture has a name, an image of Pillow a filename, a file a name.
         name = getattr(source, "filename", None) or getattr(source, "name", None)
     if isinstance(name, os.PathLike):
         name = os.fspath(name)
     return name if isinstance(name, str) and name else None
-
-
-def is_image_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a file's name ends like that of an image (`IMAGE_SUFFIXES`), and is not hidden."""
-    path = Path(path)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def image_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """Return the image files below a folder, in sorted order, by their names.
-
-    Folders that may not be listed count as empty. Raises `ImageError` when there is no such
-    folder.
-    """
-    folder = Path(folder)
-    if not os.path.isdir(folder):
-        raise ImageError(f"expected a folder of images, got '{folder}'; no such folder")
-    return sorted(path for path in folder.rglob("*") if is_image_name(path) and path.is_file())
 
 
 def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
@@ -122,28 +133,36 @@ def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
         raise ImageError(f"cannot read '{name}': {reason}") from error
 
 
-def _open_image(file: BinaryIO, name: str) -> Image.Image:
+def _open_image(file: BinaryIO, name: str | None) -> Picture:
     try:
         image = Image.open(file)
     except Exception as error:
-        raise ImageError(f"cannot read '{name}': {_reason(error)}") from error
+        raise ImageError(f"cannot read '{name or _UNNAMED}': {_reason(error)}") from error
     with image:
         return _decode(image, name)
 
 
-def _decode(image: Image.Image, name: str) -> Image.Image:
+def _decode(image: Image.Image, name: str | None) -> Picture:
+    shown = name or _UNNAMED
     if image.format == "EPS":
         raise ImageError(
-            f"cannot read '{name}': EPS is a program that would have to run; convert it to PNG"
+            f"cannot read '{shown}': EPS is a program that would have to run; convert it to PNG"
         )
     if 0 in image.size:
-        raise ImageError(f"cannot read '{name}': the image has no pixels")
+        raise ImageError(f"cannot read '{shown}': the image has no pixels")
     try:
         image.load()
-        return _to_rgb(_upright(image))
+        rgb, notes = _to_rgb(image)
+        notes += notes_on_exif(image)
+        turn = _turn_upright(image)
+        rgb = rgb if turn is None else rgb.transpose(turn)
     # Damaged files raise anything: OSError, SyntaxError, struct.error, zlib.error, IndexError.
     except Exception as error:
-        raise ImageError(f"cannot read '{name}': {_reason(error)}") from error
+        raise ImageError(f"cannot read '{shown}': {_reason(error)}") from error
+    # The file's orientation, profile and transparency are dealt with: whoever reads this picture
+    # again must not find them.
+    rgb.info = {}
+    return Picture(rgb, name, notes)
 
 
 def _reason(error: Exception) -> str:
@@ -156,48 +175,31 @@ def _reason(error: Exception) -> str:
     return f"the file is truncated or damaged ({type(error).__name__}: {error})"
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _turn_upright(image: Image.Image) -> Image.Transpose | None:
     # Pillow's exif_transpose also writes the EXIF data anew, which fails where it is damaged.
     # The orientation alone is wanted, and a picture with unreadable EXIF is still a picture.
     try:
         orientation = image.getexif().get(_EXIF_ORIENTATION)
     except Exception:
-        return image
-    method = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
-    return image if method is None else image.transpose(method)
+        return None
+    return _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(_DEEP_MODES):
-        return _scaled_to_8_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        # La holds premultiplied grey, and Pillow takes it to RGBA only by way of LA.
-        straight = image.convert("LA") if image.mode == "La" else image
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, straight.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
-
-
-def _scaled_to_8_bits(image: Image.Image) -> Image.Image:
-    stored = np.asarray(image)
-    values = stored.astype(np.float32)
-    low, high = _black_and_white(values, image.mode)
-    values = np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high)
-    grey = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        grey = np.where(stored == transparent, np.uint8(255), grey)
-    return Image.fromarray(grey)
-
-
-def _black_and_white(values: NDArray[np.float32], mode: str) -> tuple[float, float]:
-    if mode.startswith("I;16"):
-        return 0.0, 65535.0
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
-    for white in (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0):
-        if low >= 0 and high <= white:
-            return 0.0, white
-    return (low, high) if high > low else (low, low + max(1.0, abs(low)))
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, tuple[Assumption, ...]]:
+    """Return a new image, sRGB of 8 bits per channel, and what was assumed."""
+    profile = image.info.get("icc_profile")
+    if is_deep(image):
+        grey, notes = to_8_bits(image)
+        rgb, more = to_srgb(grey, profile)
+        return rgb, (*notes, *more)
+    if not image.has_transparency_data:
+        return to_srgb(image, profile)
+    # La holds premultiplied grey, and Pillow takes it to RGBA only by way of LA.
+    straight = image.convert("LA") if image.mode == "La" else image
+    rgba = straight.convert("RGBA")
+    alpha = rgba.getchannel("A")
+    opaque = rgba.convert("L" if image.mode in _GREY_MODES else "RGB")
+    rgb, notes = to_srgb(opaque, profile)
+    rgb.putalpha(alpha)
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, rgb).convert("RGB"), notes

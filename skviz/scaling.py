@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skviz.errors import ScaleError, UsageError, did_you_mean
-from skviz.images import ImageSource, read_image, source_name
+from skviz.images import ImageSource, read_picture
+from skviz.notes import Assumption
+from skviz.overview import Overview, ShowsTable
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST,
@@ -71,14 +74,28 @@ class InputSpec:
 DEFAULT_SPEC = InputSpec()
 
 
-@dataclass(frozen=True, eq=False)
-class Views:
+def known_spec(network: object) -> InputSpec | None:
+    """Return what a network of `load_model` expects to see, or None where it does not say.
+
+    Wrappers that keep the network as their `module` (`nn.DataParallel`) are looked into.
+    """
+    while network is not None:
+        spec = getattr(getattr(network, "skviz", None), "spec", None)
+        if isinstance(spec, InputSpec):
+            return spec
+        network = getattr(network, "module", None)
+    return None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Views(ShowsTable):
     """One image at V scales.
 
     `pixels` is uint8 of shape (V, size, size, 3), read-only; `scales` the V scales; `boxes`
     per view the crop (left, top, right, bottom) in pixels of the original, which may reach
     beyond it at scales below 1; `interpolated` per view whether the crop has fewer original
-    pixels than the view, so that values had to be made up; `source` the file's name, or None.
+    pixels than the view, so that values had to be made up; `source` the file's name, or None;
+    `spec` the input they are made for; `notes` what had to be assumed to read the image.
     """
 
     pixels: NDArray[np.uint8]
@@ -87,14 +104,40 @@ class Views:
     interpolated: tuple[bool, ...]
     source: str | None = None
     spec: InputSpec = DEFAULT_SPEC
+    notes: tuple[Assumption, ...] = ()
 
     def __len__(self) -> int:
         return len(self.scales)
+
+    def __repr__(self) -> str:
+        size = f"{self.spec.size} x {self.spec.size} pixels"
+        return f"Views({self.source or 'an image'!r}, {', '.join(self.labels)}, {size})"
+
+    def overview(self) -> Overview:
+        """Return the crop of every scale, in pixels of the original, as it is shown."""
+        import pandas as pd
+
+        rows = [
+            (label, f"{right - left:.0f} x {bottom - top:.0f}", "yes" if made_up else "no")
+            for label, (left, top, right, bottom), made_up in zip(
+                self.labels, self.boxes, self.interpolated, strict=False
+            )
+        ]
+        size = f"{self.spec.size} x {self.spec.size} pixels"
+        title = f"{self.source or 'image'}: {len(self)} views of {size}"
+        names = ["scale", "crop of the original (pixels)", "interpolated"]
+        return Overview(title, pd.DataFrame(rows, columns=names))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The scales as the paper writes them: "1.0x", "1.5x"."""
         return tuple(scale_label(scale) for scale in self.scales)
+
+    @property
+    def interpolated_labels(self) -> tuple[str, ...]:
+        """The scales at which values were made up between original pixels, as labels."""
+        pairs = zip(self.labels, self.interpolated, strict=False)
+        return tuple(label for label, made_up in pairs if made_up)
 
     @property
     def images(self) -> torch.Tensor:
@@ -155,7 +198,7 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
 def enlarge(
     source: ImageSource,
     scales: Iterable[float] = DEFAULT_SCALES,
-    spec: InputSpec = DEFAULT_SPEC,
+    spec: InputSpec | nn.Module = DEFAULT_SPEC,
     *,
     resample: str = "bicubic",
     fill: str = "mean",
@@ -163,7 +206,9 @@ def enlarge(
 ) -> Views:
     """Return views of one image in which the central object is s times as large (section 4.4).
 
-    `source` is anything that `read_image` takes. At 1.0x a view shows the network's evaluation
+    `source` is anything that `read_image` takes. `spec` says what the network expects to see:
+    pass the network itself (`spec=model`), or its `InputSpec`; a network that says nothing of
+    it, and the default, mean ImageNet's 224 pixels. At 1.0x a view shows the network's evaluation
     crop: a centred square with sides of `spec.crop` times the shorter side of the picture. At
     scale s it shows the central 1/s of that square, resized to `spec.size`. With `box`
     (left, top, right, bottom, in pixels of the original) the square is centred on the box
@@ -177,13 +222,14 @@ def enlarge(
 
     Raises `ImageError` when the image cannot be read, `ScaleError` for a bad scale, or one that
     leaves less than one original pixel or needs more than `MAX_CANVAS_PIXELS`, and `UsageError`
-    for a bad `resample`, `fill` or `box`.
+    for a bad `spec`, `resample`, `fill` or `box`.
     """
     checked = check_scales(scales)
     _check_choice("resample", resample, RESAMPLING)
     _check_choice("fill", fill, FILLS)
-    name = source_name(source)
-    image = read_image(source)
+    spec = _spec_of(spec)
+    picture = read_picture(source)
+    image, name = picture.image, picture.name
     centre, side = _square(image.size, spec, box)
     boxes = tuple(_crop_box(centre, side / scale) for scale in checked)
     for scale, crop in zip(checked, boxes, strict=True):
@@ -197,7 +243,21 @@ def enlarge(
         interpolated=tuple(side / scale < spec.size - 1e-6 for scale in checked),
         source=name,
         spec=spec,
+        notes=picture.notes,
     )
+
+
+def _spec_of(given: object) -> InputSpec:
+    if isinstance(given, InputSpec):
+        return given
+    from torch import nn  # Whoever passes a network has loaded it already.
+
+    if not isinstance(given, nn.Module):
+        raise UsageError(
+            f"expected spec as a network or its InputSpec, got {type(given).__name__}; "
+            "pass what load_model returned, or InputSpec(224)"
+        )
+    return known_spec(given) or DEFAULT_SPEC
 
 
 def _checked_scale(value: object) -> float:

@@ -7,13 +7,14 @@ conv2_x, SK_3_4 the fourth (and in SKNet-50 the last) of conv3_x.
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError, did_you_mean
+from skviz.overview import Overview, ShowsTable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,32 +26,83 @@ _STAGED = re.compile(r"^S[KE]_(\d+)_(\d+)$")
 GATE = "gate"
 
 
+Sides = int | tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One branch's convolution kernel.
 
     `size` and `dilation` are in pixels of the feature map, `groups` is the number of
-    convolution groups. A 5x5 branch made of a dilated 3x3 is `Kernel(3, dilation=2)`.
+    convolution groups. A 5x5 branch made of a dilated 3x3 is `Kernel(3, dilation=2)`. One
+    number stands for a square kernel over images; sides that differ, signals and volumes have
+    a number per axis: `Kernel((3, 1), dilation=(2, 1))` is a 5x1, `Kernel((3,))` a 3.
     """
 
-    size: int
-    dilation: int = 1
+    size: Sides
+    dilation: Sides = 1
     groups: int = 1
+
+    def __post_init__(self) -> None:
+        # Written in one way only, so that equal kernels are equal.
+        size, dilation = self.size, _one(self.dilation)
+        if isinstance(size, tuple) and isinstance(dilation, tuple) and len(size) != len(dilation):
+            raise UnitError(
+                f"expected one dilation, or one for each of {len(size)} sides, got {dilation}"
+            )
+        if isinstance(size, int) and isinstance(dilation, tuple):
+            size = (size,) * len(dilation)
+        if isinstance(size, tuple) and len(size) == 2 and isinstance(dilation, int):
+            size = _one(size)
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "dilation", dilation)
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """Effective kernel size per axis, (k - 1) * dilation + 1 (paper, section 3.1)."""
+        return tuple((size - 1) * dilation + 1 for size, dilation in self._axes)
+
+    @property
+    def longest(self) -> tuple[int, int]:
+        """Size and dilation along the axis of the longest effective side."""
+        return max(self._axes, key=lambda axis: (axis[0] - 1) * axis[1])
 
     @property
     def effective(self) -> int:
-        """Effective kernel size (k - 1) * dilation + 1 (paper, section 3.1)."""
-        return (self.size - 1) * self.dilation + 1
+        """Effective kernel size as one number: the longest side.
+
+        It is the size that an expected kernel counts. For a square kernel it is the side.
+        """
+        return max(self.sides)
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """What tells the larger of two kernels: the longest side, and where equal the area."""
+        return self.effective, math.prod(self.sides)
 
     @property
     def label(self) -> str:
-        """The kernel by its effective size, as the paper writes it: "5x5"."""
-        return f"{self.effective}x{self.effective}"
+        """The kernel by its effective size, as the paper writes it: "5x5"; "5" for signals."""
+        return "x".join(map(str, self.sides))
+
+    @property
+    def _axes(self) -> tuple[tuple[int, int], ...]:
+        size = self.size if isinstance(self.size, tuple) else (self.size,) * 2
+        dilated = isinstance(self.dilation, tuple)
+        dilation = self.dilation if dilated else (self.dilation,) * len(size)
+        return tuple(zip(size, dilation, strict=True))  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         if self.dilation == 1:
             return self.label
-        return f"{self.label} ({self.size}x{self.size}, dilation {self.dilation})"
+        size = "x".join(str(size) for size, _ in self._axes)
+        dilation = "x".join(map(str, self.dilation)) if isinstance(self.dilation, tuple) else ""
+        return f"{self.label} ({size}, dilation {dilation or self.dilation})"
+
+
+def _one(value: Sides) -> Sides:
+    """One number where all are the same."""
+    return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
 
 @dataclass(frozen=True)
@@ -60,7 +112,8 @@ class Unit(ShowsTable):
     `name` is "SK_3_4" (or the module path where a network has no stages), `path` the dotted
     path of the module, `kernels` one `Kernel` per branch (None where no kernel size is
     known), `channels` the number C of channels that are weighed, `call` counts the calls of
-    the same module within one forward pass, `found_by` says how the attention is read.
+    the same module within one forward pass, `found_by` says how the attention is read. `null`
+    lists the branches that are switched off: their weights multiply nothing.
     """
 
     name: str
@@ -71,6 +124,7 @@ class Unit(ShowsTable):
     kind: str = "selective kernel"
     found_by: str = "module output"
     notes: tuple[str, ...] = ()
+    null: tuple[int, ...] = ()
 
     @property
     def short(self) -> str:
@@ -95,42 +149,69 @@ class Unit(ShowsTable):
         return int(found[2]) if found else None
 
     @property
+    def live(self) -> tuple[int, ...]:
+        """Indices of the branches that have features: all but the null branches."""
+        return tuple(branch for branch in range(self.branches) if branch not in self.null)
+
+    @property
     def kernels_known(self) -> bool:
-        """Whether the branches have known kernels of different effective sizes."""
-        sizes = [kernel.effective for kernel in self.kernels if kernel is not None]
-        return len(sizes) == self.branches > 1 and max(sizes) > min(sizes)
+        """Whether all branches have known kernels of different effective sizes.
+
+        Only then there is an expected kernel size; a null branch has no kernel.
+        """
+        sizes = {kernel.effective for kernel in self.kernels if kernel is not None}
+        return None not in self.kernels and len(sizes) > 1
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the live branches are told apart by their kernels."""
+        return len({kernel.label for kernel in self._live_kernels}) > 1
 
     @property
     def largest(self) -> int:
-        """Index of the branch with the largest effective kernel (the last one if unknown)."""
-        return self._extreme(max, fallback=self.branches - 1)
+        """Index of the live branch with the largest kernel (the last one if unknown).
+
+        The larger of two kernels is the one with the longer side, then the larger area.
+        """
+        return self._extreme(max, fallback=-1)
 
     @property
     def smallest(self) -> int:
-        """Index of the branch with the smallest effective kernel (the first one if unknown)."""
+        """Index of the live branch with the smallest kernel (the first one if unknown)."""
         return self._extreme(min, fallback=0)
 
-    def _extreme(self, pick: object, fallback: int) -> int:
-        if not self.kernels_known:
-            return fallback
-        sizes = [kernel.effective for kernel in self.kernels if kernel is not None]
-        return sizes.index(pick(sizes))  # type: ignore[operator]
+    @property
+    def _live_kernels(self) -> list[Kernel]:
+        """Kernels of the live branches; none where one is unknown."""
+        kernels = [self.kernels[branch] for branch in self.live]
+        known = [kernel for kernel in kernels if kernel is not None]
+        return known if len(known) == len(kernels) else []
+
+    def _extreme(self, pick: Callable[..., tuple[int, int]], fallback: int) -> int:
+        orders = [kernel.order for kernel in self._live_kernels]
+        if len(set(orders)) < 2:
+            return self.live[fallback]
+        return self.live[orders.index(pick(orders))]
 
     def branch_label(self, branch: int) -> str:
         """The branch by its effective kernel ("5x5"), or "branch 1" where that says nothing."""
         if self.branches == 1:
             return GATE
+        branch %= self.branches
+        if branch in self.null:
+            return "null" if len(self.null) == 1 else f"null (branch {branch})"
         kernel = self.kernels[branch]
-        if kernel is None or not self.kernels_known:
+        if kernel is None or not self.labelled:
             return f"branch {branch}"
-        same = [k for k in self.kernels if k is not None and k.effective == kernel.effective]
+        same = [other for other in self._live_kernels if other.label == kernel.label]
         return kernel.label if len(same) == 1 else f"{kernel.label} (branch {branch})"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per branch.
 
         Columns: `unit`, `branch`, `kernel` (its label), `size`, `dilation`, `groups` and
-        `effective` (size in pixels) of the kernel, missing where it is unknown, `channels`.
+        `effective` (size in pixels) of the kernel, missing where it is unknown, `channels`. Of
+        a kernel with unequal sides they tell the longest one, its label all.
         """
         import pandas as pd
 
@@ -140,7 +221,7 @@ class Unit(ShowsTable):
             + (
                 (None,) * 4
                 if kernel is None
-                else (kernel.size, kernel.dilation, kernel.groups, kernel.effective)
+                else (*kernel.longest, kernel.groups, kernel.effective)
             )
             for branch, kernel in enumerate(self.kernels)
         ]
@@ -178,6 +259,18 @@ def paper_units(units: Sequence[Unit]) -> list[Unit]:
     if list(last) == [None]:
         return list(units)
     return [unit for stage, unit in last.items() if stage is not None]
+
+
+def notes_of(units: Sequence[Unit]) -> list[str]:
+    """Say what the finding of the units noted, every note once: "3_1, 3_2: kernel size unknown"."""
+    found: dict[str, list[str]] = {}
+    for unit in units:
+        for note in unit.notes:
+            found.setdefault(note, []).append(unit.short)
+    return [
+        f"{'all units' if len(names) == len(units) > 1 else ', '.join(names)}: {note}"
+        for note, names in found.items()
+    ]
 
 
 def select_units(wanted: str | Iterable[str], units: Sequence[Unit]) -> list[Unit]:

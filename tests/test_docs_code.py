@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shutil
 import tomllib
@@ -11,18 +12,35 @@ from pathlib import Path
 from typing import Any
 
 import click
+import matplotlib
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import skviz
 from skviz.cli.main import COMMANDS, cli
 from tests.conftest import draw_photo
-from tests.docs_pages import PAGES, ROOT, RUN, SHELLS, Block, blocks, commands, inline_commands
-from tests.synthetic import make_run, stage_units
-from tests.synthetic_suite import make_suite as make_synthetic_suite
+from tests.helpers.docs_pages import PAGES, ROOT, SHELLS, Block, blocks, commands, inline_commands
+from tests.helpers.synthetic import make_run, stage_units
+from tests.helpers.synthetic_suite import make_suite as make_synthetic_suite
 
 PYTHON = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
-SHELL = [page for page in PAGES if any(block.language == RUN for block in blocks(page))]
+# Pages with commands. Those of the small network are of photographs that no test has.
+SHELL = [
+    page
+    for page in PAGES
+    if any(block.language in SHELLS and list(commands(block.code)) for block in blocks(page))
+    and page.name not in ("model-card.md", "small-network.md")
+]
+# Words of commands that need more than a test has: weights, data sets, a cluster, networks.
+PICTURE = "grace_hopper.jpg"  # The photograph of `make demo`, which the README shows.
+ELSEWHERE = {
+    *("a.pth", "b.pth", "sknet50.pth", "cifar.pth", "path/to/net.py:build"),
+    *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
+    *("part-*", "part-8", "images.csv", "cat.jpg"),
+}
+MAKES = ("analyze", "controls", "intervene", "field")  # Commands that make a folder of records.
+SEEN = re.compile(r" +\d\.\dx  .*%")  # Classes that a network sees in a photograph.
 
 
 def name(page: Path) -> str:
@@ -33,21 +51,24 @@ def name(page: Path) -> str:
 def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the pages speak of: photographs, a data set, a run, a suite."""
     folder = tmp_path_factory.mktemp("material")
-    for photo in ("photo.jpg", "dog.jpg"):
-        draw_photo(folder / photo)
+    shutil.copy(Path(matplotlib.get_data_path()) / "sample_data" / PICTURE, folder / "photo.jpg")
+    draw_photo(folder / "dog.jpg")
     skviz.example_images(folder / "val", per_class=2, size=64)
+    for shape, animal in (("disc", "cat"), ("square", "dog")):
+        (folder / "val" / shape).rename(folder / "val" / animal)
     (folder / "runs").mkdir()
     for seed, run in enumerate(("val", "a", "b")):
         units = stage_units((3, 4, 6, 3), channels=8)
         make_run(folder / "runs" / run, units, per_class=2, seed=seed)
     skviz.analyze(
-        folder / "val", skviz.load_model(), out=folder / "RUN", scales=(1.0, 2.0),
+        folder / "val", skviz.load_model(), out=folder / "RUN", scales=(1.0, 1.5, 2.0),
         channels=["3_4"], class_channels=True, progress=False,
     )  # fmt: skip
-    make_synthetic_suite(
-        folder / "DIR",
-        {"plain": [0.02] * 4, "blur": [0.005] * 4, "object-constant": [0.004] * 4},
-    )
+    for suite in ("DIR", "runs/controls"):
+        make_synthetic_suite(
+            folder / suite,
+            {"plain": [0.02] * 4, "blur": [0.005] * 4, "object-constant": [0.004] * 4},
+        )
     return folder
 
 
@@ -81,6 +102,23 @@ def test_python_blocks_run_in_order(page: Path, workplace: Path) -> None:
             # Line numbers of the page, so that a failure says where it is.
             ast.increment_lineno(tree, block.line - 1)
             exec(compile(tree, str(page), "exec"), namespace)
+
+
+PAGES_AND_COMMAND = [ROOT / "README.md", ROOT / "docs" / "quick-start.md"]
+
+
+@pytest.mark.parametrize("page", PAGES_AND_COMMAND, ids=name)
+def test_python_gives_the_numbers_of_the_command(page: Path, workplace: Path) -> None:
+    (block,) = [one for one in blocks(page) if one.language == "python" and "enlarge" in one.code]
+    namespace: dict[str, Any] = {"skviz": skviz}
+    exec(compile(block.code, block.where, "exec"), namespace)
+    done = CliRunner().invoke(cli, ["attention", "photo.jpg", "--json", "--out", "command"])
+    assert done.exit_code == 0, done.output
+    units = json.loads(done.stdout)["units"]
+    assert units
+    for unit, found in units.items():
+        values = namespace["attention"].difference(unit)
+        np.testing.assert_allclose(values, found["difference"], atol=1e-6, err_msg=unit)
 
 
 def parse(args: list[str], where: str) -> None:
@@ -118,16 +156,61 @@ def test_commands_in_sentences_are_known(page: Path) -> None:
         assert options <= known, f"{name(page)}: {words[0]} has no {options - known}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_options_in_sentences_are_known(page: Path) -> None:
+    """`--precision bf16` by itself, in a sentence: some command has it."""
+    context = click.Context(cli)
+    options = {option for param in cli.params for option in param.opts} | {"--help"}
+    for word in COMMANDS:
+        command = cli.get_command(context, word)
+        assert command is not None
+        for param in command.params:
+            options |= {*param.opts, *param.secondary_opts}
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", page.read_text()))
+    assert named <= options, f"{name(page)}: {named - options}"
+
+
 @pytest.mark.parametrize("page", SHELL, ids=name)
-def test_console_blocks_run_in_order(
-    page: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.rmtree(workplace / "runs")  # The page makes its own.
+def test_commands_run_in_order_and_print_what_is_shown(page: Path, workplace: Path) -> None:
+    """All but those that need what no test has: a page makes the other runs that it speaks of."""
+    printed = ""
+    made: set[Path] = set()
     for block in blocks(page):
-        if block.language == RUN:
-            for args in commands(block.code):
-                done = CliRunner().invoke(cli, args)
-                assert done.exit_code == 0, f"{block.where}: skviz {args}: {done.output}"
+        calls = list(commands(block.code)) if block.language in SHELLS else []
+        for args in calls:
+            if not args or args[0] == "COMMAND" or ELSEWHERE & set(args):
+                continue
+            if args[0] in MAKES and "--out" in args:
+                out = Path(args[args.index("--out") + 1])
+                if out not in made:  # The material has runs for the pages that make none.
+                    shutil.rmtree(out, ignore_errors=True)
+                made.add(out)
+            done = CliRunner().invoke(cli, args)
+            assert done.exit_code == 0, f"{block.where}: skviz {args}: {done.output}"
+            printed = done.stdout
+        if block.language == "text" and not calls:
+            lines = {skeleton(line) for line in printed.splitlines()}
+            for line in block.code.splitlines():
+                if not SEEN.match(line):
+                    assert skeleton(line) in lines, f"{block.where}: not printed: {line}"
+
+
+def test_the_readme_shows_the_numbers_of_the_bundled_network(workplace: Path) -> None:
+    (shown,) = [b for b in blocks(ROOT / "README.md") if b.language == "text"]
+    printed = CliRunner().invoke(cli, ["attention", "photo.jpg", "--stage", "3_4"]).stdout
+    lines = {line.split()[0]: line for line in printed.splitlines() if line.startswith("SK")}
+    for line in shown.code.splitlines():
+        if line.startswith("SK"):
+            found, wanted = (
+                [float(number) for number in re.findall(r"[-+]0\.\d+", text)]
+                for text in (lines[line.split()[0]], line)
+            )
+            assert found == pytest.approx(wanted, abs=2e-4), f"{shown.where}: {line}"
+
+
+def skeleton(line: str) -> str:
+    """A printed line without its numbers: what does not depend on weights and photographs."""
+    return " ".join(re.sub(r"[-+]?\d+(\.\d+)?", "#", line).split())
 
 
 def test_toml_blocks_are_toml() -> None:

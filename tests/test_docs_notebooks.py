@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs_pages import ROOT
+from tests.helpers.docs_pages import ROOT
 
 nbformat = pytest.importorskip("nbformat", reason="needs nbformat: pip install 'skviz[test]'")
 nbclient = pytest.importorskip("nbclient", reason="needs nbclient: pip install 'skviz[test]'")

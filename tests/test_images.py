@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from skviz.errors import ImageError
-from skviz.images import image_files, is_image_name, read_image, source_name
+from skviz.images import read_image, read_picture, source_name
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
 
@@ -185,6 +185,89 @@ def test_integers() -> None:
     for stored, expected in [([0, 100, 255], [0, 100, 255]), ([-100, 0, 100], [0, 128, 255])]:
         image = Image.fromarray(np.array([stored], dtype=np.int32))
         assert values(read_image(image))[0, :, 2].tolist() == expected
+
+
+def ramp(kind: str = "float32", top: float = 1.0) -> np.ndarray:
+    """Grey from 0 to `top`, 100 x 100."""
+    return (np.linspace(0, 1, 10000).reshape(100, 100) * top).astype(kind)
+
+
+def tiff(stored: np.ndarray, **tags: int) -> bytes:
+    """A TIFF of one grey channel as other programs write it, without Pillow: any kind of number."""
+    kind = {"u": 1, "i": 2, "f": 3}[stored.dtype.kind]
+    height, width = stored.shape
+    data = stored.astype(stored.dtype.newbyteorder("<")).tobytes()
+    entries = {256: width, 257: height, 258: 8 * stored.dtype.itemsize, 259: 1, 262: 1, 273: 8,
+               277: 1, 278: height, 279: len(data), 339: kind}  # fmt: skip
+    entries |= {int(number.removeprefix("t")): value for number, value in tags.items()}
+    head = struct.pack("<2sHI", b"II", 42, 8 + len(data))
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
+    return head + data + struct.pack("<H", len(entries)) + table + b"\0" * 4
+
+
+@pytest.mark.parametrize("outlier", [1.0001, 1.5, 1e6, -0.2, np.nan, np.inf])
+def test_one_float_does_not_say_what_is_white(outlier: float) -> None:
+    stored = ramp()
+    expected = values(read_image(tiff(stored)))
+    assert expected.max() == 255
+    stored[3, 4] = outlier
+    picture = read_picture(tiff(stored))
+    found = values(picture.image)
+    found[3, 4] = expected[3, 4]
+    np.testing.assert_array_equal(found, expected)
+    assert "32-bit floats do not say what is white: 1 was taken for white" in str(picture.notes[0])
+    assert "1 of 10,000" in " ".join(map(str, picture.notes))
+
+
+@pytest.mark.parametrize("kind", ["int32", "uint32", "int16"])
+@pytest.mark.parametrize("outlier", [256, 30000])
+def test_one_integer_does_not_say_what_is_white(kind: str, outlier: int) -> None:
+    stored = ramp(kind, 255)
+    stored[3, 4] = outlier
+    picture = read_picture(tiff(stored))
+    found = values(picture.image)[..., 0]
+    assert found[3, 4] == 255
+    stored[3, 4] = 255
+    np.testing.assert_array_equal(found, stored)
+    assert "255 was taken for white" in str(picture.notes[0])
+
+
+def test_unsigned_integers_of_32_bits_do_not_wrap() -> None:
+    stored = ramp("float64", 1000).astype(np.uint32) + np.uint32(2**32 - 1001)
+    picture = read_picture(tiff(stored))
+    found = values(picture.image)[..., 0].ravel()
+    assert (found[0], found[5000], found[-1]) == (0, 128, 255)
+    assert (np.diff(found) >= 0).all()
+    assert "were stretched" in str(picture.notes[0])
+    assert "4.29497e+09 for white" in str(picture.notes[0])
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])
+def test_white_is_zero_at_every_depth(kind: str) -> None:
+    stored = ramp(kind, {"uint8": 255, "uint16": 65535, "float32": 1}[kind])
+    upright = values(read_image(tiff(stored)))
+    np.testing.assert_array_equal(values(read_image(tiff(stored, t262=0))), 255 - upright)
+
+
+def test_a_range_that_the_format_says_is_no_assumption() -> None:
+    dark = ramp("uint16", 200)
+    for data in (tiff(dark), encoded(Image.fromarray(dark)), b"P5 100 100 65535\n"
+                 + dark.byteswap().tobytes()):  # fmt: skip
+        picture = read_picture(data)
+        assert values(picture.image).max() == 1  # Of 65535, not of 255.
+        assert picture.notes == ()
+
+
+def test_12_bits_fill_the_range() -> None:
+    low, high = 0x000, 0xFFF
+    packed = bytes([low >> 4, (low & 15) << 4 | high >> 8, high & 255]) * 2
+    head = struct.pack("<2sHI", b"II", 42, 8 + 6)
+    entries = {256: 2, 257: 2, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 2, 279: 6, 339: 1}
+    table = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    data = head + packed + struct.pack("<H", len(entries)) + table + b"\0" * 4
+    picture = read_picture(data)
+    assert values(picture.image)[..., 0].tolist() == [[0, 255], [0, 255]]
+    assert picture.notes == ()
 
 
 # Transparency
@@ -396,26 +479,3 @@ def test_eps_is_not_run() -> None:
 def test_an_image_without_pixels() -> None:
     with pytest.raises(ImageError, match="the image has no pixels"):
         read_image(Image.new("RGB", (0, 5)))
-
-
-# Folders
-
-
-def test_names_of_images() -> None:
-    assert is_image_name("a/photo.JPG")
-    assert is_image_name(Path("scan.tiff"))
-    for name in ("notes.txt", "photo", "._photo.jpg", ".jpg", "photo.jpg.part"):
-        assert not is_image_name(name)
-
-
-def test_image_files_are_sorted_and_found_below(tmp_path: Path) -> None:
-    for name in ("b.png", "a/z.JPG", "notes.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert image_files(tmp_path) == [tmp_path / "a" / "z.JPG", tmp_path / "b.png"]
-
-
-def test_image_files_of_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"expected a folder of images, got '.*gone'"):
-        image_files(tmp_path / "gone")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import skviz
-from skviz.display import MOST_ROWS
+from skviz.overview import MOST_ROWS
 from skviz.units import Kernel, Unit
-from tests.synthetic import make_run, stage_units
+from tests.helpers.synthetic import make_run, stage_units
 
 EVIL = "<script>alert('&')</script>"
 
@@ -88,7 +89,7 @@ def test_long_tables_show_both_ends() -> None:
 
 
 def test_summary_shows_mean_and_deviation(run: skviz.Run) -> None:
-    summary = run.summary(resamples=0)
+    summary = skviz.summarise(run, resamples=0)
     page = Cells(summary._repr_html_())
     assert page.cells[:5] == ["unit", "kernels", "1.0x", "1.5x", "2.0x"]
     values = summary.to_numpy()["SK_2_1"]
@@ -175,3 +176,60 @@ def test_example_images_check_their_numbers(tmp_path: Path) -> None:
     skviz.example_images(tmp_path / "val", classes=1, per_class=1, size=16)
     with pytest.raises(skviz.OutputError, match="already exists"):
         skviz.example_images(tmp_path / "val", classes=1, per_class=1, size=16)
+
+
+def test_views_show_scale_crop_and_what_is_interpolated() -> None:
+    views = skviz.enlarge(Image.new("RGB", (300, 200)), (1.0, 2.0), skviz.InputSpec(128, 1.0))
+    assert str(views).splitlines() == [
+        "image: 2 views of 128 x 128 pixels",
+        "scale crop of the original (pixels) interpolated",
+        " 1.0x                     200 x 200           no",
+        " 2.0x                     100 x 100          yes",
+    ]
+    assert repr(views) == "Views('an image', 1.0x, 2.0x, 128 x 128 pixels)"
+
+
+def test_the_result_of_an_image_shows_names_scales_and_notes(photo: Path) -> None:
+    model = skviz.load_model("sknet26", seed=0)
+    result = skviz.analyze_image(photo, model, scales=(1.0, 2.0))
+    lines = str(result).splitlines()
+    assert lines[0] == (
+        f"{photo}: sknet26, weights: untrained (seed 0); attention difference, in [-1, 1]"
+    )
+    assert lines[1:3] == list(result.notes)
+    assert lines[3].split() == ["unit", "kernels", "1.0x", "2.0x"]
+    difference = result.attention.difference("SK_2_2")
+    assert lines[4].split() == ["SK_2_2", "3x3", "5x5", *(f"{v:+.4f}" for v in difference)]
+    assert repr(result) == f"ImageResult({str(photo)!r}, 'sknet26', 1.0x, 2.0x)"
+    assert "array(" not in repr([result])
+
+
+def test_comparisons_show_both_sides_and_the_shift(tmp_path: Path) -> None:
+    units = stage_units((3, 4, 6, 3), channels=4)
+    for seed, name in enumerate("ab"):
+        make_run(tmp_path / name, units, per_class=2, seed=seed)
+    a, b = tmp_path / "a", tmp_path / "b"
+    found = skviz.compare(a, b, resamples=50)
+    lines = str(found).splitlines()
+    assert lines[0] == f"a: {found.common.about_a['run']}: made up, weights: none"
+    assert lines[2] == (
+        "20 images; attention difference, in [-1, 1]: paired shift from 1.0x to 2.0x"
+    )
+    assert lines[3].split() == ["unit", "a", "b", "b", "-", "a", "interval"]
+    row = found.shifts[(found.shifts.from_scale == 1) & (found.shifts.to_scale == 2)].iloc[0]
+    assert lines[4].split()[:4] == [
+        "SK_2_1", f"{row.a:+.4f}", f"{row.b:+.4f}", f"{row.difference:+.4f}",
+    ]  # fmt: skip
+    assert len(lines) == 4 + 16
+    assert repr(found).startswith("Comparison(") and "\n" not in repr(found)
+    paper = skviz.compare_with_paper(a, resamples=0)
+    lines = str(paper).splitlines()
+    assert lines[2].split() == ["unit", "here", "paper", "interval"]
+    assert [line.split()[0] for line in lines[3:]] == ["SK_2_3", "SK_3_4", "SK_4_6", "SK_5_3"]
+    assert lines[3].split()[-1] == "-"
+    assert repr(paper).startswith("PaperComparison(")
+
+
+def test_a_summary_of_a_path_is_that_of_its_run(run: skviz.Run) -> None:
+    for path in (run.path, str(run.path)):
+        assert str(skviz.summarise(path)) == str(skviz.summarise(run))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
+from torch import nn
 
+import skviz
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.images import read_image
 from skviz.scaling import (
@@ -452,3 +455,38 @@ def test_photographs() -> None:
             for dx in (-1, 0, 1)
         }
         assert min(apart, key=lambda shift: apart[shift]) == (0, 0), photo
+
+
+# Views made for a network
+
+
+def test_enlarge_takes_the_network() -> None:
+    network = skviz.load_model()
+    expected = network.skviz.spec
+    assert expected.size == 128
+    for source in (network, nn.DataParallel(network), expected):
+        views = enlarge(noise(200, 160), spec=source)
+        assert views.spec == expected
+        assert len(skviz.Probe(network)(views)["3_4"]) == 3
+    assert enlarge(noise(200, 160), spec=nn.Identity()).spec == InputSpec()
+
+
+@pytest.mark.parametrize("spec", [128, "sknet50_lite", None, (128, 0.875)])
+def test_a_spec_that_is_none_is_refused(spec: object) -> None:
+    with pytest.raises(UsageError, match="expected spec as a network or its InputSpec, got"):
+        enlarge(noise(200, 160), spec=spec)  # type: ignore[arg-type]
+
+
+def test_a_probe_refuses_views_made_for_another_input() -> None:
+    network = skviz.load_model()
+    probe = skviz.Probe(network, "3_4")
+    other = replace(network.skviz.spec, crop=1.0)
+    with pytest.raises(UsageError, match=r"\(size 128\), got others \(size 224\).*spec=model"):
+        probe(enlarge(noise(200, 160)))
+    with pytest.raises(UsageError, match=r"\(crop 0.875\), got others \(crop 1.0\)"):
+        skviz.Probe(nn.DataParallel(network), "3_4")(enlarge(noise(200, 160), spec=other))
+    # On purpose it goes, and a network that says nothing of its input takes any.
+    assert probe(enlarge(noise(200, 160)).images)["3_4"].shape[0] == 3
+    known, network.skviz = network.skviz, None
+    assert skviz.Probe(network, "3_4")(enlarge(noise(200, 160), spec=other))["3_4"].shape[0] == 3
+    network.skviz = known

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from skviz.errors import UnitError
+from skviz.runs.settings import unit_from_dict, unit_to_dict
 from skviz.units import Kernel, Unit, paper_units, select_units
 
 K3, K5 = Kernel(3), Kernel(3, dilation=2)
@@ -88,3 +91,78 @@ def test_unknown_or_equal_kernels_get_no_size(kernels: tuple[Kernel | None, ...]
     assert (unit.smallest, unit.largest) == (0, 1)
     assert unit.branch_label(1) == "branch 1"
     assert unit.stage is None
+
+
+@pytest.mark.parametrize(
+    ("kernel", "effective", "label"),
+    [
+        (Kernel((3, 1)), 3, "3x1"),
+        (Kernel((3, 1), (2, 1)), 5, "5x1 (3x1, dilation 2x1)"),
+        (Kernel((1, 3), 2), 5, "1x5 (1x3, dilation 2)"),
+        (Kernel(3, (1, 2)), 5, "3x5 (3x3, dilation 1x2)"),
+        (Kernel((3,), 2), 5, "5 (3, dilation 2)"),
+        (Kernel((1, 3, 3)), 3, "1x3x3"),
+    ],
+)
+def test_kernels_of_unequal_sides_of_signals_and_of_volumes(
+    kernel: Kernel, effective: int, label: str
+) -> None:
+    assert (kernel.effective, str(kernel)) == (effective, label)
+    assert (kernel.longest[0] - 1) * kernel.longest[1] + 1 == effective
+    unit = Unit("x", "x", (Kernel(1), kernel), 8)
+    row = unit.to_frame().iloc[1]
+    assert row["effective"] == (row["size"] - 1) * row["dilation"] + 1 == effective
+    assert unit.to_numpy().tolist() == [1.0, effective]
+
+
+def test_a_kernel_is_written_in_one_way() -> None:
+    assert Kernel((3, 3), (2, 2)) == Kernel(3, 2)
+    assert Kernel((3, 1), (2, 2)) == Kernel((3, 1), 2)
+    assert Kernel((3,)) != Kernel(3) != Kernel((3, 3, 3))
+    with pytest.raises(UnitError, match="expected one dilation, or one for each of 2 sides, got"):
+        Kernel((3, 1), (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("kernels", "largest", "smallest", "known"),
+    [
+        ((Kernel((5, 1)), Kernel((3, 1))), 0, 1, True),
+        ((Kernel((1, 5)), Kernel(3)), 0, 1, True),  # The longer side comes first,
+        ((Kernel(3), Kernel((3, 1))), 0, 1, False),  # then the area;
+        ((Kernel((7, 1)), Kernel((1, 7))), 1, 0, False),  # else it is last minus first.
+    ],
+)
+def test_the_longer_side_then_the_area_orders_kernels(
+    kernels: tuple[Kernel, ...], largest: int, smallest: int, known: bool
+) -> None:
+    unit = Unit("x", "x", kernels, 8)
+    assert (unit.largest, unit.smallest) == (largest, smallest)
+    assert [unit.branch_label(b) for b in range(2)] == [k.label for k in kernels]
+    assert unit.kernels_known == known
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        Unit("x", "x", (Kernel((3, 1), (2, 1)), Kernel((3, 1))), 8),
+        Unit("x", "x", (Kernel((3,)), Kernel((5,), 2)), 8),
+        Unit("x", "x", (None, Kernel(3), Kernel(5)), 8, null=(0,), notes=("said",)),
+    ],
+)
+def test_a_unit_comes_back_from_a_run_folder(unit: Unit) -> None:
+    assert unit_from_dict(json.loads(json.dumps(unit_to_dict(unit)))) == unit
+
+
+def test_a_unit_of_an_old_run_folder_is_read() -> None:
+    kernels = [
+        {"size": 3, "dilation": 1, "groups": 32, "effective": 3},
+        {"size": 3, "dilation": 2, "groups": 32, "effective": 5},
+    ]
+    entry = {"name": "SK_2_1", "path": "a", "kernels": kernels, "channels": 8}
+    unit = unit_from_dict(entry)
+    assert unit == Unit("SK_2_1", "a", (Kernel(3, 1, 32), Kernel(3, 2, 32)), 8)
+    # It can be resumed: nothing is written that was not there.
+    written = unit_to_dict(unit)
+    assert "null" not in written
+    assert "notes" not in written
+    assert written["kernels"] == kernels

@@ -12,8 +12,9 @@ import matplotlib.cbook
 import skviz
 
 photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-views = skviz.enlarge(photo, scales=(1.0, 1.5, 2.0))
-attention = skviz.Probe(skviz.load_model())(views)
+model = skviz.load_model()
+views = skviz.enlarge(photo, scales=(1.0, 1.5, 2.0), spec=model)
+attention = skviz.Probe(model)(views)
 figure = skviz.draw_attention(views, attention, "3_4")
 
 # %%

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 import skviz
 
 photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-attention = skviz.Probe(skviz.load_model())(skviz.enlarge(photo))
+model = skviz.load_model()
+attention = skviz.Probe(model)(skviz.enlarge(photo, spec=model))
 
 with skviz.figure_style("default"):
     figure = Figure(figsize=(9, 3.4), layout="constrained")

@@ -14,7 +14,7 @@ import skviz
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)
 run = skviz.analyze(pictures, skviz.load_model(), out=work / "run", progress=False)
-summary = run.summary()
+summary = skviz.summarise(run)
 bars = skviz.draw_run(summary, "bars")
 
 # %%

@@ -13,7 +13,7 @@ import skviz
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)
 run = skviz.analyze(pictures, skviz.load_model(), out=work / "run", progress=False)
-summary = run.summary(resamples=0)
+summary = skviz.summarise(run, resamples=0)
 depth = skviz.draw_run(summary, "units")
 
 # %%

@@ -16,7 +16,7 @@ pictures = skviz.example_images(work / "pictures", classes=4, per_class=4)
 run = skviz.analyze(
     pictures, skviz.load_model(), out=work / "run", scales=(1.0, 1.5), progress=False
 )
-classes = skviz.draw_run(run.summary(resamples=0), "classes", units=("2_3", "3_4", "5_3"))
+classes = skviz.draw_run(skviz.summarise(run, resamples=0), "classes", units=("2_3", "3_4", "5_3"))
 
 # %%
-run.summary(resamples=0).classes.query("unit == 'SK_3_4'")
+skviz.summarise(run, resamples=0).classes.query("unit == 'SK_3_4'")

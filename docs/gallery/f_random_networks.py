@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import skviz
-from skviz.analysis.measurements import RunMeasurements
+from skviz.runs.measurements import RunMeasurements
 
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)
@@ -27,4 +27,4 @@ suite = skviz.make_suite(
     progress=False,
 )
 null = [RunMeasurements(run) for run in suite.random]
-bars = skviz.draw_run(suite.plain.summary(resamples=0), "bars", null=null)
+bars = skviz.draw_run(skviz.summarise(suite.plain, resamples=0), "bars", null=null)

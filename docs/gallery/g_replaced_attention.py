@@ -14,8 +14,9 @@ import skviz
 from skviz.capture.replacements import branch
 
 photo = matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
-views = skviz.enlarge(photo)
-probe = skviz.Probe(skviz.load_model())
+model = skviz.load_model()
+views = skviz.enlarge(photo, spec=model)
+probe = skviz.Probe(model)
 plain = probe(views, logits=True)
 with skviz.intervene(probe, {"all": branch("largest")}):
     changed = probe(views, logits=True)

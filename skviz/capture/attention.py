@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.display import Overview, ShowsTable
 from skviz.errors import UnitError
+from skviz.overview import Overview, ShowsTable
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:

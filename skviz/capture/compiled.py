@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from skviz.capture.probe import Probe, checked_all
-from skviz.capture.source import Source
+from skviz.capture.site import Source
 from skviz.errors import CaptureError, UsageError
 
 

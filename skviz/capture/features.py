@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skviz.capture.adapters import own, timm
-from skviz.capture.probe import _LOCKS, Probe, _eagerly, _Stop, evaluating
+from skviz.capture.discovery.adapters import own, timm
+from skviz.capture.probe import _LOCKS, Probe, _eagerly, _in_words, _Stop, evaluating
 from skviz.errors import CaptureError
 from skviz.units import Unit
 
@@ -56,7 +56,7 @@ def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeature
             stack.callback(module.register_forward_hook(watch.branch).remove)
         module = probe.network.get_submodule(unit.path)
         stack.callback(module.register_forward_hook(watch.output).remove)
-        with suppress(_Stop):
+        with suppress(_Stop), _in_words(probe.network, images):
             probe.network(images)
     if watch.found is None:
         raise CaptureError(

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from skviz.capture.example import batch_size
+from skviz.capture.discovery.example import batch_size
+from skviz.capture.discovery.operations import WATCHED
 from skviz.capture.listener import _is_real, _name
-from skviz.capture.operations import WATCHED
 from skviz.capture.probe import _LOCKS, Probe, _eagerly, checked
 from skviz.capture.replacements import Replacement, as_replacement
-from skviz.capture.source import Source
+from skviz.capture.site import Source
 from skviz.errors import CaptureError
 
 Given = Replacement | Callable[[Tensor], Tensor]

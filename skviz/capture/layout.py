@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -18,7 +19,9 @@ class Layout:
     those along which it only repeats itself (it was spread over the pixels). `table` holds,
     for one image, the place of every branch and channel, shape (M, C); places past the end
     are those of 1 minus the result. `fold` is "before" or "after" where the batch shares its
-    axis with something else that comes before or after it.
+    axis with something else that comes before or after it. `passes` (P,) is what is added to a
+    place for each pass of an image through the network, of which the mean is read. With
+    `normalised` the weights are divided by their sum over the branches.
     """
 
     axes: int
@@ -27,6 +30,13 @@ class Layout:
     constant: tuple[int, ...] = ()
     fold: str | None = None
     complement: bool = False
+    passes: Tensor = field(default_factory=lambda: torch.zeros(1, dtype=torch.long))
+    normalised: bool = False
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Place of every pass, branch and channel in the numbers of one image, (P, M, C)."""
+        return self.passes[:, None, None] + self.table
 
     def read(self, result: Tensor, batch: int) -> Tensor:
         """Return attention of shape (B, M, C); raises `CaptureError` for another shape."""
@@ -41,9 +51,11 @@ class Layout:
             flat = result.reshape(batch, -1)
             if self.complement:
                 flat = torch.cat((flat, 1 - flat), dim=1)
-            places = flat.shape[1]
-            if places > int(self.table.max()):
-                return flat[:, self.table.to(flat.device)]
+            if flat.shape[1] > int(self.places.max()):
+                found = flat[:, self.places.to(flat.device)]
+                if self.normalised:
+                    found = found / found.sum(dim=2, keepdim=True)
+                return found.mean(dim=1) if len(self.passes) > 1 else found[:, 0]
         raise CaptureError(
             f"expected attention of {batch} images, got a tensor of shape {shape} that is not "
             "laid out as in the passes that found it; pass an input like yours as `example`"
@@ -64,8 +76,9 @@ class Layout:
         first = self.batch_first(numbers, batch) if result.ndim == self.axes else numbers
         position = first.reshape(batch, -1)
         places = position.shape[1]
-        table = self.table.to(short.device)
-        values = attention.to(result.dtype)
+        table = self.places.to(short.device)
+        # Every pass of an image gets the same; weights that sum to 1 are normalised already.
+        values = attention.to(result.dtype).unsqueeze(1)
         values = torch.where(table >= places, 1 - values, values)
         flat = short.reshape(-1).clone()
         flat[position[:, table % places]] = values

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from skviz.capture.operations import WATCHED, operation_name
-from skviz.capture.source import Source
+from skviz.capture.discovery.operations import WATCHED, operation_name
+from skviz.capture.site import Source
 
 Receive = Callable[[Source, Tensor], None]
 _name = lru_cache(maxsize=None)(operation_name)

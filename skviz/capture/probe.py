@@ -18,12 +18,15 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from skviz.capture.attention import Attention
-from skviz.capture.discover import Found
-from skviz.capture.example import arguments, batch_size
-from skviz.capture.find import find_units
+from skviz.capture.discovery.discover import Found
+from skviz.capture.discovery.example import arguments, batch_size
+from skviz.capture.discovery.find import find_units
+from skviz.capture.discovery.passes import described
 from skviz.capture.listener import Listener
-from skviz.capture.source import Source
-from skviz.errors import CaptureError, UnitError
+from skviz.capture.networks import original
+from skviz.capture.site import Source
+from skviz.errors import CaptureError, SkvizError, UnitError, UsageError
+from skviz.scaling import InputSpec, known_spec
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -98,7 +101,7 @@ class Probe:
         example: Any = None,
     ) -> None:
         self.model = model
-        self.network = _original(model)
+        self.network = original(model)
         with _eagerly(model):
             found = find_units(self.network, attention, example)
         self.rejected = found.rejected
@@ -118,7 +121,7 @@ class Probe:
     def on(self, network: nn.Module) -> Probe:
         """Return a probe of the same units in a copy of the network, such as `copy.deepcopy`."""
         other = copy.copy(self)
-        other.model = other.network = _original(network)
+        other.model = other.network = original(network)
         return other
 
     @property
@@ -142,12 +145,14 @@ class Probe:
     ) -> Attention:
         """Return the attention for views or a normalised batch (B, 3, H, W).
 
-        A network with several inputs takes a tuple of them. The forward pass ends behind the
+        A network with several inputs takes a tuple of them. Raises `UsageError` for views that
+        were made for another input than this network's. The forward pass ends behind the
         deepest unit asked for, unless `logits` asks for the network's output (B, K) too.
         """
         if isinstance(images, Tensor | tuple):
             batch, scales = images, None
         else:
+            check_input(images, self.network)
             batch, scales = images.images, images.scales
         arrays, output = self.capture(batch, output=logits)
         return Attention(
@@ -163,8 +168,8 @@ class Probe:
         """Return the attention as tensors (B, M, C) on the network's device, and its output.
 
         The output is None where the pass was stopped, which it is unless `output` is true.
-        Raises `CaptureError` if a unit did not run exactly once, or its attention does not
-        sum to 1 over the branches or is not finite.
+        Raises `CaptureError` if the network fails, a unit did not run exactly once, or its
+        attention does not sum to 1 over the branches or is not finite.
         """
         inputs = arguments(_fitting(images, self.network))
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
@@ -175,7 +180,7 @@ class Probe:
             stack.enter_context(evaluating(self.network))
             stack.enter_context(_eagerly(self.model))
             self._listen(recording, stack)
-            with suppress(_Stop):
+            with suppress(_Stop), _in_words(self.network, inputs):
                 result = self.network(*inputs)
         missing = [unit.name for unit in self.units if unit.name not in recording.seen]
         if missing:
@@ -204,6 +209,24 @@ class Probe:
             enter, leave = _listener_hooks(recording, listener, listening)
             stack.callback(module.register_forward_pre_hook(enter).remove)
             stack.callback(module.register_forward_hook(leave).remove)
+
+
+def check_input(views: Views, network: nn.Module) -> None:
+    """Raise `UsageError` for views made for another input than the network's, if it is known."""
+    expected = known_spec(network)
+    if expected is None or views.spec == expected:
+        return
+    raise UsageError(
+        f"expected views made for this network ({_words(expected, views.spec)}), got others "
+        f"({_words(views.spec, expected)}); make them with enlarge(..., spec=model), or pass "
+        "views.images to show the network another input on purpose"
+    )
+
+
+def _words(spec: InputSpec, other: InputSpec) -> str:
+    """What is different in an input: "size 128, crop 0.875"."""
+    names = [name for name in vars(spec) if getattr(spec, name) != getattr(other, name)]
+    return ", ".join(f"{name} {getattr(spec, name)}" for name in names)
 
 
 def _chosen(names: list[str], found: Found) -> list[Source]:
@@ -342,22 +365,25 @@ def evaluating(network: nn.Module) -> Iterator[None]:
                 module.training = mode
 
 
-def _original(model: nn.Module) -> nn.Module:
-    """The network behind wrappers: hooks put on a compiled wrapper would never fire."""
-    while True:
-        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod  # type: ignore[assignment]
-        else:
-            break
-    for path, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise CaptureError(
-                f"cannot look into {path or 'the network'}: it is scripted or traced, and hooks "
-                "do not fire inside TorchScript; pass the network it was made from"
-            )
-    return model
+@contextmanager
+def _in_words(network: nn.Module, inputs: Any) -> Iterator[None]:
+    """Turn the error of a foreign network into one that says what it was given."""
+    try:
+        yield
+    except SkvizError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise  # Smaller batches may do.
+        raise CaptureError(
+            f"{type(network).__name__} fails on its input, {described(inputs, error)}; it may take "
+            "images of another size (--input-size), or needs further inputs (--example)"
+        ) from error
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the memory of the device is full."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

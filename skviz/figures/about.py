@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.figures.wording import counted, scales_in_words
+import numpy as np
+
+from skviz.figures.wording import counted, listed, scales_in_words
+from skviz.names import escaped
 
 if TYPE_CHECKING:
-    from skviz.analysis.compare import Comparison
-    from skviz.analysis.compare_paper import PaperComparison
-    from skviz.analysis.field_result import ReceptiveField
-    from skviz.analysis.records import Run
-    from skviz.analysis.single import ImageResult
-    from skviz.analysis.summary import Summary
+    from skviz.inference.compare import Comparison
+    from skviz.inference.paper import PaperComparison
+    from skviz.inference.summary import Summary
+    from skviz.runs.records import Run
+    from skviz.studies.image import ImageResult
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 # What is different in the run of a control, by kind; {} stands for its word.
 _CONTROLS = {
@@ -28,16 +31,21 @@ _CONTROLS = {
     "cascade": "all weights from the classifier down to {} are random",
     "unit": "the weights of {} are random",
 }
+_AND = "' and '"  # between the data sets of two runs
+_INCOMPLETE = "The run is not complete."
 
 
 @dataclass(frozen=True)
 class About:
     """Where the numbers of a figure come from.
 
-    `images` is the number of images, `classes` that of their classes (None without labels),
+    `images` is the number of images, `classes` that of the classes they are of (None without
+    labels),
     `dataset` its name, `scales` those that were measured. `image` names the file where the
     figure is about a single one. `control` is what `run.json` says of a control, or None;
-    `complete` is False for a run that is still under way.
+    `complete` is False for a run that is still under way. `interpolated` are the scales, as
+    labels, at which a single picture has fewer pixels than the network sees. `notes` say what
+    is to be known of the weights and inputs.
     """
 
     network: str
@@ -50,28 +58,25 @@ class About:
     image: str | None = None
     control: Mapping[str, Any] | None = None
     complete: bool = True
+    interpolated: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of_run(cls, run: Run) -> About:
         """Take it from a run's settings; raises `RunError` for a damaged run."""
-        return cls._of_settings(run.settings, run.images, run.complete)
+        return cls._of_settings(run.settings, run.images, run.complete, len(run.present))
 
     @classmethod
     def of_summary(cls, summary: Summary) -> About:
         """Take it from a summary's measurements."""
         measured = summary.measurements
         about = measured.about
-        names = measured.class_names
+        labels = measured.labels
         return cls._of_settings(
-            {
-                "model": {},
-                "dataset": {},
-                **about,
-                "scales": summary.scales,
-                "classes": names if measured.labels is not None else None,
-            },
+            {"model": {}, "dataset": {}, **about, "scales": summary.scales},
             len(measured.difference),
             bool(about.get("complete", True)),
+            0 if labels is None else len(np.unique(labels[labels >= 0])),
         )
 
     @classmethod
@@ -82,7 +87,9 @@ class About:
             weights=result.model.weights,
             trained=result.model.trained,
             scales=result.views.scales,
-            image=Path(result.image).name if result.image else None,
+            image=escaped(Path(result.image).name) if result.image else None,
+            interpolated=result.views.interpolated_labels,
+            notes=result.model.notes,
         )
 
     @classmethod
@@ -96,12 +103,13 @@ class About:
             images=len(names),
             scales=field.scales,
             image=Path(names[0]).name if len(names) == 1 else None,
+            notes=tuple(about.get("weights_notes") or ()),
         )
 
     @classmethod
     def of_comparison(cls, comparison: Comparison | PaperComparison) -> About:
         """Take it from a comparison, of two runs (both are named) or of one with the paper."""
-        from skviz.analysis.compare import Comparison
+        from skviz.inference.compare import Comparison
 
         if not isinstance(comparison, Comparison):
             return cls.of_summary(comparison.summary)
@@ -119,25 +127,28 @@ class About:
             trained=a.trained or b.trained,
             images=common.images,
             classes=len(known) if known else None,
-            dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}' and '{b.dataset}",
+            dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}{_AND}{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
+            notes=tuple(dict.fromkeys((*a.notes, *b.notes))),
         )
 
     @classmethod
-    def _of_settings(cls, settings: Mapping[str, Any], images: int, complete: bool) -> About:
+    def _of_settings(
+        cls, settings: Mapping[str, Any], images: int, complete: bool, classes: int = 0
+    ) -> About:
         model, data = settings["model"], settings["dataset"]
-        classes = data["classes"] if "classes" in data else settings.get("classes")
         return cls(
             network=str(model.get("name") or "unnamed network"),
             weights=str(model.get("weights") or "unknown"),
             trained=model.get("trained") is not False,
             images=images,
-            classes=len(classes) if classes else None,
+            classes=classes or None,
             dataset=data.get("root") or data.get("kind"),
             scales=tuple(settings["scales"]),
             control=settings.get("control"),
             complete=complete,
+            notes=tuple(model.get("notes") or ()),
         )
 
     @property
@@ -155,18 +166,44 @@ class About:
         return f"{counted(self.images, 'image')}{origin}{classes}"
 
     @property
+    def note(self) -> str:
+        """Network, weights and images, as short as a picture has room for."""
+        if self.single:
+            images = self.image or "one image"
+        else:
+            images = counted(self.images, "image")
+            images += f" of '{_last_folder(self.dataset)}'" if self.dataset else ""
+        control = [f"control: {control_in_words(self.control)}"] if self.control else []
+        return "; ".join([f"{self.network}, weights: {self.weights}", images, *control])
+
+    @property
+    def warning(self) -> str:
+        """What nobody may miss who sees the numbers; empty where there is nothing."""
+        untrained = "" if self.trained else "Untrained network: its weights are random."
+        return " ".join(filter(None, (untrained, "" if self.complete else _INCOMPLETE)))
+
+    @property
     def sentences(self) -> str:
         """Network, weights, scales, and what a reader must know to judge the numbers."""
         parts = [f"Network: {self.network}; weights: {self.weights}."]
         if not self.trained:
             parts.append("The network is untrained: this is the attention of random weights.")
+        parts += [f"Note: {note}." for note in self.notes]
         if self.scales:
             parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
+        if self.interpolated:
+            labels = listed(self.interpolated)
+            parts.append(f"Interpolated beyond the picture's own pixels: {labels}.")
         if self.control:
             parts.append(f"This is a control: {control_in_words(self.control)}.")
         if not self.complete:
-            parts.append("The run is not complete.")
+            parts.append(_INCOMPLETE)
         return " ".join(parts)
+
+
+def _last_folder(dataset: str) -> str:
+    """Return "val" of "/data/imagenet/val": a picture has no room for a path."""
+    return _AND.join(Path(part).name or part for part in dataset.split(_AND))
 
 
 def _either(a: str, b: str) -> str:

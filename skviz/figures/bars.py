@@ -32,8 +32,8 @@ from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 FloatArray = NDArray[np.float64]
 DIFFERENCE = "attention difference"

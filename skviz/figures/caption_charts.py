@@ -51,8 +51,9 @@ def lines(display: ChannelLines, about: About) -> Caption:
         else f"each point the mean of {points}"
     )  # fmt: skip
     text = [f"{mean_of(about, what)}, {each}, one line per scale ({scales_in_words(scales)})."]
+    marks = []
     if display.deviations is not None:
-        text.append(
+        marks.append(
             "Bands: one standard deviation over images to either side, averaged over the"
             " channels of a point."
         )
@@ -73,7 +74,7 @@ def lines(display: ChannelLines, about: About) -> Caption:
     if display.null is not None:
         text.append(null_words(scales))
     mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
-    return written(message(unit, mean, means, scales), text, alt, about)
+    return written(message(unit, mean, means, scales), text, alt, about, marks)
 
 
 def bars(display: UnitBars, about: About) -> Caption:
@@ -81,12 +82,11 @@ def bars(display: UnitBars, about: About) -> Caption:
         f"{mean_of(about, display.quantity)} per unit, one bar per scale"
         f" ({scales_in_words(display.scales)})."
     ]
-    if display.errors is not None:
-        text.append(f"Error bars: {DEVIATION}.")
+    marks = [] if display.errors is None else [f"Error bars: {DEVIATION}."]
     if display.null is not None:
         text.append(null_words(scales=None))
     alt = f"Bar chart of the {display.quantity} of {counted(len(display.units), 'unit')}."
-    return _of_units(display, about, text, alt)
+    return _of_units(display, about, text, alt, marks)
 
 
 def depth(display: DepthLines, about: About) -> Caption:
@@ -95,18 +95,19 @@ def depth(display: DepthLines, about: About) -> Caption:
         f" order of execution, one line per scale ({scales_in_words(display.scales)}). Vertical"
         " lines part the stages."
     ]
-    if display.errors is not None:
-        text.append(f"Bands: {DEVIATION}.")
+    marks = [] if display.errors is None else [f"Bands: {DEVIATION}."]
     if display.null is not None:
         text.append(null_words(display.scales))
     alt = (
         f"Line chart of the {display.quantity} along the depth of the network, over"
         f" {counted(len(display.units), 'unit')}."
     )
-    return _of_units(display, about, text, alt)
+    return _of_units(display, about, text, alt, marks)
 
 
-def _of_units(display: UnitBars | DepthLines, about: About, text: list[str], alt: str) -> Caption:
+def _of_units(
+    display: UnitBars | DepthLines, about: About, text: list[str], alt: str, marks: list[str]
+) -> Caption:
     """Write what bars and lines over units have in common."""
     names, scales = [storable(name) for name in display.units], display.scales
     quantity = display.quantity.partition(" (")[0]
@@ -120,7 +121,7 @@ def _of_units(display: UnitBars | DepthLines, about: About, text: list[str], alt
         change = shifts(display.values, scales)
         rising = int((change > 0).sum())
         title = f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
-    return written(title, text, [alt, *_units_in_words(display)], about)
+    return written(title, text, [alt, *_units_in_words(display)], about, marks)
 
 
 def _units_in_words(display: UnitBars | DepthLines) -> list[str]:

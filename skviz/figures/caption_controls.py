@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.claim_words import VERDICTS
 from skviz.figures.about import About
 from skviz.figures.caption_parts import Caption, mean_of, message, null_words, written
 from skviz.figures.comparison import ComparedShifts
@@ -27,6 +28,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.inference.verdicts import VERDICTS
 
 _FIELD = "effective receptive field (gradient of the central output with respect to the input)"
 _LARGER = VERDICTS["larger"]
@@ -36,11 +38,11 @@ def compared(display: ComparedShifts, about: About) -> Caption:
     labels = [storable(label) for label in display.labels]
     start, end = scale_labels(display.scales)
     known = bool(np.isfinite(display.low).any())
-    intervals = " Bars: bootstrap confidence intervals of the mean." if known else ""
-    published = " The paper gives no intervals." if display.published else ""
+    marks = ["Bars: bootstrap confidence intervals of the mean."] if known else []
+    marks += ["The paper gives no intervals."] if display.published else []
     text = [
         f"{mean_of(about, 'shift of the attention difference')} from {start} to {end}, per unit:"
-        f" {listed(labels)}.{intervals}{published}"
+        f" {listed(labels)}."
     ]
     alt = [f"Marks for the shifts of {listed(labels)} in {counted(len(display.units), 'unit')}."]
     for index, unit in enumerate(display.units):
@@ -51,7 +53,7 @@ def compared(display: ComparedShifts, about: About) -> Caption:
         f"{listed(labels)} shift the same way in {same} of {len(display.units)} units,"
         f" from {start} to {end}"
     )
-    return written(title, text, alt, about)
+    return written(title, text, alt, about, marks)
 
 
 def field_maps(display: FieldMaps, about: About) -> Caption:
@@ -59,13 +61,16 @@ def field_maps(display: FieldMaps, about: About) -> Caption:
     what = f"{_FIELD} of {unit}"
     text = [
         f"{mean_of(about, what)}: one row per field ({listed(labels)}), one column per scale"
-        f" ({scales_in_words(display.scales)}). White squares: the width of the field, the side of"
-        " the box of the same variance, in pixels of the input. One colour scale for all maps, in"
-        " steps of the square root."
+        f" ({scales_in_words(display.scales)}). One colour scale for all maps, in steps of the"
+        " square root."
+    ]
+    marks = [
+        "White squares: the width of the field, the side of the box of the same variance, in"
+        " pixels of the input."
     ]
     alt = [f"{counted(display.widths.size, 'map')} of the effective receptive field of {unit}."]
     alt += _widths_in_words(display.widths, display.scales, labels)
-    return written(_field_title(display), text, alt, about)
+    return written(_field_title(display), text, alt, about, marks)
 
 
 def field_widths(display: FieldWidths, about: About) -> Caption:
@@ -74,11 +79,11 @@ def field_widths(display: FieldWidths, about: About) -> Caption:
         f"{mean_of(about, f'width of the {_FIELD} of {unit}')}, per scale"
         f" ({scales_in_words(display.scales)}): {listed(labels)}."
     ]
-    if np.isfinite(display.low).any():
-        text.append("Bars: 95 % bootstrap intervals over images.")
+    known = np.isfinite(display.low).any()
+    marks = ["Bars: 95 % bootstrap intervals over images."] if known else []
     alt = [f"Line chart of the width of {counted(len(labels), 'field')} of {unit}."]
     alt += _widths_in_words(display.widths, display.scales, labels)
-    return written(_field_title(display), text, alt, about)
+    return written(_field_title(display), text, alt, about, marks)
 
 
 def _field_title(display: FieldMaps | FieldWidths) -> str:
@@ -102,13 +107,15 @@ def _widths_in_words(
 def interventions(display: InterventionPanels, about: About) -> Caption:
     kinds, targets = list(map(storable, display.kinds)), list(map(storable, display.targets))
     scales, quantity = display.scales, display.quantity
-    together = "; all: all of these units together" if "all" in targets else ""
+    words = {"chosen": "all of these units", "all": "all units of the network"}
+    groups = {key: text for key, text in words.items() if key in targets}
+    together = "".join(f"; {key}: {text} together" for key, text in groups.items())
     text = [
         f"{mean_of(about, quantity)} where the attention of one unit is replaced{together}. One"
         f" panel per replacement ({listed(kinds)}), one mark per scale ({scales_in_words(scales)})."
     ]
-    if np.isfinite(display.low).any():
-        text.append("Bars: 95 % bootstrap intervals of the mean.")
+    known = np.isfinite(display.low).any()
+    marks = ["Bars: 95 % bootstrap intervals of the mean."] if known else []
     top = ends(scales)[1]
     label = scale_labels(scales)[top]
     alt = [
@@ -128,7 +135,7 @@ def interventions(display: InterventionPanels, about: About) -> Caption:
                 f" to {signed(values[high])} in {targets[high]}"
             )
         alt.append(f"{upper_first(kind)} at {label}: {said}.")
-    return written(_strongest(display, kinds, targets), text, alt, about)
+    return written(_strongest(display, kinds, targets), text, alt, about, marks)
 
 
 def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]) -> str:
@@ -137,7 +144,8 @@ def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]
     if np.isnan(size).all():
         return f"{upper_first(display.quantity)}: no values"
     kind, target, scale = np.unravel_index(int(np.nanargmax(size)), size.shape)
-    where = "all units together" if targets[target] == "all" else targets[target]
+    words = {"chosen": "the chosen units together", "all": "all units together"}
+    where = words.get(targets[target], targets[target])
     return (
         f"{upper_first(display.quantity)}: most for {kinds[kind]} in {where} at"
         f" {scale_labels(display.scales)[scale]} ({signed(display.values[kind, target, scale])})"
@@ -156,7 +164,9 @@ def views(display: ControlViews, about: About) -> Caption:
     for name, (_, scales, _) in zip(names, display.rows, strict=True):
         alt.append(f"{upper_first(name)}: {scales_in_words(scales)}.")
     title = f"{upper_first(image)} in {counted(len(names), 'control')}"
-    return written(title, text, alt, about)
+    # Pictures, no numbers: of how many images is of no concern here.
+    note = replace(about, images=1, dataset=None, image=image.removeprefix("the image ")).note
+    return replace(written(title, text, alt, about), note=f"{note}.")
 
 
 def verdicts(display: VerdictRows, about: About) -> Caption:
@@ -164,13 +174,14 @@ def verdicts(display: VerdictRows, about: About) -> Caption:
     count, to = len(display.units), scale_labels((1.0, display.scale))[1]
     text = [
         f"{mean_of(about, 'shift of the attention difference')} from 1.0x to {to}, per unit, and"
-        f" what is left of it: {', '.join(display.labels)}. Bars: 95 % bootstrap intervals of the"
-        " mean. To the right the verdict, which needs every check at once."
+        f" what is left of it: {', '.join(display.labels)}. To the right the verdict, which"
+        " needs every check at once."
     ]
     if display.null is not None:
         text.append(null_words(None))
     alt = [f"Rows of marks for {counted(count, 'unit')}."]
-    marks = zip(display.units, display.values[0, :, 0], display.verdicts, strict=True)
-    alt += [f"{storable(unit)}: {signed(mean)}, {verdict}." for unit, mean, verdict in marks]
+    rows = zip(display.units, display.values[0, :, 0], display.verdicts, strict=True)
+    alt += [f"{storable(unit)}: {signed(mean)}, {verdict}." for unit, mean, verdict in rows]
     title = f"In {held} of {count} units larger objects get the larger kernel"
-    return written(title, text, alt, about)
+    marks = ["Bars: 95 % bootstrap intervals of the mean."]
+    return written(title, text, alt, about, marks)

@@ -20,12 +20,16 @@ class Caption:
 
     `title` is one line that says what the data shows. `text` is the caption: what is drawn,
     of which network, weights, scales and images, and what the error bars are. `alt` is the
-    alternative text for who cannot see the figure: in numbers, what is to be seen.
+    alternative text for who cannot see the figure: in numbers, what is to be seen. `note` and
+    `warning` are what `with_note` writes into the picture: in short, network and images and what
+    the error bars are; and that the numbers are those of an untrained network.
     """
 
     title: str
     text: str
     alt: str
+    note: str = ""
+    warning: str = ""
 
     @property
     def description(self) -> str:
@@ -39,9 +43,20 @@ def null_words(scales: Sequence[float] | None) -> str:
     return f"Hatched: where 95 % of random networks would put the value{where}."
 
 
-def written(title: str, text: Sequence[str], alt: Sequence[str], about: About) -> Caption:
-    """Join sentences to a caption, at whose end stands what is known of network and images."""
-    return Caption(title, " ".join([*text, about.sentences]), " ".join(alt))
+def written(
+    title: str, text: Sequence[str], alt: Sequence[str], about: About, marks: Sequence[str] = ()
+) -> Caption:
+    """Join sentences to a caption, at whose end stands what is known of network and images.
+
+    `marks` are those that say what error bars and bands are, which the picture says, too.
+    """
+    return Caption(
+        title,
+        " ".join([*text, *marks, about.sentences]),
+        " ".join(alt),
+        note=" ".join([f"{about.note}.", *marks]),
+        warning=about.warning,
+    )
 
 
 def mean_of(about: About, what: str) -> str:

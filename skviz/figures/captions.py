@@ -42,11 +42,14 @@ def _together(parts: Sequence[Caption], about: About, alike: bool) -> Caption:
     if len(parts) == 1:
         return first
     drawn = [part.text.removesuffix(about.sentences).strip() for part in parts]
+    marks = [part.note.removeprefix(f"{about.note}.").strip() for part in parts]
     more = f" (and {counted(len(parts) - 1, 'more unit')})" if alike else ""
     return Caption(
         title=f"{first.title}{more}",
         text=" ".join([*dict.fromkeys(drawn), about.sentences]),
         alt=" ".join(f"Chart {index}: {part.alt}" for index, part in enumerate(parts, 1)),
+        note=" ".join(filter(None, [f"{about.note}.", *dict.fromkeys(marks)])),
+        warning=first.warning,
     )
 
 

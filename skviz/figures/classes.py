@@ -15,8 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from skviz.analysis.class_table import ClassTable
-from skviz.analysis.quantity import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.bars import DIFFERENCE
 from skviz.figures.expected import SHORT_LABEL, shows_kernels
@@ -33,11 +31,13 @@ from skviz.figures.panels import (
     room_across,
 )
 from skviz.figures.text import clean, closed, font_points, shorten, text_width
+from skviz.inference.class_table import ClassTable
+from skviz.inference.quantity import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.units import paper_units, select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 FloatArray = NDArray[np.float64]
 SORTS = ("index", "shift", "name")

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, own_axes
+from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, most_height, own_axes
 from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.text import clean, font_points, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.compare import Comparison
-    from skviz.analysis.compare_paper import PaperComparison
+    from skviz.inference.compare import Comparison
+    from skviz.inference.paper import PaperComparison
 
 FloatArray = NDArray[np.float64]
 _SPREAD = 0.26  # between the marks of one unit, in units
@@ -105,7 +105,7 @@ class ComparedShifts:
         across, height = figure_size()
         # Small pages, such as a paper's column, leave no less than the labels need.
         em = float(matplotlib.rcParams["font.size"]) / 72
-        ax, figure = own_axes(ax, across, max(height, 22 * em))
+        ax, figure = own_axes(ax, across, min(max(height, 22 * em), most_height()))
         keep_tick_labels(ax)
         middle = np.arange(len(self.units))
         count = len(self.labels)

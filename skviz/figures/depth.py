@@ -20,8 +20,8 @@ from skviz.figures.null_bands import draw_band, extra_height, legend_columns, nu
 from skviz.figures.palette import line_handles, scale_labels, scale_styles
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 FloatArray = NDArray[np.float64]
 

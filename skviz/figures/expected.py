@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.analysis.quantity import (
+from skviz.errors import UsageError
+from skviz.inference.quantity import (
     EXPECTED_KERNEL,
     WORDS,
     channel_values,
@@ -16,11 +17,10 @@ from skviz.analysis.quantity import (
     kernel_sizes,
     require_kernels,
 )
-from skviz.errors import UsageError
 from skviz.units import Unit
 
 if TYPE_CHECKING:
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
 
 LABEL = WORDS[EXPECTED_KERNEL]
 SHORT_LABEL = LABEL.partition(" (")[0]

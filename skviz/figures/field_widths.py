@@ -19,7 +19,7 @@ from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.text import clean
 
 if TYPE_CHECKING:
-    from skviz.analysis.field_result import ReceptiveField
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 FloatArray = NDArray[np.float64]
 KINDS = ("mixed", "clamped", "fixed")

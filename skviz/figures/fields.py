@@ -17,7 +17,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
-from skviz.analysis.widths import moments
 from skviz.errors import UsageError
 from skviz.figures.field_widths import FieldWidths
 from skviz.figures.layout import (
@@ -31,9 +30,10 @@ from skviz.figures.layout import (
 )
 from skviz.figures.palette import scale_labels
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.studies.receptive_field.widths import moments
 
 if TYPE_CHECKING:
-    from skviz.analysis.field_result import ReceptiveField
+    from skviz.studies.receptive_field.result import ReceptiveField
 
 FloatArray = NDArray[np.float64]
 KINDS = ("branch", "mixed")
@@ -230,9 +230,18 @@ class FieldMaps:
 def draw_field(field: ReceptiveField) -> Figure:
     """Draw the maps of branches and mixture, and the width of fields per scale.
 
-    The widths stand beside the maps, or below them where the style's figure is narrow.
+    The widths stand beside the maps, or below them where the style's figure is narrow. Network,
+    images and what the intervals are stand below.
     """
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.footer import with_note
+
     maps, chart = FieldMaps.from_field(field), FieldWidths.from_field(field)
+    caption = caption_of([maps, chart], About.of_field(field))
+    return with_note(lambda: _draw_both(maps, chart), caption)
+
+
+def _draw_both(maps: FieldMaps, chart: FieldWidths) -> Figure:
     em = float(matplotlib.rcParams["font.size"]) / 72
     width = float(matplotlib.rcParams["figure.figsize"][0]) / em
     tall = chart.height

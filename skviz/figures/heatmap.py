@@ -24,7 +24,7 @@ from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
 
 FloatArray = NDArray[np.float64]
 SORTS = ("index", "shift")

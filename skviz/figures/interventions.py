@@ -16,9 +16,10 @@ from skviz.figures.layout import keep_tick_labels
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.figures.panels import PanelSizes, on_slide, panel_width, panels
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.studies.interventions.result import ALL, CHOSEN
 
 if TYPE_CHECKING:
-    from skviz.analysis.intervention_result import InterventionRun
+    from skviz.studies.interventions.result import InterventionRun
 
 FloatArray = NDArray[np.float64]
 QUANTITIES = {
@@ -28,6 +29,7 @@ QUANTITIES = {
     "divergence": "divergence of the output (nats)",
 }
 _MOST_IN_TWO_COLUMNS = 8
+_NARROWEST = 8.0  # font sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,8 @@ class InterventionPanels:
     """Mean and interval of one quantity per kind (K), target (T) and scale (S).
 
     `values`, `low` and `high` have shape (K, T, S); nan where a kind does not apply, or there
-    is no interval. `kinds` are the titles of the panels, `targets` the units and "all".
+    is no interval. `kinds` are the titles of the panels, `targets` the units, then "chosen" and
+    "all" where several are replaced at once.
     """
 
     values: FloatArray
@@ -60,7 +63,7 @@ class InterventionPanels:
         cls, run: InterventionRun, quantity: str = "probability_change"
     ) -> InterventionPanels:
         """Take the table of a run; raises `UsageError` for an unknown quantity."""
-        from skviz.analysis.intervention_kinds import kind_label
+        from skviz.studies.interventions.kinds import kind_label
 
         if quantity not in QUANTITIES:
             raise UsageError(
@@ -99,7 +102,8 @@ class InterventionPanels:
         titles, large = [clean(kind) for kind in self.kinds], font_points("medium")
         if max(text_width(each, large, "bold") for each in titles) > panel_width(columns, sizes):
             columns = 1
-        columns, sizes = on_slide(len(self.kinds), columns, sizes)
+        # With few targets in it an axes may be narrow: better than panels beyond a slide.
+        columns, sizes = on_slide(len(self.kinds), columns, sizes, narrowest=_NARROWEST)
         room = panel_width(columns, sizes)
         figure, axes = panels(len(self.kinds), columns, sizes)
         styles = scale_styles(self.scales, axes[0].get_facecolor())
@@ -123,8 +127,9 @@ class InterventionPanels:
                     linestyle="none",
                     elinewidth=matplotlib.rcParams["lines.linewidth"] / 1.5,
                 )
-            if len(self.targets) > 1:
-                ax.axvline(len(x) - 1.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
+            alone = sum(target not in (CHOSEN, ALL) for target in self.targets)
+            if 0 < alone < len(x):
+                ax.axvline(alone - 0.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
             ax.set_xlim(-0.6, len(x) - 0.4)
             ax.set_ylim(*limits)
             ax.tick_params(axis="x", length=0)

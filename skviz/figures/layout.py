@@ -7,18 +7,27 @@ so nothing can overlap, and nothing is cut off.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.transforms import Bbox
 
 from skviz.figures.text import wrap
 
 _SLIDE = (13.333, 7.5)
+# Matplotlib asks the settings again when it writes a figure: for ticks, fonts and the page.
+_SETTINGS: WeakKeyDictionary[Figure, dict[str, Any]] = WeakKeyDictionary()
+_RESERVED: ContextVar[float] = ContextVar("reserved height", default=0.0)
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,23 @@ def new_figure(width: float, height: float, *, constrained: bool = False) -> Fig
     if not constrained:
         figure.set_layout_engine("none")
     FigureCanvasAgg(figure)
+    _SETTINGS[figure] = {str(name): value for name, value in matplotlib.rcParams.copy().items()}
     return figure
+
+
+@contextmanager
+def settings_of(figure: Figure) -> Iterator[None]:
+    """Within a `with` block, take the settings that a figure of skviz was begun with.
+
+    So it is written as it was drawn, also outside its style. For any other figure the settings
+    stay as they are.
+    """
+    with matplotlib.rc_context():
+        kept = _SETTINGS.get(figure, {})
+        # As `rc_context` does it: they were checked before. The backend is not the figure's.
+        settings = {name: value for name, value in kept.items() if name != "backend"}
+        dict.update(matplotlib.rcParams, settings)  # type: ignore[misc]
+        yield
 
 
 def own_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure]:
@@ -61,7 +86,40 @@ def most_height() -> float:
     """
     width, height = figure_size()
     slide = abs(width - _SLIDE[0]) < 0.01 and abs(height - _SLIDE[1]) < 0.01
-    return height if slide else math.inf
+    return height - _RESERVED.get() if slide else math.inf
+
+
+@contextmanager
+def reserved(height: float) -> Iterator[None]:
+    """Within a `with` block, keep so many inches of a slide free, for `add_below`."""
+    token = _RESERVED.set(height)
+    try:
+        yield
+    finally:
+        _RESERVED.reset(token)
+
+
+def add_below(figure: Figure, height: float) -> None:
+    """Make a finished figure higher by so many inches, which stay free at its foot."""
+    width, old = figure.get_size_inches()
+    share = old / (old + height)
+
+    def moved(box: Bbox) -> Bbox:
+        return Bbox.from_bounds(box.x0, 1 - share + share * box.y0, box.width, share * box.height)
+
+    to_figure = figure.transFigure.inverted()
+    anchors = [legend.get_bbox_to_anchor().transformed(to_figure) for legend in figure.legends]
+    figure.set_size_inches(width, old + height)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0, 1 - share, 1, share))
+    else:
+        for ax in figure.axes:
+            ax.set_position(moved(ax.get_position(original=True)))
+    for text in figure.texts:
+        text.set_y(1 - share + share * text.get_position()[1])
+    for legend, anchor in zip(figure.legends, anchors, strict=True):
+        legend.set_bbox_to_anchor(moved(anchor), figure.transFigure)
 
 
 def fit_label(ax: Axes) -> None:

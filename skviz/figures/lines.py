@@ -40,8 +40,8 @@ from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.units import GATE, select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 FloatArray = NDArray[np.float64]
 PAPER_POINTS = 16

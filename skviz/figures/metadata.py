@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from skviz.errors import SkvizError
 from skviz.figures.save import LABELS
 from skviz.figures.text import storable
+from skviz.version import __version__
 
 if TYPE_CHECKING:
     from skviz.figures.captions import Caption
@@ -67,9 +68,7 @@ def made_by(command: str | None = None) -> str:
 
 def version_line() -> str:
     """Return the versions that make a figure: "skviz 0.1.0, Python 3.12.4, matplotlib ..."."""
-    import skviz
-
-    parts = [f"skviz {skviz.__version__}", f"Python {platform.python_version()}"]
+    parts = [f"skviz {__version__}", f"Python {platform.python_version()}"]
     for package in _PACKAGES:
         try:
             parts.append(f"{package} {version(package)}")

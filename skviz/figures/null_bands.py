@@ -1,6 +1,6 @@
 """Where random networks would put a value: a light, hatched band around the value at 1.0x.
 
-The band is that of `skviz.analysis.null`: the value at 1.0x plus where 95 % of random networks
+The band is that of `skviz.inference.null`: the value at 1.0x plus where 95 % of random networks
 to come would shift to, raw or matched, whichever is wider.
 """
 
@@ -14,16 +14,19 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from skviz.analysis.null import NullShifts, aligned, band, origin_of, wider
 from skviz.errors import UsageError
 from skviz.figures.text import font_points, text_width
+from skviz.inference.null import NullShifts, aligned, band, origin_of, wider
 
 if TYPE_CHECKING:
-    from skviz.analysis.measurements import Measurements, RunMeasurements
-    from skviz.analysis.summary import Summary
+    from matplotlib.typing import ColorType
+
+    from skviz.inference.summary import Summary
+    from skviz.runs.measurements import Measurements, RunMeasurements
     from skviz.units import Unit
 
     AnyMeasurements = Measurements | RunMeasurements
@@ -125,11 +128,19 @@ def look(on_bars: bool = False) -> dict[str, Any]:
     grey = matplotlib.rcParams["axes.edgecolor"]
     ground = matplotlib.rcParams["axes.facecolor"]
     return {
-        "facecolor": (ground, 0.7) if on_bars else (grey, 0.14),
+        # Light grey without opacity: Matplotlib's SVG draws a hatch with that of the face, on a
+        # ground of the face's full colour, in which it would be lost.
+        "facecolor": (ground, 0.7) if on_bars else _mixed(grey, ground, 0.14),
         "edgecolor": (grey, 0.9 if on_bars else 0.45),
         "hatch": _HATCH,
         "linewidth": 0.6 if on_bars else 0.4,
     }
+
+
+def _mixed(colour: ColorType, ground: ColorType, share: float) -> ColorType:
+    above, below = np.array([to_rgb(colour), to_rgb(ground)])
+    red, green, blue = share * above + (1 - share) * below
+    return red, green, blue
 
 
 def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.inf) -> Patch:
@@ -181,7 +192,7 @@ def _near(scales: Sequence[float], wanted: float) -> int:
 
 def _pooled(shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the band of one point from shifts (S, N), all points alike; scalars."""
-    from skviz.analysis.null import FEWEST_SEEDS, reach
+    from skviz.inference.null import FEWEST_SEEDS, reach
 
     if len(shifts) < FEWEST_SEEDS:
         return shifts.min(), shifts.max()

@@ -14,17 +14,17 @@ from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.figures.arrange import Arrangement, arrange, inner_width
 from skviz.figures.bars import UnitBars
+from skviz.figures.footer import Line, draw_footer, footer_lines, lines_height
 from skviz.figures.layout import fit, new_figure, place
 from skviz.figures.lines import ChannelLines
 from skviz.figures.palette import (
     PAIRED,
-    WARNING_COLOUR,
     bar_handles,
     line_handles,
     scale_styles,
 )
 from skviz.figures.style import figure_style
-from skviz.figures.text import clean, font_points, shorten, text_width, wrap
+from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.figures.thumbnails import Thumbnails
 from skviz.scaling import Views
 from skviz.units import select_units
@@ -94,13 +94,14 @@ class AttentionFigure:
 
     def plot(self) -> Figure:
         """Draw everything on a new figure, as wide as the style says and as high as needed."""
-        header, footer = _Header.of(self), _footer_lines(self)
+        header = _Header.of(self)
+        footer = footer_lines(self.note, self.warning, inner_width())
         page = arrange(
             self.thumbnails, len(self.lines), self.bars, header.height, _footer_height(footer)
         )
         figure = new_figure(page.width, page.height)
         header.draw(figure, self)
-        _draw_footer(figure, footer)
+        draw_footer(figure, footer, (page.width - inner_width()) / 2)
         ax = figure.add_axes((0, 0, 1, 1), label="images")
         place(ax, page.images)
         self.thumbnails.plot(ax, columns=page.columns)
@@ -228,29 +229,5 @@ class _Header:
         )
 
 
-def _footer_lines(parts: AttentionFigure) -> list[tuple[str, bool]]:
-    """Return the lines of the footer, and whether each is a warning."""
-    width, size = 72 * inner_width(), font_points("small")
-    notes = wrap(clean(parts.note), width, size, 3)
-    warnings = wrap(clean(parts.warning), width, size, 3, weight="bold")
-    return [(line, False) for line in notes] + [(line, True) for line in warnings]
-
-
-def _footer_height(lines: list[tuple[str, bool]]) -> float:
-    size = font_points("small") / 72
-    return (len(lines) * _LINE + 1.5) * size if lines else 0.0
-
-
-def _draw_footer(figure: Figure, lines: list[tuple[str, bool]]) -> None:
-    width, height = figure.get_size_inches()
-    margin = (width - inner_width()) / 2
-    step = _LINE * font_points("small") / 72
-    for index, (text, is_warning) in enumerate(reversed(lines)):
-        line = figure.text(
-            margin / width, (margin + (index + 0.5) * step) / height, text,
-            ha="left", va="center", size="small", parse_math=False,
-        )  # fmt: skip
-        if is_warning:
-            line.set(color=WARNING_COLOUR, weight="bold")
-        else:
-            line.set_alpha(0.8)
+def _footer_height(lines: list[Line]) -> float:
+    return lines_height(lines) + 1.5 * font_points("small") / 72 if lines else 0.0

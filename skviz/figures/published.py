@@ -1,9 +1,10 @@
-"""The paper's own values, read from its figures, to lay over ours."""
+"""The paper's own values, read from its figures, to lay over ours or stand beside them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
+from skviz.figures.caption_parts import Caption
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
-from skviz.figures.lines import ChannelLines
+from skviz.figures.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.palette import line_handles, scale_styles
+from skviz.inference.published import has_paper_kernels
 from skviz.scaling import scale_label
 from skviz.units import Unit
 
@@ -31,11 +34,21 @@ SKNET50 = tuple(
     for unit in range(1, units + 1)
 )
 _CLASSES = 1000
+_CHANNELS = 256  # of SK_3_4
+_APART = "Channels of two networks do not correspond."
 
 
 def require_sknet50(units: Sequence[Unit]) -> None:
     """Raise `UsageError` unless the units are those of SKNet-50, which the paper shows."""
     names = tuple(unit.name for unit in units)
+    other = [unit.name for unit in units if not has_paper_kernels(unit)]
+    if names == SKNET50 and other:
+        found = units[names.index(other[0])]
+        labels = ", ".join(found.branch_label(k) for k in range(found.branches))
+        raise UsageError(
+            "expected two branches of 3x3 and 5x5, between which the paper's attention differs, got"
+            f" {labels} in {other[0]}; leave the paper's values out"
+        )
     if names != SKNET50:
         shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         raise UsageError(
@@ -61,7 +74,7 @@ def published_bars(unit: str, scale: float) -> tuple[float, float] | None:
 
 
 def published_line(unit: str, scale: float) -> tuple[FloatArray, FloatArray] | None:
-    """Return channels, as shares of all, and attention of the 5x5 kernel, each (16,).
+    """Return channels, of 256, and attention of the 5x5 kernel, each (16,).
 
     Figure 3 (c), left: SK_3_4 only; None for another unit or scale.
     """
@@ -69,7 +82,7 @@ def published_line(unit: str, scale: float) -> tuple[FloatArray, FloatArray] | N
     values = left["c_all_validation_images"].get(scale_label(scale))
     if unit != "SK_3_4" or values is None:
         return None
-    return np.array(left["x"]) / 256, np.array(values)
+    return np.array(left["x"]), np.array(values)
 
 
 def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatArray] | None:
@@ -116,21 +129,56 @@ def lay_over_depth(ax: Axes, lines: DepthLines) -> None:
     _add_legend(ax, "figure 3 (c)", marked=True)
 
 
-def lay_over_lines(ax: Axes, lines: ChannelLines) -> None:
-    """Draw the published curves of SK_3_4, figure 3 (c), stretched over the channels.
+def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
+    """Return the published curves of SK_3_4, figure 3 (c), left, as a chart to stand beside ours.
 
-    Channels of two networks do not correspond: only level and order of the curves compare.
+    It has the scales of ours, without a curve where the paper has none. Raises `UsageError` for
+    other units than 3_4, another kernel than 5x5, and scales of which none is published.
     """
-    found = 0
-    for scale, style in zip(
-        lines.scales, scale_styles(lines.scales, ax.get_facecolor()), strict=True
-    ):
-        curve = published_line(lines.unit, scale)
-        if curve is not None:
-            ax.plot(curve[0] * lines.channels, curve[1], color=style.colour, **_FAINT)
-            found += 1
-    _require(found, lines.scales, "3_4")
-    _add_legend(ax, "figure 3 (c)", marked=False)
+    chart = charts[0]
+    names = [each.unit for each in charts]
+    if names != ["SK_3_4"]:
+        raise UsageError(
+            f"expected the unit 3_4 alone, whose channels the paper shows, got {', '.join(names)}"
+        )
+    if chart.branch_label != "5x5":
+        raise UsageError(
+            "expected the attention of the 5x5 kernel, which the paper shows, got"
+            f" {chart.branch_label}; leave the branch or the paper's values out"
+        )
+    found = [published_line(chart.unit, scale) for scale in chart.scales]
+    _require(sum(curve is not None for curve in found), chart.scales, "3_4")
+    none = np.full(PAPER_POINTS, np.nan)
+    return ChannelLines(
+        curves=np.stack([none if curve is None else curve[1] for curve in found]),
+        x=np.arange(0, _CHANNELS, _CHANNELS // PAPER_POINTS),
+        scales=chart.scales,
+        unit="published, figure 3 (c)",
+        branch_label="5x5",
+        group=_CHANNELS // PAPER_POINTS,
+        channels=_CHANNELS,
+    )
+
+
+def with_paper(caption: Caption, display: object) -> Caption:
+    """Return the caption of a display with what it shows of the paper."""
+    note = caption.note
+    if isinstance(display, ChannelLines):
+        said = (
+            f"Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own {_CHANNELS}"
+            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. {_APART} Only level"
+            " and order of the lines compare."
+        )
+        note = f"{note} {_APART}"
+    elif isinstance(display, ClassCurves):
+        said = (
+            "Broad pale lines: the paper's (figure 4). The classes of this run are taken to be"
+            " ImageNet's, in the same order."
+        )
+    else:
+        said = "Open diamonds: the paper's values (figure 3 (c))."
+    text, mark, rest = caption.text.partition(" Network: ")
+    return replace(caption, text=f"{text} {said}{mark}{rest}", note=note)
 
 
 def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:

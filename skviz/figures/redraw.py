@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from skviz.analysis.quantity import DIFFERENCE, checked_quantity
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -18,11 +17,13 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import legend_columns
 from skviz.figures.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.style import figure_style
+from skviz.inference.quantity import DIFFERENCE, checked_quantity
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.null import AnyMeasurements
-    from skviz.analysis.summary import Summary
+    from skviz.figures.captions import Caption
+    from skviz.inference.null import AnyMeasurements
+    from skviz.inference.summary import Summary
 
 RUN_FIGURES = ("lines", "bars", "classes", "units", "channels")
 PAPER_LINE = "SK_3_4"
@@ -38,8 +39,9 @@ class RunFigure:
     `scales` choose some of the run's. `every`, `smooth` and `sort` are those of `ClassCurves`
     (and `sort` of `ChannelHeatmap`), `group` and `branch` those of `ChannelLines`.
     `deviations` shows the standard deviation over images (default: for bars only), `paper`
-    lays the paper's values over the figure, `quantity` is "difference" or "expected_kernel"
-    (default: the summary's own), `style` is a name for `figure_style`.
+    shows the paper's values, too (over the figure, for lines in a panel beside it), `quantity` is
+    "difference" or "expected_kernel" (default: the summary's own), `style` is a name for
+    `figure_style`.
     """
 
     kind: str
@@ -80,13 +82,28 @@ class RunFigure:
         Raises `UnitError` and `ScaleError` for what the run does not have, and `UsageError`
         for options that do not fit the run, each saying why.
         """
+        return self.drawn(summary, null)[0]
+
+    def drawn(
+        self, summary: Summary, null: Sequence[AnyMeasurements] = ()
+    ) -> tuple[Figure, Caption]:
+        """Draw the figure, and write its caption; raises what `draw` raises."""
+        from skviz.figures.captions import About, caption_of
+        from skviz.figures.footer import with_note
+
+        displays = self.displays(summary, null)
+        caption = caption_of(displays, About.of_summary(summary))
+        if self.paper:
+            from skviz.figures.published import with_paper
+
+            caption = with_paper(caption, displays[0])
         with figure_style(self.style):
-            return self._plot(self.displays(summary, null))
+            return with_note(lambda: self._plot(displays), caption), caption
 
     def displays(self, summary: Summary, null: Sequence[AnyMeasurements] = ()) -> list[RunDisplay]:
         """Return what `draw` draws: one display, or one per unit (lines and channels).
 
-        Raises what `draw` raises, but for the paper's values over other units.
+        Raises what `draw` raises, but for the paper's values where they do not fit.
         """
         if self.paper:
             self._check_paper(summary)
@@ -173,12 +190,15 @@ class RunFigure:
         first = displays[0]
         if isinstance(first, ChannelHeatmap):
             return plot_heatmaps([each for each in displays if isinstance(each, ChannelHeatmap)])
-        if len(displays) > 1:
-            figure = plot_lines([each for each in displays if isinstance(each, ChannelLines)])
-        else:
-            figure = first.plot()
+        charts = [each for each in displays if isinstance(each, ChannelLines)]
+        if self.paper and charts:
+            from skviz.figures.published import published_chart
+
+            # Channels of two networks do not correspond: each has an axis of its own.
+            return plot_lines([*charts, published_chart(charts)], same_height=True)
+        figure = plot_lines(charts) if len(charts) > 1 else first.plot()
         if self.paper:
-            _lay_over(figure, displays)
+            _lay_over(figure, first)
         return figure
 
     def _shown(self, summary: Summary) -> list[Unit]:
@@ -190,38 +210,36 @@ class RunFigure:
         return usual or [paper[min(1, len(paper) - 1)]]
 
 
-def plot_lines(charts: Sequence[ChannelLines]) -> Figure:
-    """Draw the lines of several units as panels of one new figure."""
+def plot_lines(charts: Sequence[ChannelLines], *, same_height: bool = False) -> Figure:
+    """Draw the lines of several units as panels of one new figure.
+
+    With `same_height` all panels show the same attention: lines compare across panels.
+    """
     columns = fitting_columns(2 if len(charts) <= 6 else 3)
     columns, sizes = on_slide(len(charts), columns, PanelSizes(body=11, head=2))
     figure, axes = panels(len(charts), columns, sizes)
     for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
         lowest = index + columns >= len(charts)
         chart.plot(ax, legend=False, labels=("channel" if lowest else None, chart.short_label))
+    if same_height:
+        low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
+        for ax in axes:
+            ax.set_ylim(min(low), max(high))
     handles = charts[0].handles(axes[0])
     room = 72 * figure.get_size_inches()[0]
     figure.legend(handles=handles, loc="upper right", ncols=legend_columns(handles, room))
     return figure
 
 
-def _lay_over(figure: Figure, displays: Sequence[RunDisplay]) -> None:
+def _lay_over(figure: Figure, display: RunDisplay) -> None:
     from skviz.figures import published
 
-    first = displays[0]
-    if isinstance(first, UnitBars):
-        published.lay_over_bars(figure.axes[0], first)
-    elif isinstance(first, DepthLines):
-        published.lay_over_depth(figure.axes[0], first)
-    elif isinstance(first, ClassCurves):
-        published.lay_over_classes(figure, first)
-    elif isinstance(first, ChannelLines):
-        if len(displays) > 1 or first.unit != PAPER_LINE:
-            names = [each.unit for each in displays if isinstance(each, ChannelLines)]
-            raise UsageError(
-                "expected the unit 3_4 alone, whose channels the paper shows, got"
-                f" {', '.join(names)}"
-            )
-        published.lay_over_lines(figure.axes[0], first)
+    if isinstance(display, UnitBars):
+        published.lay_over_bars(figure.axes[0], display)
+    elif isinstance(display, DepthLines):
+        published.lay_over_depth(figure.axes[0], display)
+    elif isinstance(display, ClassCurves):
+        published.lay_over_classes(figure, display)
 
 
 def draw_run(
@@ -230,7 +248,7 @@ def draw_run(
     null: Sequence[AnyMeasurements] = (),
     **options: object,
 ) -> Figure:
-    """Draw a figure of a run: `draw_run(run.summary(), "classes", smooth=10)`.
+    """Draw a figure of a run: `draw_run(summarise(run), "classes", smooth=10)`.
 
     `null` is that of `RunFigure.draw`, `options` are the fields of `RunFigure`; raises what
     they raise.

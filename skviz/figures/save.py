@@ -11,10 +11,11 @@ from xml.sax.saxutils import escape
 import matplotlib
 from matplotlib.figure import Figure
 
-import skviz
 from skviz.errors import UsageError
+from skviz.figures.layout import settings_of
 from skviz.figures.text import storable
 from skviz.files import AnyPath, write_bytes
+from skviz.version import __version__
 
 FORMATS = ("png", "pdf", "svg")
 METADATA = ("Title", "Description", "Alternative", "Command", "Versions", "Creator")
@@ -35,8 +36,9 @@ def save_figure(
     `metadata` may have "Title", "Description", "Alternative" (text), "Command", "Versions"
     and "Creator" (default: skviz and its version); see `skviz.figures.metadata`. They are
     stored where the format has its place for them, and `figure_info` reads them back. `dpi` is
-    the resolution of a PNG, and of pictures within the other formats (default: what the style
-    says). The same figure gives the same bytes, and text in PDF and SVG files stays text.
+    the resolution of a PNG, and of pictures within the other formats (default: that of the
+    style in which the figure was drawn). The same figure gives the same bytes, and text in PDF and
+    SVG files stays text.
 
     Raises `UsageError` for another format or metadata, and `OutputError` when the file cannot
     be written, or exists and `overwrite` is not set.
@@ -59,8 +61,11 @@ def figure_bytes(
     """Return what `save_figure` writes for a format, "png", "pdf" or "svg"."""
     texts = _checked(metadata or {})
     buffer = io.BytesIO()
-    with matplotlib.rc_context(
-        {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
+    with (
+        settings_of(figure),
+        matplotlib.rc_context(
+            {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
+        ),
     ):
         figure.savefig(buffer, format=kind, metadata=_stored(texts, kind), dpi=dpi or _dpi())
     data = buffer.getvalue()
@@ -77,7 +82,7 @@ def _checked(metadata: Mapping[str, str]) -> dict[str, str]:
         raise UsageError(
             f"expected metadata {', '.join(METADATA)}, got {', '.join(map(repr, unknown))}"
         )
-    given = {"Creator": f"skviz {skviz.__version__}", **metadata}
+    given = {"Creator": f"skviz {__version__}", **metadata}
     return {name: storable(text) for name, text in given.items() if text}
 
 

@@ -20,7 +20,8 @@ def figure_style(name: str = "default") -> Iterator[None]:
     """Draw in a style within a `with` block, and restore the settings behind it.
 
     `name` is one of `STYLES`, the name of a Matplotlib style, or several with commas between
-    them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default".
+    them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default", and
+    this over Matplotlib's own defaults: a matplotlibrc and settings made before change nothing.
     Whatever the style, text in PDF and SVG files stays text, and installed fonts help out for
     characters that the style's font lacks.
 
@@ -28,6 +29,7 @@ def figure_style(name: str = "default") -> Iterator[None]:
     """
     names = style_names(name)
     with matplotlib.rc_context():
+        matplotlib.style.use("default")  # Matplotlib's own; it leaves the backend as it is.
         for one in ("default", *names):
             _apply(one)
         matplotlib.rcParams.update({"pdf.fonttype": 42, "svg.fonttype": "none"})

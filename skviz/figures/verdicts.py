@@ -13,17 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from skviz.analysis.claim import BLUR, OBJECTS, Claim, Part
-from skviz.analysis.claim_words import title
 from skviz.errors import UsageError
 from skviz.figures.layout import Slot, new_figure, place
 from skviz.figures.null_bands import legend_columns, look, null_handle
 from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.panels import room_across
 from skviz.figures.text import clean, font_points, shorten, text_width, wrap
+from skviz.inference.verdicts import BLUR, OBJECTS, Estimate, Verdict
 
 FloatArray = NDArray[np.float64]
-# What a row shows: the legend's words, and the place in a claim: its field and key.
+# What a row shows: the legend's words, and the place in a verdict: its field and key.
 ROWS = (
     ("whole shift", "total", ""),
     ("without blur", "left", BLUR),
@@ -75,22 +74,22 @@ class VerdictRows:
             )
 
     @classmethod
-    def from_claims(cls, claims: Sequence[Claim]) -> VerdictRows:
-        """Take the claims of all units; controls that were not made have no mark."""
-        found = [[_part(claim, field, key) for claim in claims] for _, field, key in ROWS]
+    def from_verdicts(cls, verdicts: Sequence[Verdict]) -> VerdictRows:
+        """Take the verdicts of all units; controls that were not made have no mark."""
+        found = [[_estimate(verdict, field, key) for verdict in verdicts] for _, field, key in ROWS]
         made = [index for index, parts in enumerate(found) if any(part for part in parts)]
-        if OBJECTS[0] in claims[0].left:
+        if OBJECTS[0] in verdicts[0].left:
             # From end to end the masked run shows the same views: its mark would be the same.
             made = [index for index in made if ROWS[index][2] != "masked"]
-        nothing = Part(np.nan, np.nan, np.nan)
+        nothing = Estimate(np.nan, np.nan, np.nan)
         values = [[part or nothing for part in found[index]] for index in made]
-        null = np.array([_band(claim) for claim in claims])
+        null = np.array([_band(verdict) for verdict in verdicts])
         return cls(
             values=np.array([[(p.mean, p.low, p.high) for p in row] for row in values]),
             labels=tuple(ROWS[index][0] for index in made),
-            units=tuple(claim.unit for claim in claims),
-            verdicts=tuple(title(claim) for claim in claims),
-            scale=claims[0].scale,
+            units=tuple(verdict.unit for verdict in verdicts),
+            verdicts=tuple(verdict.title for verdict in verdicts),
+            scale=verdicts[0].scale,
             null=None if np.isnan(null).all() else null,
         )
 
@@ -209,15 +208,14 @@ def _weight(verdict: str) -> str:
     return "bold" if verdict.startswith("larger") else "normal"
 
 
-def _part(claim: Claim, field: str, key: str) -> Part | None:
+def _estimate(verdict: Verdict, field: str, key: str) -> Estimate | None:
     if not key:
-        return claim.total
-    return {"left": claim.left, "shifts": claim.shifts}[field].get(key)
+        return verdict.total
+    return {"left": verdict.left, "shifts": verdict.shifts}[field].get(key)
 
 
-def _band(claim: Claim) -> tuple[float, float]:
+def _band(verdict: Verdict) -> tuple[float, float]:
     """Return where random networks would put the shift, raw or matched, whichever is wider."""
-    places = [spot for spot in (claim.raw, claim.matched) if spot is not None]
-    if not places:
+    if not verdict.places:
         return (np.nan, np.nan)
-    return min(spot.low for spot in places), max(spot.high for spot in places)
+    return min(p.low for p in verdict.places), max(p.high for p in verdict.places)

@@ -1,5 +1,6 @@
 """SKNet itself, the table of known networks, and reading checkpoints."""
 
+from skviz.models.inputs import with_example
 from skviz.models.light import with_selective_kernels
 from skviz.models.naming import load_model
 from skviz.models.registry import (
@@ -32,5 +33,6 @@ __all__ = [
     "load_model",
     "model_info",
     "sk_units",
+    "with_example",
     "with_selective_kernels",
 ]

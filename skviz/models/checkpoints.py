@@ -1,27 +1,34 @@
-"""Reading checkpoints: any common wrapping, never executing what is inside."""
+"""Reading checkpoints: the tensors of a file, never executing what is inside."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skviz.errors import WeightsError
 
-# What training scripts wrap a state dict in, best first: averaged weights before plain ones.
-WRAPPINGS = ("averaged", "model_ema", "state_dict_ema", "ema", "state_dict", "model", "net")
-PREFIXES = ("module.", "_orig_mod.", "model.")
-SHOWN = 5
+# Stands between the keys of mappings in mappings: "state_dict/module.fc.weight".
+INSIDE = "/"
+_SHOWN = 5
+# A file that stands for a whole program has these inside.
+_PROGRAMS = {
+    "/models/model.json": "an exported program (torch.export)",
+    "serialized_exported_program.json": "an exported program (torch.export)",
+    "/code/": "a scripted or traced network (TorchScript)",
+}
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a state dict and its metadata from .safetensors, .pth or .pt.
+    """Read all tensors and the metadata of a .safetensors, .pth or .pt file.
 
-    Pickles load with `weights_only=True`: tensors and plain containers, no code. Raises
-    `WeightsError` naming the file and the reason.
+    The name of a tensor in nested mappings has all their keys, with a "/" between. Pickles load
+    with `weights_only=True`: tensors and plain containers, no code. Raises `WeightsError` naming
+    the file and the reason.
     """
     if not path.exists():
         raise WeightsError(f"expected a checkpoint at {path}, found no such file")
@@ -29,11 +36,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise WeightsError(f"expected a checkpoint file at {path}, found a folder")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
+    _refuse_programs(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of the file's making: what matters is said here.
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(_why_not(path, error)) from None
-    return unwrap(content, path), {}
+    return _tensors(content, path), {}
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -45,6 +55,20 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return state, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"cannot read {path} as safetensors: {error}") from None
+
+
+def _refuse_programs(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # No archive, or a damaged one: what reads it says so.
+    for mark, what in _PROGRAMS.items():
+        if any(mark in name for name in names):
+            raise WeightsError(
+                f"expected weights in {path}, it is {what}; save those of the network that it was "
+                "made from, with torch.save(model.state_dict(), ...) or as safetensors"
+            )
 
 
 def _why_not(path: Path, error: Exception) -> str:
@@ -70,73 +94,27 @@ def _why_not(path: Path, error: Exception) -> str:
     return f"cannot read {path} as a checkpoint: {reason}; is it a .pth, .pt or .safetensors file?"
 
 
-def unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """Find the state dict in what a checkpoint holds, and take off common prefixes."""
-    for _ in range(3):
-        if not isinstance(content, Mapping):
-            break
-        inner = next((content[k] for k in WRAPPINGS if isinstance(content.get(k), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
+def _tensors(content: object, path: Path) -> dict[str, Tensor]:
     if not isinstance(content, Mapping):
         raise WeightsError(
             f"expected a state dict in {path}, got {type(content).__name__}; save it with "
             "torch.save(model.state_dict(), ...)"
         )
-    state = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
+    state = dict(_inside(content, ""))
     if not state:
-        keys = ", ".join(str(key) for key in list(content)[:SHOWN]) or "nothing"
+        keys = ", ".join(printable(str(key)) for key in list(content)[:_SHOWN]) or "nothing"
         raise WeightsError(f"expected tensors by name in {path}, found {keys}")
     return state
 
 
-def _fit_prefix(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
-    """Take prefixes off as long as that makes more names match."""
-    improved = True
-    while improved:
-        improved = False
-        for prefix in PREFIXES:
-            inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            if inside and len(wanted & inside.keys()) > len(wanted & state.keys()):
-                state, improved = inside, True
-    return state
+def _inside(content: Mapping[object, object], where: str) -> Iterator[tuple[str, Tensor]]:
+    for key, value in content.items():
+        if isinstance(value, Tensor):
+            yield f"{where}{key}", value
+        elif isinstance(value, Mapping):
+            yield from _inside(value, f"{where}{key}{INSIDE}")
 
 
-def load_state(
-    network: nn.Module, state: Mapping[str, Any], path: Path, *, allow_mismatch: bool = False
-) -> list[str]:
-    """Load a state dict; return what did not fit, in words.
-
-    Raises `WeightsError` with the missing and unexpected keys and those of another shape
-    (the first few and how many), unless `allow_mismatch`; then everything that fits loads.
-    """
-    own = network.state_dict()
-    state = _fit_prefix(dict(state), set(own))
-    missing = [key for key in own if key not in state]
-    unexpected = [key for key in state if key not in own]
-    shapes = [
-        f"{key} {tuple(state[key].shape)} for {tuple(own[key].shape)}"
-        for key in own
-        if key in state and state[key].shape != own[key].shape
-    ]
-    # Counters of seen batches are absent from many published files and unused here.
-    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
-    report = [
-        f"{len(found)} {what}: {', '.join(found[:SHOWN])}{', ...' if len(found) > SHOWN else ''}"
-        for what, found in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", shapes),
-        )
-        if found
-    ]
-    if report and not allow_mismatch:
-        raise WeightsError(
-            f"{path} does not fit the network ({len(own)} tensors expected, {len(state)} in the "
-            f"file): {'; '.join(report)}. Choose the network it was saved from with --model, or "
-            "pass --allow-mismatch to load what fits"
-        )
-    fitting = {k: v for k, v in state.items() if k in own and v.shape == own[k].shape}
-    network.load_state_dict(fitting, strict=False)
-    return report
+def printable(name: str) -> str:
+    """Return a name from a file such that printing it does nothing to a terminal."""
+    return name if name.isprintable() else ascii(name)[1:-1]

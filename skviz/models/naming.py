@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +24,11 @@ from torch import nn
 
 from skviz.errors import ModelError, UnknownModelError, UsageError, did_you_mean
 from skviz.models import registry
-from skviz.models.checkpoints import load_state, read_checkpoint
+from skviz.models.checkpoints import read_checkpoint
+from skviz.models.closed import why_closed
+from skviz.models.inputs import with_example
 from skviz.models.registry import CONFIGS, DEFAULT_MODEL, ModelInfo
+from skviz.models.weight_sets import find_weights, load_weights
 from skviz.scaling import InputSpec
 
 TIMM = "timm:"
@@ -40,6 +43,8 @@ def load_model(
     pretrained: bool = True,
     seed: int = 0,
     allow_mismatch: bool = False,
+    weights_key: str | None = None,
+    example: str | Sequence[Sequence[int]] | None = None,
     input_size: int | None = None,
     crop: float | None = None,
     mean: tuple[float, float, float] | None = None,
@@ -52,28 +57,46 @@ def load_model(
     or of the factory, which is the only foreign code that is called. `weights` is a checkpoint
     (.pth, .pt, .safetensors). Without it ours take the bundled weights and timm's networks
     their own pretrained ones, unless `pretrained` is false; else weights are random, from
-    `seed`. `input_size` in pixels, `crop`, `mean` and `std` replace what the network's own
+    `seed`. Where a checkpoint holds several sets of weights (plain and averaged ones),
+    `weights_key` chooses one, a key such as "model_ema". `allow_mismatch` loads what fits of a
+    checkpoint of another network; `.skviz.notes` says what did not. `example` are the shapes of
+    the network's inputs, "1x3x64x64,1x10", where it needs certain ones or several (see
+    `with_example`). `input_size` in pixels, `crop`, `mean` and `std` replace what the network's own
     configuration says (see `InputSpec`).
 
     Raises `UnknownModelError`, `ModelError` where the network cannot be built, and
     `WeightsError` where the checkpoint cannot be read or does not fit.
     """
     name, arguments = str(name), dict(model_args or {})
+    if weights_key is not None and weights is None:
+        raise UsageError(
+            f"expected a checkpoint with the key '{weights_key}', got none; pass it with --weights"
+        )
     if name.startswith(TIMM):
         network, info = _from_timm(name, arguments, pretrained and weights is None, seed)
     elif ":" in name:
         network, info = _from_factory(name, arguments, seed)
     else:
-        network = _own(name, weights, arguments, pretrained, seed, allow_mismatch)
+        network = _own(name, weights, arguments, pretrained, seed, allow_mismatch, weights_key)
         info, weights = registry.model_info(network), None
     if weights is not None:
         path = Path(weights)
         state, _ = read_checkpoint(path)
-        load_state(network, state, path, allow_mismatch=allow_mismatch)
-        info = replace(info, weights=path.name, sha256=registry.sha256_of(path), trained=True)
+        found = find_weights(network.state_dict(), state, path, weights_key)
+        loaded = load_weights(network, found, allow_mismatch=allow_mismatch)
+        info = replace(
+            info,
+            weights=path.name,
+            sha256=registry.sha256_of(path),
+            trained=not loaded.missing,
+            missing=loaded.missing,
+            notes=(*info.notes, *loaded.notes),
+        )
     given = {"size": input_size, "crop": crop, "mean": mean, "std": std}
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     network.skviz = replace(info, spec=replace(info.spec, **changes))  # type: ignore[assignment]
+    if example is not None:
+        with_example(network, example, keep_size=input_size is not None)
     return network.eval()
 
 
@@ -84,6 +107,7 @@ def _own(
     pretrained: bool,
     seed: int,
     allow_mismatch: bool,
+    weights_key: str | None,
 ) -> nn.Module:
     if name not in CONFIGS:
         known = ", ".join(CONFIGS)
@@ -97,7 +121,12 @@ def _own(
             "timm's networks and for factories"
         )
     return registry.load_model(
-        name, weights, pretrained=pretrained, seed=seed, allow_mismatch=allow_mismatch
+        name,
+        weights,
+        pretrained=pretrained,
+        seed=seed,
+        allow_mismatch=allow_mismatch,
+        weights_key=weights_key,
     )
 
 
@@ -153,6 +182,11 @@ def _from_factory(name: str, arguments: dict[str, Any], seed: int) -> tuple[nn.M
             f"{did_you_mean(attribute, public)}"
         )
     network = _call(factory, name, arguments, seed)
+    reason = why_closed(network)
+    if reason:
+        raise ModelError(
+            f"cannot look inside what {name} returns: {reason}; return the network it was made from"
+        )
     if not isinstance(network, nn.Module):
         raise ModelError(
             f"expected {name} to return a torch.nn.Module, it returned {type(network).__name__}"

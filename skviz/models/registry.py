@@ -15,8 +15,9 @@ import torch
 from torch import nn
 
 from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_mean
-from skviz.models.checkpoints import load_state, read_checkpoint
+from skviz.models.checkpoints import read_checkpoint
 from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
+from skviz.models.weight_sets import find_weights, load_weights
 from skviz.scaling import InputSpec
 
 DEFAULT_MODEL = "sknet50_lite"
@@ -27,6 +28,7 @@ _LITE = SKNetConfig(
     widths=(32, 64, 128, 256),
     outputs=(64, 128, 256, 512),
     branches=(Branch(3, 1, group_width=4), Branch(3, 2, group_width=4)),
+    attention_init="he",
     stem_width=32,
     classes=112,
     input_size=128,
@@ -68,8 +70,13 @@ class ModelInfo:
     """What is known of a loaded network beside its layers; it hangs on it as `.skviz`.
 
     `weights` names where the weights come from, `sha256` is the file's checksum, `trained`
-    whether they come from training at all, `spec` what the network expects to see, `classes`
-    the names of its K classes or None.
+    whether all that decides the attention comes from training, `spec` what the network expects
+    to see, `classes` the names of its K classes or None.
+
+    `missing` are the tensors that were not loaded from the file (`allow_mismatch`). With any
+    missing, `trained` is false until a probe has shown that none of them changes the attention
+    (see `skviz.runs.trained`). `notes` are sentences that belong beside every result, and
+    `example` the shapes of the inputs, where they were given.
     """
 
     name: str
@@ -78,6 +85,14 @@ class ModelInfo:
     trained: bool
     spec: InputSpec
     classes: tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    example: tuple[tuple[int, ...], ...] | None = None
+
+    @property
+    def classifies(self) -> bool:
+        """Whether the class output can mean anything: nothing in the network is random."""
+        return self.trained and not self.missing
 
 
 @dataclass(frozen=True)
@@ -94,10 +109,16 @@ class ModelCard:
 
 
 def model_info(model: nn.Module, name: str | None = None) -> ModelInfo:
-    """Return what is known of a network; for any foreign one a plain ImageNet default."""
-    known = getattr(model, "skviz", None)
-    if isinstance(known, ModelInfo):
-        return known
+    """Return what is known of a network; for any foreign one a plain ImageNet default.
+
+    Wrappers that keep the network as their `module` (`nn.DataParallel`) are looked into.
+    """
+    inner: object = model
+    while inner is not None:
+        known = getattr(inner, "skviz", None)
+        if isinstance(known, ModelInfo):
+            return known
+        inner = getattr(inner, "module", None)
     return ModelInfo(name or type(model).__name__, "as given", None, True, InputSpec())
 
 
@@ -129,6 +150,7 @@ def load_model(
     pretrained: bool = True,
     seed: int = 0,
     allow_mismatch: bool = False,
+    weights_key: str | None = None,
 ) -> nn.Module:
     """Return a network in evaluation mode, with what is known of it as its `.skviz`.
 
@@ -154,11 +176,16 @@ def load_model(
             f"{digest}; the file is damaged, install skviz again"
         )
     known = _description(metadata, path)
-    # The file knows how many classes there are, whatever prefix its names have.
-    classifiers = [t for k, t in state.items() if f".{k}".endswith(".fc.weight") and t.ndim == 2]
-    changes: dict[str, Any] = {"classes": len(classifiers[0])} if classifiers else {}
+    with torch.device("meta"):
+        shapes = SKNet(_known_config(name)).state_dict()
+    found = find_weights(shapes, state, path, weights_key)
+    # The file knows how many classes there are.
+    classifier = found.tensors.get("fc.weight")
+    changes: dict[str, Any] = {}
+    if classifier is not None and classifier.ndim == 2 and len(classifier) > 0:
+        changes["classes"] = len(classifier)
     network = build(name, seed, **changes)
-    load_state(network, state, path, allow_mismatch=allow_mismatch)
+    loaded = load_weights(network, found, allow_mismatch=allow_mismatch)
     spec = input_spec(network.config)
     if "spec" in known:
         spec = replace(
@@ -170,7 +197,11 @@ def load_model(
         )
     classes = tuple(known["classes"]) or None
     label = "bundled" if expected is not None else path.name
-    return _finish(network, ModelInfo(name, label, digest, True, spec, classes))
+    whole = not loaded.missing
+    return _finish(
+        network,
+        ModelInfo(name, label, digest, whole, spec, classes, loaded.missing, loaded.notes),
+    )
 
 
 def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:

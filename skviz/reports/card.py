@@ -1,11 +1,45 @@
-"""The model card for a reader: Markdown from the numbers of `skviz.analysis.card`."""
+"""The model card for a reader: Markdown from the numbers of `skviz.studies.card`.
+
+Cards of format 1, which were made without controls, are told as they were.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.inference.verdicts import OBJECTS
+from skviz.reports.markdown import escaped, piped
+from skviz.scaling import scale_label
+from skviz.studies.card_words import PAPER
+
+SURROUND = OBJECTS[0]
+NULL = (
+    "The column of random networks has where 95 % of them would shift to, from {seeds} networks of "
+    "the same architecture whose BN statistics are re-estimated on the same photographs at 1.0x, "
+    "as they are or with attention that varies as much over the photographs as this one's."
+)
+RULE = (
+    'A unit gets the verdict "larger objects get the larger kernel" only if its shift from 1.0x '
+    "to the largest scale, and what is left of it without blur, without context and without both, "
+    "are above zero (bootstrap intervals), the shift is beyond that of random networks (Holm's "
+    "correction over units), and the mean rises from every scale to the next. Every other verdict "
+    "names the first check that fails."
+)
+OLDER = "skviz model card 1"
+OLDER_NULL = (
+    "The column of untrained networks has the mean change in {seeds} untrained networks of the "
+    "same architecture, their BN statistics re-estimated on the same photographs at 1.0x: the "
+    "least to the greatest."
+)
+OLDER_RULE = (
+    "A unit counts as rising if the mean change from 1.0x to the largest scale is at least two "
+    "standard errors (over class means) above zero, the mean rises from every scale to the next, "
+    "more than half of the photographs and of the classes rise, and the change exceeds that of "
+    "every untrained network."
+)
 
 
 def card_files(out: Path, model: str) -> tuple[Path, Path]:
@@ -34,13 +68,19 @@ def markdown(card: dict[str, Any]) -> str:
     parts = [
         f"# Model card: {card['model']}",
         "Every number and sentence below is made by `skviz card` from measurements, but for the "
-        "credits and notes.",
+        f"credits{', what was tried' if card.get('tried') else ''} and notes.",
         *_about(card),
         *_data(card),
         *_training(card),
         *_accuracy(card),
         *_attention(card),
+        *_surround(card.get("verdicts", ())),
+        *_replaced(card.get("replaced")),
     ]
+    if card.get("tried"):
+        tried = card["tried"]
+        rows = [[escaped(cell) for cell in row] for row in tried["rows"]]
+        parts += ["## What was tried", piped([escaped(cell) for cell in tried["columns"]], rows)]
     if card["notes"].strip():
         parts += ["## Notes", card["notes"].strip()]
     return "\n\n".join(parts) + "\n"
@@ -60,7 +100,7 @@ def _about(card: dict[str, Any]) -> list[str]:
         ["speed", f"{speed['images_per_second']:g} images/s in float32 on {where}"],
         ["classes", str(len(card["description"].get("classes", ())))],
     ]
-    return ["## The network", _table(["", ""], rows)]
+    return ["## The network", piped(["", ""], rows)]
 
 
 def _data(card: dict[str, Any]) -> list[str]:
@@ -83,58 +123,67 @@ def _training(card: dict[str, Any]) -> list[str]:
         "## Training",
         "The command that repeats it:",
         f"```\n{card['command']}\n```",
-        _table(["recipe", "value"], rows),
+        piped(["recipe", "value"], rows),
     ]
+
+
+def accuracy_rows(card: dict[str, Any]) -> list[list[str]]:
+    """Return top-1 and top-5 per scale as rows of cells, the head first."""
+    found = card["accuracy"].items()
+    rows = [[label, _percent(v["top1"]), _percent(v["top5"])] for label, v in found]
+    return [["scale", "top-1", "top-5"], *rows]
 
 
 def _accuracy(card: dict[str, Any]) -> list[str]:
     seen = card["photographs"]
-    rows = [
-        [label, f"{values['top1']:.1%}", f"{values['top5']:.1%}"]
-        for label, values in card["accuracy"].items()
-    ]
     left_out = f" ({len(seen['unreadable'])} unreadable, left out)" if seen["unreadable"] else ""
+    head, *rows = accuracy_rows(card)
     return [
         "## Accuracy",
         f"On the {seen['images']} photographs{left_out} of `{seen['folder']}`, {seen['classes']} "
         f"classes of the {len(card['description'].get('classes', ()))} that the network knows, "
         "with the central object at several scales:",
-        _table(["scale", "top-1", "top-5"], rows),
+        piped(head, rows),
     ]
 
 
 def _attention(card: dict[str, Any]) -> list[str]:
     labels = list(card["accuracy"])
-    seeds = len(next(iter(card["units"].values()))[labels[0]]["untrained_mean"])
     paper = {u: v for u, v in card["units"].items() if v[labels[0]]["published"] is not None}
-    compared = [
+    judged = _judged(card)
+    told = "\n".join(f"- {sentence}" for sentence in card["summary"])
+    if card.get("unfinished"):
+        told += f"\n- Not finished, and left out: {', '.join(card['unfinished'])}."
+    shown = [text for (unit, _), (_, text) in judged.items() if unit in paper]
+    found = "\n".join(f"- {text}" for text in shown or [text for _, text in judged.values()])
+    older = card["format"] == OLDER
+    null, rule = (OLDER_NULL, OLDER_RULE) if older else (NULL, RULE)
+    seeds = len(next(iter(card["units"].values()))[labels[-1]].get("untrained_change", ()))
+    heads = ["unit", "scale", "change", *([] if older else ["95 % interval"])]
+    heads += ["images", "classes", "untrained" if older else "random networks", "verdict"]
+    return [
+        "## Attention and object scale",
         f"The network's own section 4.4, over the {card['photographs']['images']} photographs: "
         "attention difference (mean over channels of the largest minus the smallest kernel), "
         "mean and standard deviation over the photographs.",
-        _table(["unit", *labels, *(f"paper {label}" for label in labels)], _published_rows(paper)),
+        piped(["unit", *labels, *(f"paper {label}" for label in labels)], _published_rows(paper)),
         "The change from 1.0x, and the shares of photographs and of classes whose difference "
-        "rises. The column of untrained networks has the mean change in "
-        f"{seeds} untrained networks of the same architecture, their BN statistics re-estimated "
-        "on the same photographs at 1.0x: the least to the greatest.",
-        _table(
-            ["unit", "scale", "change", "images", "classes", "untrained", "verdict"],
-            _change_rows(card),
-        ),
-    ]
-    told = "\n".join(f"- {sentence}" for sentence in card["summary"])
-    shown = [finding for finding in card["findings"] if finding["published"] is not None]
-    findings = "\n".join(f"- {finding['sentence']}" for finding in shown or card["findings"])
-    return [
-        "## Attention and object scale",
-        *compared,
+        "rises. " + null.format(seeds=seeds),
+        piped(heads, _change_rows(card, judged)),
         "### Where the paper's pattern appears, and where not",
         told,
-        "A unit counts as rising if the mean change from 1.0x to the largest scale is at least "
-        "two standard errors (over class means) above zero, the mean rises from every scale to "
-        "the next, more than half of the photographs and of the classes rise, and the change "
-        "exceeds that of every untrained network.",
-        findings,
+        rule,
+        found,
     ]
+
+
+def _judged(card: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return the verdict and its sentence by unit and scale."""
+    if card["format"] == OLDER:
+        return {(f["unit"], f["scale"]): (f["verdict"], f["sentence"]) for f in card["findings"]}
+    return {
+        (v["unit"], scale_label(v["scale"])): (v["title"], v["sentence"]) for v in card["verdicts"]
+    }
 
 
 def _published_rows(units: dict[str, Any]) -> list[list[str]]:
@@ -150,34 +199,82 @@ def _published_rows(units: dict[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _change_rows(card: dict[str, Any]) -> list[list[str]]:
-    verdicts = {(f["unit"], f["scale"]): f["verdict"] for f in card["findings"]}
+def _change_rows(
+    card: dict[str, Any], judged: dict[tuple[str, str], tuple[str, str]]
+) -> list[list[str]]:
     rows = []
     for unit, scales in card["units"].items():
         for label, values in scales.items():
-            if label == "1.0x":
+            if label == "1.0x" or "change" not in values:
                 continue
-            others = values["untrained_change"]
-            rows.append(
-                [
-                    unit,
-                    label,
-                    f"{values['change']:+.4f}",
-                    f"{values['images_rising']:.0%}",
-                    f"{values['classes_rising']:.0%}",
-                    f"{min(others):+.4f} to {max(others):+.4f}" if others else "",
-                    verdicts.get((unit, label), ""),
-                ]
-            )
+            others = values.get("untrained_range") or values.get("untrained_change")
+            interval = [_between(values["low"], values["high"])] if "low" in values else []
+            rows.append([
+                unit,
+                label,
+                _signed(values["change"]),
+                *interval,
+                *(_percent(values[f"{what}_rising"], 0) for what in ("images", "classes")),
+                _between(min(others), max(others)) if others and None not in others else "",
+                judged.get((unit, label), ("", ""))[0],
+            ])  # fmt: skip
     return rows
+
+
+def _surround(verdicts: Sequence[dict[str, Any]]) -> list[str]:
+    """Return how far a blank surround alone moves the paper's units, or all of another network."""
+    made = [verdict for verdict in verdicts if SURROUND in verdict["shifts"]]
+    rows = []
+    for verdict in [v for v in made if v["unit"] in PAPER] or made:
+        blank, whole = verdict["shifts"][SURROUND], verdict["total"]
+        means = [f"{_signed(p['mean'])} ({_between(p['low'], p['high'])})" for p in (blank, whole)]
+        clear = whole["low"] is not None and whole["low"] * whole["high"] > 0
+        times = f"{abs(blank['mean'] / whole['mean']):.2g}" if clear else ""
+        rows.append([verdict["unit"], *means, times])
+    if not rows:
+        return []
+    scale = scale_label(made[0]["scale"])
+    return [
+        "### A blank surround, and enlarging",
+        f"How far the attention difference moves when what {scale} leaves out is blank and the "
+        f"object keeps its size, and when the object is enlarged to {scale}; the last column is "
+        "the one by the other, where enlarging clearly moves the unit.",
+        piped(["unit", "blank surround", f"enlarged to {scale}", "times"], rows),
+    ]
+
+
+def _replaced(replaced: dict[str, Any] | None) -> list[str]:
+    if replaced is None:
+        return []
+    rows = []
+    for row in replaced["rows"]:
+        before, after, change, low, high = (
+            row[k] for k in ("before", "after", "change", "low", "high")
+        )
+        change = f"{100 * change:+.1f} points"
+        change += "" if low is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+        rows.append([row["what"], row["scale"], _percent(before), _percent(after), change])
+    return [
+        "## When all units get another attention",
+        f"Top-1 on {replaced['images']} photographs of `{replaced['folder']}`, with the attention "
+        f"of {replaced['replaced']} replaced at once.",
+        piped(["attention in its place", "scale", "top-1 before", "after", "change"], rows),
+    ]
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.4f}"
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:+.4f} to {high:+.4f}"
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}%}"
 
 
 def _value(value: object) -> str:
     if isinstance(value, list):
         return " to ".join(f"{item:g}" for item in value)
     return "as size" if value is None else str(value)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

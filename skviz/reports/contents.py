@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart
 
 if TYPE_CHECKING:
-    from skviz.analysis.records import Run
-    from skviz.analysis.single import ImageResult
+    from skviz.runs.records import Run
+    from skviz.studies.image import ImageResult
 
 __all__ = ["Contents", "FigurePart", "ImagePart", "TablePart", "image_contents", "run_contents"]
 

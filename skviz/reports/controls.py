@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.controls.views import example_views
-from skviz.analysis.datasets import ImageSet
-from skviz.analysis.loading import ViewMaker
+from skviz.data import ImageSet
+from skviz.data.loading import ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.files import check_output
 from skviz.scaling import InputSpec
+from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.views import example_views
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,7 +23,11 @@ VIEWS = "views.png"
 
 def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Figure:
     """Draw `views_of` on a new figure; raises what it raises."""
-    return views_of(suite, images, number).plot()
+    from skviz.figures.captions import About, caption_of
+    from skviz.figures.footer import with_note
+
+    views = views_of(suite, images, number)
+    return with_note(views.plot, caption_of(views, About.of_run(suite.plain)))
 
 
 def views_of(suite: Suite, images: ImageSet, number: int | None = None) -> ControlViews:
@@ -62,12 +66,14 @@ def write_views(
     The file holds its caption and the `command` that is said to have made it.
     """
     from skviz.figures.captions import About, caption_of
+    from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
 
     path = check_output(suite.path / VIEWS, overwrite)
     views = views_of(suite, images)
-    metadata = figure_metadata(caption_of(views, About.of_run(suite.plain)), command)
+    caption = caption_of(views, About.of_run(suite.plain))
+    metadata = figure_metadata(caption, command)
     with figure_style("default"):
-        return save_figure(views.plot(), path, metadata, overwrite=overwrite)
+        return save_figure(with_note(views.plot, caption), path, metadata, overwrite=overwrite)

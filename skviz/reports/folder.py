@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import skviz
 from skviz.errors import OutputError
 from skviz.figures.save import FORMATS, save_figure
 from skviz.files import AnyPath, write_json, write_text
@@ -19,6 +18,7 @@ from skviz.reports.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
 from skviz.reports.parts import Contents, FigurePart, TablePart
 from skviz.reports.words import with_names
+from skviz.version import __version__
 
 INDEX = "contents.json"
 KIND = "skviz report"
@@ -95,7 +95,7 @@ def _fill(folder: Path, contents: Contents, style: str, command: str | None) -> 
     write_text(folder / "README.md", index_page(contents, entries))
     index = {
         "kind": KIND,
-        "skviz": skviz.__version__,
+        "skviz": __version__,
         "title": contents.title,
         "facts": [list(pair) for pair in contents.facts],
         "notes": contents.notes,

@@ -15,11 +15,11 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-import skviz
 from skviz.files import AnyPath, check_output, write_text
 from skviz.reports.html_data import class_marks, image_data
 from skviz.reports.inline_svg import ColourPairs, inline_svg
 from skviz.reports.parts import Contents, TablePart
+from skviz.version import __version__
 
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
 STYLES = {"wide": "web", "narrow": "paper"}
@@ -74,7 +74,7 @@ def page(contents: Contents) -> str:
         sheet=Markup(sheet),
         script=Markup(script),
         script_hash=_hash(script),
-        version=skviz.__version__,
+        version=__version__,
     )
     # File names may hold what is no text: half of a surrogate pair.
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,6 +11,7 @@ from typing import Any
 from skviz.errors import UsageError
 from skviz.figures.metadata import figure_info
 from skviz.figures.save import FORMATS
+from skviz.notes import Note
 
 # Folders are known by one of these files, the first that is there.
 _FOLDER_FILES = ("controls.json", "run.json", "settings.json")
@@ -22,6 +23,7 @@ _WORDS = {
     "skviz interventions": "interventions",
     "skviz receptive field 1": "receptive field",
     "skviz model card 1": "model card",
+    "skviz model card 2": "model card",
 }
 
 
@@ -113,6 +115,10 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "control": document.get("control"),
         "runs": [_part(run, "name", run).get("name") for run in document.get("runs") or ()],
         "kinds": document.get("kinds"),
+        "notes": [
+            *(model.get("notes") or weights.get("notes") or ()),
+            *(str(Note.from_dict(note)) for note in _notes(document)),
+        ],
         "command": document.get("command"),
         "versions": document.get("versions"),
         "created": document.get("created"),
@@ -120,11 +126,20 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value not in (None, [], {}, "")}
 
 
+def _notes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the notes of a run; other documents have notes of another kind."""
+    notes = document.get("notes") if document.get("format") == "skviz run" else None
+    return notes if isinstance(notes, list) else []
+
+
 def _progress(folder: Path) -> dict[str, Any]:
-    from skviz.analysis.records import Run
+    from skviz.runs.records import Run
 
     run = Run(folder)
-    return {"measured": run.images if run.done else 0, "complete": run.complete}
+    if not run.done:
+        return {"measured": 0, "complete": run.complete}
+    # Of the classes named in run.json some may have no image among those measured.
+    return {"measured": run.images, "complete": run.complete, "classes": len(run.present) or None}
 
 
 def _part(document: Any, key: str, default: Any = None) -> Mapping[str, Any]:

@@ -19,6 +19,8 @@ from xml.etree import ElementTree
 import matplotlib
 from PIL import Image
 
+from skviz.figures.layout import settings_of
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -61,7 +63,10 @@ def inline_svg(
 def _tree(figure: Figure, prefix: str) -> ElementTree.Element:
     """Return the drawing without what a page has no use for."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skviz"}):
+    with (
+        settings_of(figure),
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skviz"}),
+    ):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=_DPI)
     root = ElementTree.fromstring(buffer.getvalue())
     for child in list(root):

@@ -6,14 +6,15 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.analysis.intervention_kinds import KINDS
-from skviz.analysis.intervention_result import QUANTITIES
+from skviz.figures.wording import upper_first
 from skviz.files import write_json, write_text
+from skviz.studies.interventions.kinds import KINDS
+from skviz.studies.interventions.result import ALL, QUANTITIES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.intervention_result import InterventionRun
+    from skviz.studies.interventions.result import InterventionRun
 
 Rows = list[list[str]]
 STAR = "* the 95 % interval leaves out zero"
@@ -60,12 +61,27 @@ def about(run: InterventionRun, frame: pd.DataFrame) -> list[str]:
         else "no label for all images: what the unchanged network predicts counts as true class"
     )
     images = int(frame["images"].max())
+    rows = [f"{target}: {group_label(run, target)}" for target in run.together]
     return [
         f"{settings['model']['name']}, weights: {settings['model']['weights']}; {images} images, "
         f"{len(run.errors)} unreadable; {truth}",
         f"{len(run.targets)} targets x {len(run.kinds)} kinds: the network ran "
         f"{passes(run)} times on every view",
+        *rows,
     ]
+
+
+def group_label(run: InterventionRun, target: str) -> str:
+    """Return a target in words: "all 16 units", "the 4 chosen units", or the unit's name."""
+    count = len(run.together.get(target, ()))
+    if not count:
+        return target
+    return f"all {count} units together" if target == ALL else f"the {count} chosen units together"
+
+
+def groups(run: InterventionRun) -> tuple[str, ...]:
+    """Return the targets that are shown in full: those of several units, or the only unit."""
+    return tuple(run.together) or run.targets
 
 
 def passes(run: InterventionRun) -> int:
@@ -94,7 +110,10 @@ def to_dict(run: InterventionRun, frame: pd.DataFrame) -> dict[str, Any]:
     settings = run.baseline.settings
     return {
         "interventions": str(run.path.name),
-        "model": {key: settings["model"][key] for key in ("name", "weights", "sha256")},
+        "model": {
+            **{key: settings["model"][key] for key in ("name", "weights", "sha256")},
+            "notes": list(settings["model"].get("notes") or ()),
+        },
         "truth": "label" if run.labelled else "predicted",
         "images": int(frame["images"].max()),
         "unreadable": len(run.errors),
@@ -102,6 +121,7 @@ def to_dict(run: InterventionRun, frame: pd.DataFrame) -> dict[str, Any]:
         "reference": run.scales[run.reference],
         "seed": run.settings["seed"],
         "passes": passes(run),
+        "together": {target: list(names) for target, names in run.together.items()},
         "rows": rows,
     }
 
@@ -109,12 +129,12 @@ def to_dict(run: InterventionRun, frame: pd.DataFrame) -> dict[str, Any]:
 def _markdown(run: InterventionRun, frame: pd.DataFrame) -> str:
     parts = ["# Interventions", "", *(f"{sentence}." for sentence in about(run, frame)), ""]
     parts += [f"- {kind}: {what}" for kind, what in KINDS.items() if kind in run.settings["kinds"]]
-    last = run.targets[-1]
     for scale in run.scales:
         parts += ["", f"## {scale:g}x", "", f"Change of the probability; {STAR}.", ""]
         parts += _piped(unit_rows(frame, scale))
-        parts += ["", "All these units together:" if last == "all" else f"{last}:", ""]
-        parts += _piped(target_rows(frame, last, scale))
+        for target in groups(run):
+            parts += ["", f"{upper_first(group_label(run, target))}:", ""]
+            parts += _piped(target_rows(frame, target, scale))
     parts += ["", f"Every number with its interval ({', '.join(QUANTITIES)}): interventions.csv."]
     return "\n".join(parts) + "\n"
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import skviz
 from skviz.reports.parts import Contents
 from skviz.reports.tables import Table
 from skviz.reports.words import plain
+from skviz.version import __version__
 
 
 def markdown(text: str) -> str:
@@ -26,6 +26,19 @@ def markdown_table(table: Table, escape: Callable[[str], str] = markdown) -> str
     head, *rows = ([escape(cell) for cell in row] for row in (table.heads, *table.cells))
     sides = ["--:" if right else ":--" for right in table.right]
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, sides, *rows))
+
+
+def escaped(text: str) -> str:
+    """Return text that Markdown shows as it reads, with as few marks as will do."""
+    # An underscore within a word is no mark.
+    text = re.sub(r"([\\`*{}\[\]<>|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z]))", r"\\\1", plain(text))
+    return " ".join(text.split())
+
+
+def piped(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of cells that are Markdown already."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
@@ -57,5 +70,5 @@ def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, A
             if group == "figures":
                 lines += [f"![{markdown(entry['alternative'])}]({files[2]})", ""]
             lines += [markdown(entry["caption"]), "", links, ""]
-    lines.append(f"Made by skviz {skviz.__version__}.")
+    lines.append(f"Made by skviz {__version__}.")
     return "\n".join(lines) + "\n"

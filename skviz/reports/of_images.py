@@ -14,12 +14,13 @@ from skviz.figures.bars import UnitBars
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.lines import ChannelLines
 from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.wording import scales_in_words
 from skviz.reports.figure_data import frame_of
 from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
 from skviz.scaling import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
-    from skviz.analysis.single import ImageResult
+    from skviz.studies.image import ImageResult
 
 _MOST_SHOWN = 5
 
@@ -42,7 +43,7 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
         ],
         figures=[figure for part in parts for figure in part.figures],
         tables=[table for part in parts for table in part.tables],
-        notes=list(dict.fromkeys(result.note for result in results if result.note)),
+        notes=_notes(results),
         images=parts,
     )
 
@@ -63,7 +64,7 @@ def at_scales(attention: Attention, scales: Sequence[float]) -> Attention:
 
 def _part(result: ImageResult, name: str) -> ImagePart:
     shown = _shown(result.views.scales)
-    about = replace(About.of_image(result), scales=shown)
+    about = About.of_image(result)
     attention = at_scales(result.attention, shown)
     displays: list[tuple[str, Any]] = []
     if result.views.pixels.size:
@@ -112,7 +113,7 @@ def _differences(result: ImageResult, shown: Sequence[float], name: str, about: 
             columns["change"].append(float(by_scale[shown[-1]] - by_scale[shown[0]]))
     frame = pd.DataFrame(columns)
     what = "mean of the gate" if result.gates else "attention difference"
-    text = f"{what[:1].upper()}{what[1:]} of {about.source} at every scale"
+    text = f"{what[:1].upper()}{what[1:]} of {about.source} at {scales_in_words(shown)}"
     if len(shown) > 1:
         text += f"; change: from {scale_label(shown[0])} to {scale_label(shown[-1])}"
     numbers = [column for column in frame.columns if column not in ("unit", "kernels")]
@@ -141,12 +142,12 @@ def _classes(result: ImageResult, shown: Sequence[float], name: str, about: Abou
     heads = [head for word in words for head in (word, f"{word}: probability")]
     frame = pd.DataFrame(rows, columns=["scale", *heads])
     title = "What the network takes the picture for"
-    text = f"The most probable classes of {about.source} at every scale. {about.sentences}"
+    what = f"The most probable classes of {about.source} at {scales_in_words(shown)}"
     formats = dict.fromkeys(heads[1::2], "share") | {"scale": "scale"}
     return TablePart(
         f"classes_{name}",
         title,
-        Caption(title, text, f"Table of {len(frame)} scales."),
+        Caption(title, f"{what}. {about.sentences}", f"Table of {len(frame)} scales."),
         frame,
         heads=dict.fromkeys(heads[1::2], "probability"),
         formats=formats,
@@ -167,7 +168,19 @@ def _scales_in_words(scales: Sequence[float]) -> str:
     labels = [scale_label(scale) for scale in scales]
     if len(labels) <= _MOST_SHOWN:
         return ", ".join(labels)
-    return f"{labels[0]} to {labels[-1]} in {len(labels)} steps"
+    return f"{len(labels)} from {labels[0]} to {labels[-1]}"
+
+
+def _notes(results: Sequence[ImageResult]) -> list[str]:
+    """Return what a reader must know; with the names of the images where it is not all."""
+    notes: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            notes.setdefault(note, []).append(About.of_image(result).image or "image")
+    return [
+        note if len(names) == len(results) else f"{', '.join(names)}: {note}"
+        for note, names in notes.items()
+    ]
 
 
 def _names(results: Sequence[ImageResult]) -> list[str]:

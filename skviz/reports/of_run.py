@@ -11,6 +11,8 @@ from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
+from skviz.figures.wording import upper_first
+from skviz.inference.summary import summarise
 from skviz.reports import figure_data, run_tables
 from skviz.numbers import percent
 from skviz.reports.parts import Contents, FigurePart, figure_part
@@ -19,15 +21,15 @@ from skviz.scaling import scale_label
 from skviz.units import Unit, paper_units
 
 if TYPE_CHECKING:
-    from skviz.analysis.records import Run
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
+    from skviz.runs.records import Run
 
 PAPER_LINE = "SK_3_4"
 
 
 def contents_of_run(run: Run, controls: Path | None, resamples: int | None) -> Contents:
     """Return the contents of a run; see `skviz.reports.contents.run_contents`."""
-    summary: Summary = run.summary(**({} if resamples is None else {"resamples": resamples}))
+    summary: Summary = summarise(run) if resamples is None else summarise(run, resamples=resamples)
     about = About.of_run(run)
     figures = _figures(summary, about)
     tables = run_tables.tables_of(summary, about)
@@ -127,10 +129,12 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"The run is not complete: {missing} of {shards} shards are missing.")
     if settings["model"].get("trained") is False:
         notes.append("The network is untrained: this is the attention of random weights.")
+    notes += [f"Note: {note}." for note in settings["model"].get("notes") or ()]
     if all(unit.branches == 1 for unit in run.units):
         notes.append("The units are gates of one branch: they have no attention difference.")
     if settings.get("control"):
         from skviz.figures.about import control_in_words
 
         notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
+    notes += [f"{upper_first(str(note))}." for note in run.notes]
     return notes

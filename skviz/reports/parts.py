@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from skviz.analysis.single import ImageResult
     from skviz.figures.captions import Caption
+    from skviz.studies.image import ImageResult
 
 # Begins the sentence of a caption that explains columns which are not among the brief ones.
 FURTHER = "Further columns: "
@@ -118,10 +118,10 @@ def figure_part(
     """Return the part of a display, which draws itself with `plot()`."""
 
     def draw(style: str = "default") -> Figure:
+        from skviz.figures.footer import with_note
         from skviz.figures.style import figure_style
 
         with figure_style(style):
-            figure: Figure = display.plot()
-            return figure
+            return with_note(display.plot, caption)
 
     return FigurePart(name, caption.title, caption, display, draw, data)

@@ -12,10 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import skviz
 from skviz.errors import UsageError
 from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.version import __version__
 
 _WIDEST = 5  # texts of a column that are measured: the widest is one of the longest
 _MOST_NAMED = 8  # characters without a glyph
@@ -81,7 +81,7 @@ def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]
     from skviz.figures.palette import WARNING_COLOUR
 
     words = _Words()
-    made = f"skviz {skviz.__version__}"
+    made = f"skviz {__version__}"
     weights = dict(contents.facts).get("Weights", "unknown")
     settings = matplotlib.rcParams
     colours = {"background": "figure.facecolor", "text": "text.color", "grid": "grid.color",

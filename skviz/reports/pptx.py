@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import skviz
 from skviz.errors import UsageError
 from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.version import __version__
 
 if TYPE_CHECKING:
     from skviz.reports.native import NativeChart
@@ -61,7 +61,7 @@ def deck_bytes(contents: Contents, style: str = "default", command: str | None =
     contents = with_names(contents)
     weights = dict(contents.facts).get("Weights", "unknown")
     with figure_style(style or "default"):
-        deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {skviz.__version__}")
+        deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {__version__}")
         _cover(deck, contents, command)
         sentences = sentences_of(contents.tables)
         for figure in contents.figures:
@@ -71,7 +71,7 @@ def deck_bytes(contents: Contents, style: str = "default", command: str | None =
                 _table(deck, table)
         core = deck.presentation.core_properties
         core.title = plain(contents.title)[:_MOST_PROPERTY]
-        core.author = f"skviz {skviz.__version__}"
+        core.author = f"skviz {__version__}"
         core.subject = "Attention of a network with selective kernels"
         core.comments = plain(f"Command: {command}" if command else "")[:_MOST_PROPERTY]
         core.keywords = version_line()[:_MOST_PROPERTY]
@@ -95,7 +95,7 @@ def _cover(deck: Deck, contents: Contents, command: str | None) -> None:
 
     facts = [*contents.facts, *([("Command of these slides", command)] if command else [])]
     notes = "\n".join([*(f"{word}: {what}" for word, what in facts), *contents.notes])
-    slide = deck.cover(contents.title, f"skviz {skviz.__version__}", notes)
+    slide = deck.cover(contents.title, f"skviz {__version__}", notes)
     rows = [[plain(word), plain(what)] for word, what in contents.facts]
     lines = [fitted(note, 72 * ROOM, 14) for note in contents.notes]
     room = BODY.height - 0.3 * len(lines)

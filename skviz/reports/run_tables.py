@@ -14,7 +14,7 @@ from skviz.units import paper_units
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
 
 _QUANTITY = "attention difference (largest \N{MINUS SIGN} smallest kernel, mean over channels)"
 

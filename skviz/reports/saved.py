@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from skviz.analysis.single import ImageResult, UnitChoice, choose_units
 from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
+from skviz.names import unescaped
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
-from skviz.units import GATE, Kernel, Unit
+from skviz.studies.image import ImageResult, UnitChoice, choose_units
+from skviz.units import Kernel, Unit
 
 Classes = list[list[tuple[str, float]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SavedResult(ImageResult):
     """The result of an image from its JSON document; `saved_classes` stand for the logits."""
 
@@ -70,7 +71,7 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
     spec = InputSpec(int(shown["size"]), float(shown["crop"])) if shown else DEFAULT_SPEC
     model = ModelInfo(
         str(document["model"]), str(weights["name"]), weights.get("sha256"),
-        bool(weights["trained"]), spec,
+        bool(weights["trained"]), spec, notes=tuple(map(str, weights.get("notes", ()))),
     )  # fmt: skip
     usual = choose_units(units, shown.get("lines", ()))
     choice = UnitChoice(usual.lines, usual.bars, units)
@@ -80,13 +81,15 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
 
 def _unit(name: str, entry: Mapping[str, Any]) -> Unit:
     labels = [str(label) for label in entry["kernels"]]
-    return Unit(name, name, tuple(_kernel(label) for label in labels), channels=0)
+    notes = tuple(str(note) for note in entry.get("notes", ()))
+    null = tuple(branch for branch, label in enumerate(labels) if label.startswith("null"))
+    return Unit(name, name, tuple(map(_kernel, labels)), channels=0, notes=notes, null=null)
 
 
 def _kernel(label: str) -> Kernel | None:
     """Return a kernel of that effective size; how it was made is not written down."""
-    found = re.match(r"(\d+)x\1\b", label)
-    return None if label == GATE or found is None else Kernel(int(found[1]))
+    found = re.match(r"\d+(x\d+)*\b", label)
+    return None if found is None else Kernel(tuple(int(side) for side in found[0].split("x")))
 
 
 def _attention(
@@ -114,7 +117,7 @@ def _views(
     document: Mapping[str, Any], scales: tuple[float, ...], spec: InputSpec, path: Path
 ) -> Views:
     source = document.get("image")
-    source = None if source is None else str(source)
+    source = None if source is None else unescaped(str(source))
     for place in () if source is None else (Path(source), path.parent / Path(source).name):
         try:
             if place.is_file():

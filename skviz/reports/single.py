@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.analysis.single import ImageAnalysis, ImageResult, UnitChoice
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.names import escaped
 from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from torch import nn
 
     from skviz.figures import AttentionFigure
@@ -55,7 +55,7 @@ class ImageReport:
     def to_dict(self) -> dict[str, object]:
         """Return the JSON document of this image: the numbers and files, or the error."""
         if self.result is None:
-            return {"image": str(self.image), "error": str(self.error)}
+            return {"image": escaped(str(self.image)), "error": str(self.error)}
         return {**self.result.to_dict(), "files": [str(file) for file in self.files]}
 
 
@@ -80,7 +80,7 @@ def report_images(
 
     checked = check_scales(scales)
     style_names(options.style)
-    analysis = ImageAnalysis.of(model, stages, attention=attention)
+    analysis = ImageAnalysis.of(model, stages, attention=attention, photographs=images)
     planned = plan_files(images, analysis.choice, options)
     output_folder(options.out)
     for files in planned:
@@ -126,14 +126,6 @@ def _different_stems(images: Sequence[Path]) -> list[str]:
     return stems
 
 
-def draw_result(result: ImageResult, options: ReportOptions = ReportOptions()) -> Figure:
-    """Draw figure 3 (a) of the paper for one image."""
-    from skviz.figures import figure_style
-
-    with figure_style(options.style):
-        return result_figure(result, options).plot()
-
-
 def result_figure(result: ImageResult, options: ReportOptions = ReportOptions()) -> AttentionFigure:
     """Return figure 3 (a) of the paper for one image, as arrays that can be drawn."""
     from skviz.figures import AttentionFigure
@@ -147,7 +139,7 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
         units=[unit.name for unit in result.choice.bars],
         captions=_captions(result),
         note=f"{result.model.name}, weights: {result.model.weights}",
-        warning=result.note or "",
+        warning="; ".join(result.notes),
     )
 
 

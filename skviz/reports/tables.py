@@ -19,7 +19,7 @@ from skviz.numbers import Writer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.summary import Summary
+    from skviz.inference.summary import Summary
 
 SUMMARY_TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
 

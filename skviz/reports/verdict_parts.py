@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.analysis.claim import BLUR, OBJECTS, Claim
-from skviz.analysis.claim_words import sentence, title
-from skviz.analysis.claims import ClaimOptions, weigh
-from skviz.analysis.controls.suite import PLAIN, Suite
-from skviz.analysis.records import Run
 from skviz.errors import UsageError
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
+from skviz.inference.judging import JudgeOptions, judge
+from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
-from skviz.reports.verdicts import evidence_of, to_frame
+from skviz.reports.verdicts import to_frame
+from skviz.runs.records import Run
 from skviz.scaling import scale_label
+from skviz.studies.controls.evidence import evidence_of
+from skviz.studies.controls.suite import PLAIN, Suite
 
 
 def verdict_parts(
@@ -29,15 +29,15 @@ def verdict_parts(
     """
     suite = Suite(controls)
     _check_same(suite, run)
-    options = ClaimOptions() if resamples is None else ClaimOptions(resamples=resamples)
-    claims = weigh(evidence_of(suite), options)
+    options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
+    verdicts = judge(evidence_of(suite), options)
     about = About.of_run(suite.plain)
-    rows = VerdictRows.from_claims(claims)
-    figure = figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(claims))
+    rows = VerdictRows.from_verdicts(verdicts)
+    figure = figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))
     notes = []
     if suite.missing:
         notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")
-    return [figure], [_verdicts(claims, about, options), _sentences(claims, about)], notes
+    return [figure], [_verdicts(verdicts, about, options), _sentences(verdicts, about)], notes
 
 
 def _check_same(suite: Suite, run: Run) -> None:
@@ -51,26 +51,25 @@ def _check_same(suite: Suite, run: Run) -> None:
             )
 
 
-def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> TablePart:
+def _verdicts(verdicts: Sequence[Verdict], about: About, options: JudgeOptions) -> TablePart:
     import pandas as pd
 
-    made = [name for name in (BLUR, *OBJECTS) if name in claims[0].left]
-    made += [name for name in claims[0].left if " + " in name]
+    made = [name for name in (BLUR, *OBJECTS) if name in verdicts[0].left]
+    made += [name for name in verdicts[0].left if " + " in name]
     rows = []
-    for claim in claims:
-        places = [spot.p_holm for spot in (claim.raw, claim.matched) if spot is not None]
-        p = max((p for p in places if p is not None), default=float("nan"))
-        rest = [claim.left[name].mean for name in made]
-        survives = float("nan") if claim.survives is None else claim.survives
-        total = claim.total
+    for verdict in verdicts:
+        p = float("nan") if verdict.null_p is None else verdict.null_p
+        rest = [verdict.left[name].mean for name in made]
+        survives = float("nan") if verdict.survives is None else verdict.survives
+        total = verdict.total
         rows.append(
-            [claim.unit, title(claim), total.mean, total.low, total.high, *rest, survives, p]
+            [verdict.unit, verdict.title, total.mean, total.low, total.high, *rest, survives, p]
         )
     names = ["shift", "low", "high", *(f"without {name}" for name in made)]
     frame = pd.DataFrame(rows, columns=["unit", "verdict", *names, "survives", "p"])
     text = (
         f"Verdict per unit, over {about.source}. shift: mean change of the attention difference"
-        f" from 1.0x to {scale_label(claims[0].scale)}, paired over images, with its"
+        f" from 1.0x to {scale_label(verdicts[0].scale)}, paired over images, with its"
         f" {100 * options.confidence:g} % bootstrap interval; p: that the shift is one of random"
         f" networks', Holm's correction over units. {FURTHER}what is left of the shift without what"
         " each control gives; survives: the smallest of these by the whole shift, where that is"
@@ -87,12 +86,12 @@ def _verdicts(claims: Sequence[Claim], about: About, options: ClaimOptions) -> T
     )
 
 
-def _sentences(claims: Sequence[Claim], about: About) -> TablePart:
+def _sentences(verdicts: Sequence[Verdict], about: About) -> TablePart:
     import pandas as pd
 
     frame = pd.DataFrame({
-        "unit": [claim.unit for claim in claims],
-        "what was found": [sentence(claim) for claim in claims],
+        "unit": [verdict.unit for verdict in verdicts],
+        "what was found": [verdict.sentence for verdict in verdicts],
     })  # fmt: skip
     text = f"What the verdicts rest on, in words. {replace(about, scales=()).sentences}"
     return TablePart(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skviz.analysis.claim_words import VERDICTS
+from skviz.figures.footer import with_note
 from skviz.figures.save import figure_bytes
 from skviz.figures.style import figure_style
 from skviz.figures.text import storable
 from skviz.figures.verdicts import VerdictRows
 from skviz.figures.wording import counted, listed, signed
+from skviz.inference.verdicts import VERDICTS
 from skviz.reports.parts import FigurePart, TablePart
 
 MOST_UNITS = 5  # of a slide
@@ -41,7 +42,7 @@ def verdict_slides(
     parts = part.display.parts(MOST_UNITS)
     for index, rows in enumerate(parts):
         with figure_style(style):
-            figure = rows.plot()
+            figure = with_note(rows.plot, part.caption)
             picture = figure_bytes(figure, "png")
         width, height = figure.get_size_inches()
         alt = _in_words(rows)

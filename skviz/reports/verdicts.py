@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,19 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.analysis.claim import BLUR, OBJECTS, Claim, Part, claim_to_dict
-from skviz.analysis.claim_words import interval, number, p_value, percent, sentence, title
-from skviz.analysis.claims import ClaimOptions, Evidence, weigh
-from skviz.analysis.measurements import RunMeasurements
-from skviz.errors import UsageError
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.inference.judging import JudgeOptions, judge
+from skviz.inference.verdicts import (
+    BLUR,
+    OBJECTS,
+    Estimate,
+    Verdict,
+    interval,
+    number,
+    p_value,
+    percent,
+)
+from skviz.reports.markdown import escaped, piped
+from skviz.runs.measurements import RunMeasurements
 from skviz.scaling import scale_label
+from skviz.studies.controls.evidence import evidence_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.analysis.controls.suite import Suite
-    from skviz.analysis.records import Run
+    from skviz.studies.controls.suite import Suite
 
 FORMAT = "skviz verdicts"
 NAMES = ("verdicts.md", "verdicts.json", "verdicts.csv", "verdicts.png", "verdicts.pdf")
@@ -43,30 +50,11 @@ statement about these images and this network. Every other verdict says what the
 consistent with; that is no proof of it."""
 
 
-def evidence_of(suite: Suite) -> Evidence:
-    """Return the measurements of a suite's finished runs.
-
-    Raises `UsageError` where the plain run is not finished, or the runs are not of one data
-    set and one network.
-    """
-    plain = suite.plain
-    _check_same(suite, plain)
-    views: dict[str, RunMeasurements] = {}
-    others: dict[str, RunMeasurements] = {}
-    for name in suite.names:
-        control = suite.control(name)
-        if control is None or control.kind == "random":
-            continue
-        (others if control.on_network else views)[name] = RunMeasurements(suite.run(name))
-    random = [RunMeasurements(run) for run in suite.random]
-    return Evidence(RunMeasurements(plain), views, random, others, _sharp(plain))
-
-
 def write_verdicts(
     suite: Suite,
     folder: Path,
     overwrite: bool = False,
-    options: ClaimOptions | None = None,
+    options: JudgeOptions | None = None,
     style: str = "default",
     command: str | None = None,
 ) -> list[Path]:
@@ -74,9 +62,10 @@ def write_verdicts(
 
     The figures hold their caption and the `command` that is said to have made them.
     Nothing is written unless all of them may be. Raises `OutputError`, and what `evidence_of`
-    and `weigh` raise.
+    and `judge` raise.
     """
     from skviz.figures.captions import About, caption_of
+    from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
@@ -86,23 +75,24 @@ def write_verdicts(
     files = [folder / name for name in NAMES]
     for file in files:
         check_output(file, overwrite)
-    options = options or ClaimOptions()
-    claims = weigh(evidence_of(suite), options)
-    document = to_document(suite, claims, options)
+    options = options or JudgeOptions()
+    verdicts = judge(evidence_of(suite), options)
+    document = to_document(suite, verdicts, options)
     text, data, table, png, pdf = files
-    rows = VerdictRows.from_claims(claims)
-    metadata = figure_metadata(caption_of(rows, About.of_run(suite.plain)), command)
+    rows = VerdictRows.from_verdicts(verdicts)
+    caption = caption_of(rows, About.of_run(suite.plain))
+    metadata = figure_metadata(caption, command)
     with figure_style(style):
-        figure = rows.plot()
+        figure = with_note(rows.plot, caption)
         for file in (png, pdf):
             save_figure(figure, file, metadata, overwrite=overwrite)
-    write_text(table, to_frame(claims).to_csv(index=False), overwrite=overwrite)
-    write_text(text, markdown(document, claims), overwrite=overwrite)
+    write_text(table, to_frame(verdicts).to_csv(index=False), overwrite=overwrite)
+    write_text(text, markdown(document, verdicts), overwrite=overwrite)
     write_json(data, document, overwrite=overwrite)
     return files
 
 
-def to_document(suite: Suite, claims: Sequence[Claim], options: ClaimOptions) -> dict[str, Any]:
+def to_document(suite: Suite, verdicts: Sequence[Verdict], options: JudgeOptions) -> dict[str, Any]:
     """Return the page as one JSON document."""
     settings = suite.plain.settings
     costs = {name: None if math.isnan(cost) else cost for name, cost in suite.costs.items()}
@@ -110,7 +100,9 @@ def to_document(suite: Suite, claims: Sequence[Claim], options: ClaimOptions) ->
     return {
         "format": FORMAT,
         "version": 1,
-        "model": {key: settings["model"].get(key) for key in ("name", "weights", "trained")},
+        "model": {
+            key: settings["model"].get(key) for key in ("name", "weights", "trained", "notes")
+        },
         "dataset": {key: settings["dataset"].get(key) for key in ("kind", "root", "images")},
         "scales": list(suite.plain.scales),
         "options": asdict(options),
@@ -118,11 +110,11 @@ def to_document(suite: Suite, claims: Sequence[Claim], options: ClaimOptions) ->
         "random_networks": len(suite.random),
         "unfinished": list(suite.missing),
         "costs": costs,
-        "claims": [claim_to_dict(claim) for claim in claims],
+        "claims": [verdict.to_dict() for verdict in verdicts],
     }
 
 
-def to_frame(claims: Sequence[Claim]) -> pd.DataFrame:
+def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Return one row per unit: the verdict, and every number as columns.
 
     A mean with its interval has the columns NAME, NAME_low and NAME_high.
@@ -130,32 +122,32 @@ def to_frame(claims: Sequence[Claim]) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    for claim in claims:
+    for verdict in verdicts:
         row: dict[str, Any] = {
-            "unit": claim.unit,
-            "verdict": title(claim),
-            "paired_test": claim.paired,
-            "scale": claim.scale,
-            "images": claim.images,
-            "steady": claim.steady,
-            **_columns("shift", claim.total),
+            "unit": verdict.unit,
+            "verdict": verdict.title,
+            "paired_test": verdict.paired,
+            "scale": verdict.scale,
+            "images": verdict.images,
+            "steady": verdict.steady,
+            **_columns("shift", verdict.total),
         }
-        for name, part in claim.shifts.items():
+        for name, part in verdict.shifts.items():
             row |= _columns(name, part)
-        for name, part in claim.left.items():
+        for name, part in verdict.left.items():
             row |= _columns(f"shift - {name.replace(' + ', ' - ')}", part)
-        for name, part in claim.others.items():
+        for name, part in verdict.others.items():
             row |= _columns(name, part)
-        if claim.high_resolution is not None:
-            row |= _columns("high resolution", claim.high_resolution)
-        for kind, spot in (("null", claim.raw), ("matched null", claim.matched)):
+        if verdict.high_resolution is not None:
+            row |= _columns("high resolution", verdict.high_resolution)
+        for kind, spot in (("null", verdict.raw), ("matched null", verdict.matched)):
             if spot is not None:
                 row |= {f"{kind} {key}": value for key, value in asdict(spot).items()}
-        rows.append({**row, "paired_p": claim.paired_p, "missing": ", ".join(claim.missing)})
+        rows.append({**row, "paired_p": verdict.paired_p, "missing": ", ".join(verdict.missing)})
     return pd.DataFrame(rows)
 
 
-def markdown(document: Mapping[str, Any], claims: Sequence[Claim]) -> str:
+def markdown(document: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     """Return the page for a reader."""
     model, data, options = document["model"], document["dataset"], document["options"]
     about = (
@@ -163,42 +155,42 @@ def markdown(document: Mapping[str, Any], claims: Sequence[Claim]) -> str:
         f" {data['root'] or data['kind']}; {document['random_networks']} random networks."
     )
     words = INTRODUCTION.format(
-        scale=scale_label(claims[0].scale),
+        scale=scale_label(verdicts[0].scale),
         confidence=100 * options["confidence"],
         drawn=document["drawn"],
         alpha=options["alpha"],
     )
-    parts = ["# Verdicts", _plain(about), words, "![Verdicts](verdicts.png)"]
-    if claims[0].missing:
-        parts.append(f"**Not made: {', '.join(claims[0].missing)}.** The verdict needs them.")
+    parts = ["# Verdicts", escaped(about), words, "![Verdicts](verdicts.png)"]
+    if verdicts[0].missing:
+        parts.append(f"**Not made: {', '.join(verdicts[0].missing)}.** The verdict needs them.")
     if document["unfinished"]:
         parts.append(f"Not finished, and left out: {', '.join(document['unfinished'])}.")
-    parts += ["## Units", _summary(claims), "## What survives which control", _left(claims)]
-    parts += _more(claims)
-    parts += ["## In words", *(f"**{_plain(c.unit)}: {title(c)}.** {sentence(c)}" for c in claims)]
+    parts += ["## Units", _summary(verdicts), "## What survives which control", _left(verdicts)]
+    parts += _more(verdicts)
+    parts += ["## In words", *(f"**{escaped(c.unit)}: {c.title}.** {c.sentence}" for c in verdicts)]
     parts += ["## What the controls cost", _costs(document["costs"])]
     return "\n\n".join(parts) + "\n"
 
 
-def _summary(claims: Sequence[Claim]) -> str:
+def _summary(verdicts: Sequence[Verdict]) -> str:
     rows = [["unit", "verdict", "shift", "p, random networks", "paired test alone"]]
-    for claim in claims:
-        places = [spot.p_holm for spot in (claim.raw, claim.matched) if spot is not None]
-        largest = max((p for p in places if p is not None), default=None)
-        alone = f"{claim.paired} (p {p_value(claim.paired_p)})"
-        rows.append([claim.unit, title(claim), interval(claim.total), p_value(largest), alone])
+    for verdict in verdicts:
+        alone = f"{verdict.paired} (p {p_value(verdict.paired_p)})"
+        rows.append(
+            [verdict.unit, verdict.title, interval(verdict.total), p_value(verdict.null_p), alone]
+        )
     return _table(rows)
 
 
-def _left(claims: Sequence[Claim]) -> str:
-    names = [name for name in (BLUR, *OBJECTS) if name in claims[0].shifts]
-    names += [name for name in claims[0].left if " + " in name]
+def _left(verdicts: Sequence[Verdict]) -> str:
+    names = [name for name in (BLUR, *OBJECTS) if name in verdicts[0].shifts]
+    names += [name for name in verdicts[0].left if " + " in name]
     minus = " \N{MINUS SIGN} "
     heads = [f"shift{minus}{name.replace(' + ', minus)}" for name in names]
     rows = [["unit", *heads, "survives"]]
-    for claim in claims:
-        cells = [interval(claim.left[name]) for name in names]
-        rows.append([claim.unit, *cells, percent(claim.survives)])
+    for verdict in verdicts:
+        cells = [interval(verdict.left[name]) for name in names]
+        rows.append([verdict.unit, *cells, percent(verdict.survives)])
     note = (
         "*survives*: the smallest of these by the whole shift, where that is clearly not zero;"
         " below 0 % or above 100 % a control gives more than the whole shift, or works against it."
@@ -206,24 +198,26 @@ def _left(claims: Sequence[Claim]) -> str:
     return f"{_table(rows)}\n\n{note}"
 
 
-def _more(claims: Sequence[Claim]) -> list[str]:
+def _more(verdicts: Sequence[Verdict]) -> list[str]:
     """Return the tables of what no verdict needs: other controls, and parts of the network."""
     parts = []
     shown = (BLUR, *OBJECTS)
-    names = [name for name in claims[0].shifts if name not in shown]
-    sharp = claims[0].high_resolution is not None
+    names = [name for name in verdicts[0].shifts if name not in shown]
+    sharp = verdicts[0].high_resolution is not None
     if names or sharp:
-        count = claims[0].sharp_images
+        count = verdicts[0].sharp_images
         head = ["unit", *names, *([f"{count} images without interpolation"] if sharp else [])]
         rows = [head]
-        for claim in claims:
-            more = [interval(claim.high_resolution)] if claim.high_resolution is not None else []
-            rows.append([claim.unit, *(interval(claim.shifts[name]) for name in names), *more])
+        for verdict in verdicts:
+            more = (
+                [interval(verdict.high_resolution)] if verdict.high_resolution is not None else []
+            )
+            rows.append([verdict.unit, *(interval(verdict.shifts[name]) for name in names), *more])
         note = "Zooming out goes from the smallest scale to 1.0x, all others as the whole shift."
         parts += ["## Other controls", note, _table(rows)]
-    if claims[0].others:
-        rows = [["unit", *claims[0].others]]
-        rows += [[c.unit, *(number(part.mean) for part in c.others.values())] for c in claims]
+    if verdicts[0].others:
+        rows = [["unit", *verdicts[0].others]]
+        rows += [[c.unit, *(number(part.mean) for part in c.others.values())] for c in verdicts]
         note = "The whole shift after some weights were drawn anew; see the controls' names."
         parts += ["## Networks that are random in part", note, _table(rows)]
     return parts
@@ -236,43 +230,13 @@ def _costs(costs: Mapping[str, float | None]) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = ([_plain(cell) for cell in row] for row in rows)
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head, *body = ([escaped(cell) for cell in row] for row in rows)
+    return piped(head, body)
 
 
-def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is: names come from anywhere."""
-    # An underscore within a word is no mark.
-    text = re.sub(r"([\\`*{}\[\]<>|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z]))", r"\\\1", text)
-    return " ".join(text.split())
-
-
-def _columns(name: str, part: Part) -> dict[str, float]:
+def _columns(name: str, part: Estimate) -> dict[str, float]:
     return {name: part.mean, f"{name}_low": part.low, f"{name}_high": part.high}
 
 
 def _classes(labels: Any) -> bool:
     return labels is not None and (labels >= 0).all() and len(np.unique(labels)) >= 5
-
-
-def _sharp(plain: Run) -> Any:
-    """Return which images need no interpolation at the largest scale; None where unknown."""
-    try:
-        crop = plain.table(["crop"])["crop"].to_numpy()
-    except UsageError:  # a run of an earlier version
-        return None
-    units, scales = len(plain.units), plain.scales
-    sides = crop.reshape(-1, len(scales), units)[:, int(np.argmax(scales)), 0]
-    return sides >= plain.settings["spec"]["size"]
-
-
-def _check_same(suite: Suite, plain: Run) -> None:
-    own = plain.settings
-    for name in suite.names:
-        other = suite.run(name).settings
-        if other["dataset"]["digest"] != own["dataset"]["digest"]:
-            raise UsageError(
-                f"expected runs of one data set in '{suite.path}', '{name}' is of another one;"
-                " make the controls again"
-            )

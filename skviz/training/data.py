@@ -17,46 +17,112 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from skviz.errors import ImageError, UsageError, did_you_mean
+from skviz.image_folders import Listing, list_images
 from skviz.images import read_image
+from skviz.names import escaped
+from skviz.notes import Note
 from skviz.scaling import InputSpec, enlarge
 from skviz.training.recipe import Recipe
+from skviz.training.zoom import draw_window, random_window
+
+# What pictures that are kept decoded may take together, in bytes.
+MEMORY = 4 << 30
 
 
-def open_folder(root: str | os.PathLike[str], transform: Callable[..., Any] | None) -> ImageFolder:
+def open_folder(root: str | os.PathLike[str], transform: Callable[..., Any] | None) -> ClassFolders:
     """Open an image folder with one sub-folder per class.
 
-    Raises `UsageError` where the folder, its classes or a class's images are missing.
+    The images are those that every command finds there (`skviz.image_folders`). Raises
+    `UsageError` where the folder, its classes or a class's images are missing.
     """
     path = Path(root)
     if not path.is_dir():
         raise UsageError(f"expected a folder with one sub-folder per class, found none at {path}")
-    classes = sorted(entry.name for entry in path.iterdir() if entry.is_dir())
-    if len(classes) < 2:
+    listing = list_images(path)
+    if len(listing.classes) < 2:
         raise UsageError(
-            f"expected at least two class sub-folders in {path}, found {len(classes)}; a class "
-            "is a folder of images"
+            f"expected at least two class sub-folders in {path}, found {len(listing.classes)}; a "
+            "class is a folder of images"
         )
-    try:
-        return ImageFolder(str(path), transform=transform, loader=read_image)
-    except FileNotFoundError as error:
-        # torchvision names the empty classes behind "for the classes".
-        names = str(error).partition("for the classes")[2].partition(". Supported")[0].strip()
+    empty = [escaped(name) for name, images in listing.classes.items() if not images]
+    if empty:
         raise UsageError(
-            f"expected images in every class folder of {path}, found none for: {names}; "
-            "remove the empty folders or fill them"
-        ) from None
+            f"expected images in every class folder of {path}, found none for: "
+            f"{', '.join(empty)}; remove the empty folders or fill them"
+        )
+    return ClassFolders(listing, transform)
+
+
+class ClassFolders(ImageFolder):  # type: ignore[misc]  # torchvision has no types
+    """torchvision's image folder, with the images and classes of a listing.
+
+    `notes` say what the listing left out.
+    """
+
+    def __init__(self, listing: Listing, transform: Callable[..., Any] | None) -> None:
+        self.listing = listing
+        super().__init__(str(listing.root), transform=transform, loader=read_image)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was left out."""
+        loose = [escaped(name) for name in self.listing.loose]
+        beside = Note.about("left out", "images in no class folder", loose)
+        return (*self.listing.notes, *([beside] if loose else []))
+
+    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
+        """Return the names of the classes, as they are stored, and their numbers."""
+        names = [escaped(name) for name in self.listing.classes]
+        return names, {name: number for number, name in enumerate(names)}
+
+    def make_dataset(
+        self, directory: str | Path, *others: Any, **options: Any
+    ) -> list[tuple[str, int]]:
+        """Return path and class number of every image."""
+        return [
+            (os.path.join(directory, name), number)
+            for number, images in enumerate(self.listing.classes.values())
+            for name in images
+        ]
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An image that could not be read, and why."""
+    """An image that could not be read, and why; both as they are printed."""
 
     path: str
     reason: str
 
 
-class _ReadOnly(Dataset[str]):
-    """Reads every image once and keeps only what went wrong."""
+class Pictures:
+    """Reads pictures, each at most once as long as they fit into `MEMORY`.
+
+    The loader is what limits a core at small sizes. Processes forked from this one share
+    what has been read before.
+    """
+
+    def __init__(self) -> None:
+        self._read: dict[str, Image.Image] = {}
+        self._bytes = 0
+
+    def __call__(self, path: str) -> Image.Image:
+        """Return the picture at a path, to be copied before it is changed."""
+        picture = self._read.get(path)
+        if picture is None:
+            picture = read_image(path)
+            self.keep(path, picture)
+        return picture
+
+    def keep(self, path: str, picture: Image.Image) -> None:
+        """Keep a picture that was read, if there is room."""
+        size = picture.width * picture.height * 3
+        if self._bytes + size <= MEMORY:
+            self._read[path] = picture
+            self._bytes += size
+
+
+class _ReadOnce(Dataset[Image.Image | str]):
+    """Gives every picture, or what went wrong with it."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.paths = paths
@@ -64,23 +130,28 @@ class _ReadOnly(Dataset[str]):
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> str:
+    def __getitem__(self, index: int) -> Image.Image | str:
         try:
-            read_image(self.paths[index])
+            return read_image(self.paths[index])
         except ImageError as error:
             return str(error)
-        return ""
 
 
 def drop_unreadable(dataset: ImageFolder, workers: int) -> list[Unreadable]:
     """Take images that cannot be read out of a data set; return them with the reason.
 
-    Raises `UsageError` if a class has no readable image left.
+    What was read is kept in memory and the data set reads it from there. Raises `UsageError`
+    if a class has no readable image left.
     """
     paths = [path for path, _ in dataset.samples]
-    loader = DataLoader(_ReadOnly(paths), batch_size=64, num_workers=workers, collate_fn=list)
-    reasons = [reason for batch in loader for reason in batch]
-    broken = [Unreadable(p, why) for p, why in zip(paths, reasons, strict=True) if why]
+    loader = DataLoader(_ReadOnce(paths), batch_size=64, num_workers=workers, collate_fn=list)
+    pictures, reasons = Pictures(), []
+    for path, found in zip(paths, (one for batch in loader for one in batch), strict=True):
+        reasons.append(found if isinstance(found, str) else "")
+        if not isinstance(found, str):
+            pictures.keep(path, found)
+    dataset.loader = pictures
+    broken = [Unreadable(escaped(p), why) for p, why in zip(paths, reasons, strict=True) if why]
     kept = [s for s, why in zip(dataset.samples, reasons, strict=True) if not why]
     left = Counter(label for _, label in kept)
     for name, label in dataset.class_to_idx.items():
@@ -109,24 +180,38 @@ def numbers_of(folder: ImageFolder, numbers: Mapping[str, int]) -> dict[int, int
     return {index: numbers[name] for name, index in folder.class_to_idx.items()}
 
 
-def training_transform(recipe: Recipe, spec: InputSpec, size: int) -> v2.Compose:
-    """Random view of a picture: canvas, crop, flip, colours; (3, size, size), normalised.
+class TrainingSet(Dataset[tuple[Tensor, Tensor]]):
+    """Random views of the pictures of a folder: (3, size, size), normalised, and their class.
 
-    The canvas makes objects smaller than in the picture and the crop makes them larger:
-    without a wide range of object sizes there is nothing to select kernels for.
+    The surround of a picture that is shrunk is a picture of another class.
     """
-    fill = [round(255 * value) for value in spec.mean]
-    steps: list[torch.nn.Module] = []
-    if recipe.zoom_out > 0 and recipe.zoom_out_side > 1:
-        steps.append(
-            v2.RandomZoomOut(fill=fill, side_range=(1.0, recipe.zoom_out_side), p=recipe.zoom_out)
-        )
-    steps.append(
-        v2.RandomResizedCrop(
-            size, scale=recipe.crop_area, interpolation=v2.InterpolationMode.BILINEAR
-        )
-    )
-    steps.append(v2.RandomHorizontalFlip(recipe.flip))
+
+    def __init__(self, folder: ImageFolder, recipe: Recipe, spec: InputSpec, size: int) -> None:
+        self.folder, self.recipe, self.size = folder, recipe, size
+        self.colours = colour_transform(recipe, spec)
+
+    def __len__(self) -> int:
+        return len(self.folder.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        path, label = self.folder.samples[index]
+        picture = self.folder.loader(path)
+        window = random_window(picture, self.recipe)
+        surround = self._of_another_class(label) if window.reaches_beyond(picture) else None
+        view = draw_window(picture, window, self.size, surround)
+        return self.colours(view), torch.tensor(label)
+
+    def _of_another_class(self, label: int) -> Image.Image:
+        while True:
+            path, other = self.folder.samples[int(torch.randint(len(self), ()))]
+            if other != label:
+                picture: Image.Image = self.folder.loader(path)
+                return picture
+
+
+def colour_transform(recipe: Recipe, spec: InputSpec) -> v2.Compose:
+    """Mirror, change colours, normalise: from a picture to (3, H, W)."""
+    steps: list[torch.nn.Module] = [v2.RandomHorizontalFlip(recipe.flip)]
     if recipe.colour > 0:
         steps.append(v2.ColorJitter(recipe.colour, recipe.colour, recipe.colour))
         steps.append(v2.RandomGrayscale(0.05))

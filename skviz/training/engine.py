@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
 
 from skviz.errors import SkvizError, WeightsError
 from skviz.files import write_text
+from skviz.models.sknet import SKAttention
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
-from skviz.training.data import balanced_sampler, mixup, training_transform
+from skviz.training.data import ClassFolders, TrainingSet, balanced_sampler, mixup
 from skviz.training.precision import autocast, dilated_in_float32, resolve_precision
 from skviz.training.recipe import Recipe
 
@@ -54,7 +54,7 @@ class Trainer:
     """
 
     network: nn.Module
-    train_set: ImageFolder
+    train_set: ClassFolders
     validation: DataLoader[tuple[Tensor, Tensor]] | None
     recipe: Recipe
     spec: InputSpec
@@ -71,7 +71,7 @@ class Trainer:
         average = partial(_average, recipe.ema_decay)
         self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
         self.optimizer = torch.optim.SGD(
-            _parameter_groups(self.network, recipe.weight_decay),
+            _parameter_groups(self.network, recipe),
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.momentum > 0,
@@ -165,11 +165,11 @@ class Trainer:
         }
 
     def _loader(self, size: int, generator: torch.Generator) -> DataLoader[tuple[Tensor, Tensor]]:
-        self.train_set.transform = training_transform(self.recipe, self.spec, size)
+        views = TrainingSet(self.train_set, self.recipe, self.spec, size)
         sampler = balanced_sampler(self.train_set.targets, self.recipe.balance, generator)
         batch = min(self.recipe.batch_size, len(self.train_set))
         return DataLoader(
-            self.train_set,
+            views,
             batch_size=batch,
             sampler=sampler,
             num_workers=self.workers,
@@ -247,13 +247,26 @@ def _average(
             mean.copy_(value)
 
 
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """No weight decay on biases and BN: they are the parameters of one dimension."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
+def _parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """No weight decay on biases and BN, the parameters of one dimension; its own on attention."""
+    attention = {
+        id(parameter)
+        for module in network.modules()
+        if isinstance(module, SKAttention)
+        for parameter in module.parameters()
+    }
     plain = [p for p in network.parameters() if p.ndim <= 1]
+    matrices = [p for p in network.parameters() if p.ndim > 1]
     return [
-        {"params": decayed, "weight_decay": weight_decay},
         {"params": plain, "weight_decay": 0.0},
+        {
+            "params": [p for p in matrices if id(p) in attention],
+            "weight_decay": recipe.attention_decay,
+        },
+        {
+            "params": [p for p in matrices if id(p) not in attention],
+            "weight_decay": recipe.weight_decay,
+        },
     ]
 
 

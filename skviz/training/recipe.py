@@ -16,9 +16,11 @@ class Recipe:
     """The paper's ImageNet recipe (section 4.1) adapted to small data sets.
 
     Sizes are in pixels, `crop_area` is the range of the share of the picture's area that a
-    random-resized crop keeps, `zoom_out` the probability that the picture is first put on a
-    larger plain canvas, whose side is up to `zoom_out_side` times the picture's. Together
-    they set the range of object sizes that the network learns from. `start_size` below
+    random-resized crop keeps, `zoom_out` the probability that the picture is instead shrunk
+    onto another photograph, whose side is up to `zoom_out_side` times the picture's. Together
+    they set the range of object sizes that the network learns from. `attention_decay` is the
+    weight decay of the attention's two layers: the usual one keeps their logits near zero,
+    and the selection near uniform. `start_size` below
     `size` trains the first epochs on smaller pictures. `balance` is the power of the class
     size by which classes are evened out: 0 keeps the data's frequencies, 1 makes all
     classes equally frequent.
@@ -31,11 +33,12 @@ class Recipe:
     learning_rate: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 3e-4
+    attention_decay: float = 0.0
     warmup_epochs: float = 3.0
     label_smoothing: float = 0.1
-    crop_area: tuple[float, float] = (0.12, 1.0)
-    zoom_out: float = 0.4
-    zoom_out_side: float = 2.2
+    crop_area: tuple[float, float] = (0.08, 1.0)
+    zoom_out: float = 0.3
+    zoom_out_side: float = 2.5
     flip: float = 0.5
     colour: float = 0.3
     erase: float = 0.0
@@ -56,6 +59,8 @@ class Recipe:
         _check(math.isfinite(rate) and rate > 0, "learning rate", "above 0", rate)
         _check(0 <= self.momentum < 1, "momentum", "0 to below 1", self.momentum)
         _check(self.weight_decay >= 0, "weight decay", "0 or more", self.weight_decay)
+        decay = self.attention_decay
+        _check(decay >= 0, "attention weight decay", "0 or more", decay)
         _check(self.warmup_epochs >= 0, "warm-up epochs", "0 or more", self.warmup_epochs)
         _check(0 <= self.label_smoothing < 1, "label smoothing", "0 to 1", self.label_smoothing)
         low, high = self.crop_area

@@ -13,15 +13,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from torchvision.datasets import ImageFolder
 
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder
 from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
 from skviz.models.registry import input_spec
+from skviz.names import escaped
+from skviz.notes import Note, combined
 from skviz.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, WEIGHTS
 from skviz.training.data import (
+    ClassFolders,
     EvaluationView,
     Unreadable,
     drop_unreadable,
@@ -41,7 +43,8 @@ class TrainingResult:
     """What a training run leaves.
 
     `network` is in evaluation mode on the CPU, `weights` the file it was written to,
-    `history` has the metrics of every epoch, `unreadable` the images that were left out.
+    `history` has the metrics of every epoch, `unreadable` the images that were left out; `notes`
+    say what else was.
     """
 
     network: nn.Module
@@ -50,6 +53,7 @@ class TrainingResult:
     classes: tuple[str, ...]
     history: tuple[dict[str, Any], ...]
     unreadable: tuple[Unreadable, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def train(
@@ -70,6 +74,7 @@ def train(
     report: Callable[[Step], None] = lambda step: None,
     say: Callable[[dict[str, Any]], None] = lambda metrics: None,
     found: Callable[[Sequence[Unreadable]], None] = lambda unreadable: None,
+    note: Callable[[Note], None] = lambda note: None,
 ) -> TrainingResult:
     """Train a network of skviz on an image folder with one sub-folder per class.
 
@@ -83,7 +88,7 @@ def train(
     With the same arguments, `workers` included, two runs on one machine give the same
     weights; `resume` goes on exactly behind the last whole epoch. `report` is called after
     every step, `say` with the metrics of every epoch, `found` with the images that cannot be
-    read, which are left out.
+    read, which are left out, `note` with what else was left out of the folders.
 
     Raises `UsageError` for a folder, class or number that does not fit, `OutputError` if
     `out` holds a run already (unless `resume` or `overwrite`) or cannot be written,
@@ -101,6 +106,9 @@ def train(
     train_set = open_folder(data, None)
     held_out = None if validation is None else _validation_set(validation, train_set, spec)
     opened = [train_set] if held_out is None else [train_set, held_out]
+    notes = combined(note for images in opened for note in images.notes)
+    for one in notes:
+        note(one)
     broken = [image for images in opened for image in drop_unreadable(images, workers)]
     if broken:
         found(broken)
@@ -128,12 +136,12 @@ def train(
         folder / CHECKPOINT,
         folder / WEIGHTS,
         credits=credits,
-        folder=Path(data).resolve().name,
+        folder=escaped(Path(data).resolve().name),
         half=half,
         overwrite=True,
     )
     classes, history = tuple(train_set.classes), tuple(trainer.history)
-    return TrainingResult(trained, folder, weights, classes, history, tuple(broken))
+    return TrainingResult(trained, folder, weights, classes, history, tuple(broken), notes)
 
 
 def run_settings(
@@ -141,7 +149,7 @@ def run_settings(
     config: SKNetConfig,
     recipe: Recipe,
     spec: InputSpec,
-    train_set: ImageFolder,
+    train_set: ClassFolders,
     workers: int,
 ) -> dict[str, Any]:
     """Return everything that decides what a run computes, as plain values.
@@ -162,7 +170,7 @@ def run_settings(
     return plain
 
 
-def _digest(train_set: ImageFolder) -> str:
+def _digest(train_set: ClassFolders) -> str:
     """Tell data sets apart by the names and sizes of their files, wherever they lie."""
     digest = hashlib.sha256()
     for path, _ in train_set.samples:
@@ -200,8 +208,8 @@ def _results_folder(out: Path, may_hold_run: bool) -> Path:
 
 
 def _validation_set(
-    root: str | os.PathLike[str], train_set: ImageFolder, spec: InputSpec
-) -> ImageFolder:
+    root: str | os.PathLike[str], train_set: ClassFolders, spec: InputSpec
+) -> ClassFolders:
     """Open the validation folder with the training set's numbers for its classes."""
     held_out = open_folder(root, EvaluationView(spec))
     held_out.target_transform = numbers_of(held_out, train_set.class_to_idx).__getitem__
@@ -209,6 +217,6 @@ def _validation_set(
 
 
 def _validation_loader(
-    held_out: ImageFolder, recipe: Recipe, workers: int
+    held_out: ClassFolders, recipe: Recipe, workers: int
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     return DataLoader(held_out, batch_size=recipe.batch_size, num_workers=workers)

@@ -31,16 +31,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skviz.analysis.claims import Evidence, weigh
-from skviz.analysis.controls.control import parse_control
-from skviz.analysis.controls.views import control_views
-from skviz.analysis.datasets import DataSource, Subset, open_dataset
-from skviz.analysis.evaluation import reestimate_bn
-from skviz.analysis.loading import ViewMaker
-from skviz.analysis.measurements import Measurements
 from skviz.capture.probe import Probe
+from skviz.data import DataSource, Subset, open_dataset
+from skviz.data.loading import ViewMaker
+from skviz.inference.judging import Evidence, judge
 from skviz.models.registry import build
+from skviz.runs.measurements import Measurements
 from skviz.scaling import InputSpec
+from skviz.studies.controls.control import parse_control
+from skviz.studies.controls.networks import reestimate_bn
+from skviz.studies.controls.views import control_views
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SCALES = (1.0, 1.5, 2.0)
@@ -106,10 +106,10 @@ def measure(network: nn.Module, pictures: Pictures) -> dict[str, Measurements]:
     }
 
 
-def judge(runs: Sequence[dict[str, Measurements]], tested: int, null: Sequence[int]) -> Any:
+def verdicts_of(runs: Sequence[dict[str, Measurements]], tested: int, null: Sequence[int]) -> Any:
     own = runs[tested]
     controls = {name: own[name] for name in CONTROLS}
-    return weigh(Evidence(own["plain"], controls, [runs[index]["plain"] for index in null]))
+    return judge(Evidence(own["plain"], controls, [runs[index]["plain"] for index in null]))
 
 
 def rates(verdicts: Sequence[Any]) -> dict[str, Any]:
@@ -125,18 +125,18 @@ def rates(verdicts: Sequence[Any]) -> dict[str, Any]:
         }
 
     return {
-        "verdict": share([[claim.verdict == CLAIM for claim in row] for row in verdicts]),
+        "verdict": share([[found.outcome == CLAIM for found in row] for row in verdicts]),
         "shift clear and beyond the null, no other check": share(
             [
-                [claim.sign > 0 and not NULLS & set(claim.reasons) for claim in row]
+                [found.sign > 0 and not NULLS & set(found.reasons) for found in row]
                 for row in verdicts
             ]
         ),
-        "paired test": share([[claim.paired == "rises" for claim in row] for row in verdicts]),
+        "paired test": share([[found.paired == "rises" for found in row] for row in verdicts]),
         "paired test, either way": share(
-            [[claim.paired != "no clear change" for claim in row] for row in verdicts]
+            [[found.paired != "no clear change" for found in row] for row in verdicts]
         ),
-        "verdicts": dict(Counter(claim.verdict for row in verdicts for claim in row)),
+        "verdicts": dict(Counter(found.outcome for row in verdicts for found in row)),
     }
 
 
@@ -170,13 +170,13 @@ def main() -> int:
         if args.keep:
             save(args.keep, runs)
     null = range(args.networks, args.networks + args.null)
-    fixed = rates([judge(runs, index, null) for index in range(args.networks)])
+    fixed = rates([verdicts_of(runs, index, null) for index in range(args.networks)])
     random = np.random.default_rng(0)
     drawn = []
     for index in range(len(runs)):
         others = [other for other in range(len(runs)) if other != index]
         for _ in range(args.splits):
-            drawn.append(judge(runs, index, random.choice(others, args.null, replace=False)))
+            drawn.append(verdicts_of(runs, index, random.choice(others, args.null, replace=False)))
     document = {
         "model": args.model,
         "images": images,

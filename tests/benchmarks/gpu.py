@@ -34,12 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.machine import cores, machine
 from benchmarks.pictures import photograph
 from benchmarks.setting import SCALES, network
-from skviz.analysis.datasets import ImageSet
-from skviz.analysis.datasets.imageset import Names
-from skviz.analysis.engine import ShardBuilder
-from skviz.analysis.forward import PRECISIONS
-from skviz.analysis.loading import Batch, Chunk, ChunkReader, Plan, batches, choose_workers
-from skviz.analysis.run import Analysis, Options, prepare
+from skviz.data import ImageSet
+from skviz.data.imageset import Names
+from skviz.data.loading import Batch, Chunk, ChunkReader, Plan, batches, choose_workers
+from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.forward import PRECISIONS
+from skviz.runs.loop import ShardBuilder
+from skviz.runs.options import Options
 
 VIEWS, TARGET = 150_000, 90.0
 # So many different pictures; more images repeat them, and are decoded each time.

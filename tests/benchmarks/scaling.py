@@ -165,7 +165,8 @@ def over_ranks(
         # The tests' command line, which knows one more network.
         command = [
             sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count),
-            str(TESTS / "tiny.py"), "analyze", str(photos), "--out", str(out), "--model", network,
+            str(TESTS / "helpers" / "tiny.py"), "analyze", str(photos), "--out", str(out),
+            "--model", network,
             "--limit", str(images), "--scales", ",".join(map(str, SCALES)), "--quiet",
             "--shard-size", str(max(1, images // 16)), "--workers", "0",
         ]  # fmt: skip
@@ -195,8 +196,8 @@ def analyzed(photos: Path, folder: Path, model: Any, images: int, scales: Sequen
     """Seconds of `analyze` in this process, reading in it too, one thread."""
     import torch
 
-    from skviz.analysis.datasets import DataSource, Subset
-    from skviz.analysis.run import analyze
+    from skviz.data import DataSource, Subset
+    from skviz.studies.controls.change import analyze
 
     torch.set_num_threads(1)
     out = folder / f"run-{next(_RUNS)}"

@@ -84,7 +84,7 @@ def register_tiny() -> None:
     from skviz.models.registry import CONFIGS
 
     if "tiny" not in CONFIGS:
-        CONFIGS["tiny"] = runpy.run_path(str(TESTS / "tiny.py"))["CONFIG"]
+        CONFIGS["tiny"] = runpy.run_path(str(TESTS / "helpers" / "tiny.py"))["CONFIG"]
 
 
 def attention_modules(model: Any) -> list[str]:

@@ -85,9 +85,9 @@ def analyze(options: argparse.Namespace) -> dict[str, float]:
     import pandas  # noqa: F401  (imports are not what is timed)
     import pyarrow.parquet  # noqa: F401
 
-    from skviz.analysis import run  # noqa: F401
-    from skviz.analysis.progress import Progress
     from skviz.cli.main import cli
+    from skviz.runs import analyze  # noqa: F401
+    from skviz.runs.progress import Progress
 
     register_tiny()
     done: list[tuple[float, int]] = []

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from skviz import CaptureError, Probe, Unit, UnitError
-from skviz.capture.adapters import register_adapter, unregister_adapter
+from skviz.capture.discovery.adapters import register_adapter, unregister_adapter
 from skviz.capture.intervene import intervene
 from skviz.capture.replacements import (
     branch,
@@ -22,7 +22,7 @@ from skviz.capture.replacements import (
     unchanged,
     uniform,
 )
-from skviz.capture.source import Source
+from skviz.capture.site import Source
 from skviz.models.sknet import K3, K5, K7, SKNet, SKNetConfig
 
 _spec = importlib.util.spec_from_file_location(

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from skviz import CaptureError, Probe
-from skviz.capture import adapters
+from skviz.capture.discovery import adapters
 
 NOTES = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "notes"
 

@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.engine import Interrupted
-from skviz.analysis.records import Run
-from skviz.analysis.run import Analysis
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
+from skviz.runs.analyze import Analysis
+from skviz.runs.loop import Interrupted
+from skviz.runs.records import Run
 
-TINY = Path(__file__).resolve().parent.parent / "tiny.py"
+TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +92,7 @@ def test_json(data: Path, tmp_path: Path) -> None:
         "units": ["SK_3_1"],
         "classes": 2,
         "shards": {"done": 3, "total": 3},
+        "notes": [],
         "unreadable": [],
     }
     assert Run(out).channels("3_1").shape == (12, 3, 2, 16)
@@ -157,6 +158,7 @@ def test_subset_and_parts_that_merge(data: Path, tmp_path: Path) -> None:
         "merged": [str(part) for part in parts],
         "images": 12,
         "unreadable": [],
+        "notes": [],
     }
     result = run("merge", parts[0], parts[0], "--out", tmp_path / "twice")
     assert result.exit_code == 2
@@ -193,7 +195,7 @@ def test_wrong_usage(data: Path, tmp_path: Path, arguments: str, message: str) -
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("list.csv", "file\n", "expected a column 'path'"),
+        ("list.csv", "size\n", "expected a column 'path'"),
         ("list.csv", "path,label\nno.png,a\n", "not one of 1 is there"),
         ("list.parquet", "no parquet", "cannot read the manifest"),
         ("list.txt", "path\n", "it is no data set"),
@@ -210,7 +212,10 @@ def test_manifest_with_a_missing_file(data: Path, tmp_path: Path) -> None:
     (data / "list.csv").write_text("path,label\nant/0.png,ant\nant/no.png,ant\n")
     result = analyze(data / "list.csv", tmp_path / "run")
     assert result.exit_code == 3
-    assert "Warning: 1 of 2 files" in result.stderr
+    assert (
+        "Warning: left out: files that 'list.csv' lists and that are missing (1: ant/no.png)"
+        in result.stderr
+    )
     assert "no such file" in result.stderr
 
 

@@ -16,6 +16,7 @@ import skviz
 from skviz.cli.attention import _digits
 from skviz.cli.main import cli
 from skviz.models import build
+from tests.conftest import draw_photo
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,8 @@ def test_figure_in_the_current_folder_and_a_table(photo: Path, work: Path) -> No
     assert "written: photo_attention_3_1.png" in lines
     assert result.stderr == (
         "Warning: untrained network: this is the attention of random weights\n"
+        "Warning: interpolated at 1.0x, 1.5x, 2.0x: the picture has fewer pixels there than the "
+        "network sees\n"
     )
 
 
@@ -113,8 +116,12 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
         photo, "--json", "--weights", weights, "--scales", "1,2", "--model", "sknet50_lite"
     )
     assert result.exit_code == 0
-    assert result.stderr == ""
+    said = "interpolated at 2.0x: the picture has fewer pixels there than the network sees"
+    assert result.stderr == f"Warning: {said}\n"
     document = json.loads(result.stdout)
+    assert document["note"] == said
+    with Image.open(document["files"][0]) as figure:
+        assert "Interpolated beyond the picture's own pixels: 2.0x." in figure.text["Description"]
     assert document["image"] == str(photo)
     assert document["model"] == "sknet50_lite"
     assert document["weights"]["name"] == "mine.pth"
@@ -128,9 +135,21 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
         assert 2 * large - 1 == pytest.approx(difference, abs=1e-6)
 
 
+def test_a_note_says_of_how_many_images_it_is(photo: Path, tmp_path: Path) -> None:
+    large = draw_photo(tmp_path / "large.png", 800, 600)
+    result = run(photo, large, "--scales", "1,2", "--model", "sknet50_lite")
+    assert result.stderr.startswith("Warning: 1 of 2 images: interpolated at 2.0x: the picture")
+    assert run(large, "--scales", "1,2", "--overwrite").stderr == ""
+
+
 def test_json_says_untrained(photo: Path) -> None:
     document = json.loads(run(photo, "--json", "--quiet", "--model", "sknet26").stdout)
-    assert document["weights"] == {"name": "untrained (seed 0)", "sha256": None, "trained": False}
+    assert document["weights"] == {
+        "name": "untrained (seed 0)",
+        "sha256": None,
+        "trained": False,
+        "notes": [],
+    }
     assert "untrained" in document["note"]
 
 
@@ -198,3 +217,18 @@ def test_on_photographs(shared_data: Path, work: Path) -> None:
     result = run(*photographs, "--scales", "1,1.5,2")
     assert result.exit_code == 0
     assert len(made(work)) == len(photographs)
+
+
+def test_the_example_is_a_photograph_that_skviz_ships() -> None:
+    result = run("example", "--stage", "3_4", "--json")
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert Path(document["files"][0]).name == "okapi_attention_3_4.png"
+    assert [best[0]["class"] for best in document["classes"]] == ["okapi"] * 3
+
+
+def test_a_file_called_example_comes_first(photo: Path, work: Path) -> None:
+    photo.rename(work / "example")
+    result = run("example", "--stage", "3_4", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["image"] == "example"

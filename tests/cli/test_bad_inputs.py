@@ -13,11 +13,11 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from skviz.analysis.forward import check_precision
-from skviz.analysis.run import Options
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.models import build
+from skviz.runs.forward import check_precision
+from skviz.runs.options import Options
 
 # Name: (arguments, part of the message, exit code). Braces are files of the folder below.
 CASES: dict[str, tuple[str, str, int]] = {

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from skviz.cli.main import cli
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 
 

@@ -13,11 +13,11 @@ import matplotlib.style
 import pytest
 from click.testing import CliRunner
 
-from skviz.analysis.forward import PRECISIONS
 from skviz.cli import candidates, completion
 from skviz.cli.main import COMMANDS, cli
 from skviz.figures.style import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
+from skviz.runs.forward import PRECISIONS
 from skviz.scaling import FILLS, RESAMPLING
 
 HEAVY = {"torch", "matplotlib", "pandas", "numpy"}

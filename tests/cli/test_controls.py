@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.records import Run
 from skviz.cli import controls as command
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
+from skviz.runs.records import Run
+from skviz.studies.controls.suite import Suite
 
-TINY = Path(__file__).resolve().parent.parent / "tiny.py"
+TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 NETWORK = ("--model", "tiny", "--workers", 0, "--device", "cpu", "--shard-size", 4)
 
 

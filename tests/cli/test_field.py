@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.field_store import load_field
 from skviz.cli.main import cli
+from skviz.studies.receptive_field.store import load_field
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,18 @@ from PIL import Image
 
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
-from tests.synthetic import make_run, stage_units
+from tests.helpers.synthetic import make_run, stage_units
 
 TESTS = Path(__file__).resolve().parents[1]
-suites = runpy.run_path(str(TESTS / "synthetic_suite.py"))
+suites = runpy.run_path(str(TESTS / "helpers" / "synthetic_suite.py"))
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(TESTS / "tiny.py"))["CONFIG"])
+    monkeypatch.setitem(
+        CONFIGS, "tiny", runpy.run_path(str(TESTS / "helpers" / "tiny.py"))["CONFIG"]
+    )
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from skviz.cli.main import cli
-from tests.synthetic import make_run
+from tests.helpers.synthetic import make_run
 
 
 def skviz(*words: str | Path) -> Result:

@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.analysis.engine import Interrupted
-from skviz.analysis.interventions import Interventions
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
+from skviz.runs.loop import Interrupted
+from skviz.studies.interventions.measure import Interventions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(ROOT / "tests" / "tiny.py"))["CONFIG"])
+    monkeypatch.setitem(
+        CONFIGS, "tiny", runpy.run_path(str(ROOT / "tests" / "helpers" / "tiny.py"))["CONFIG"]
+    )
 
 
 def draw(path: Path, seed: int) -> None:
@@ -59,7 +61,7 @@ def test_tables_files_and_the_same_again(data: Path, tmp_path: Path) -> None:
     )
     assert "3 targets x 7 kinds: the network ran 23 times on every view" in first.stdout
     assert "1x: change of the probability of the true class (* the 95 %" in first.stdout
-    assert "2x, all these units together: change of logit and probability" in first.stdout
+    assert "2x, all 2 units together: change of logit and probability" in first.stdout
     assert re.search(r"^all +[+-]0\.\d{4}", first.stdout, re.MULTILINE)
     assert re.search(r"time: \S+ s plain, \S+ s more: \S+ x plain", first.stderr)
     assert "Warning: untrained network" in first.stderr
@@ -81,9 +83,11 @@ def test_json_units_and_kinds(data: Path, tmp_path: Path) -> None:
     result = run(data, tmp_path / "iv", *arguments)
     document = json.loads(result.stdout)
     assert document["images"] == 6
-    assert document["passes"] == 4
-    assert {row["unit"] for row in document["rows"]} == {"SK_3_1"}
-    assert [(row["kind"], row["scale"]) for row in document["rows"]] == [
+    assert document["passes"] == 6
+    assert document["together"] == {"all": ["SK_2_1", "SK_3_1"]}
+    assert {row["unit"] for row in document["rows"]} == {"SK_3_1", "all"}
+    rows = [row for row in document["rows"] if row["unit"] == "SK_3_1"]
+    assert [(row["kind"], row["scale"]) for row in rows] == [
         ("uniform", 1.0),
         ("uniform", 2.0),
         ("patch", 2.0),

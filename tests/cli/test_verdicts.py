@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from skviz.cli.main import cli
 
 tests = Path(__file__).resolve().parent.parent
-made = SimpleNamespace(**runpy.run_path(str(tests / "synthetic_suite.py")))
+made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.0, -0.05),
     "blur": (0.0, 0.05, 0.0, 0.0),

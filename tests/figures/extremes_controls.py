@@ -13,18 +13,21 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
-from skviz.analysis.claim_words import VERDICTS
-from skviz.analysis.field_result import Field, ReceptiveField
-from skviz.analysis.intervention_kinds import kind_label
-from skviz.analysis.widths import moments
+from skviz.figures.captions import About, caption_of
 from skviz.figures.control_views import ControlViews
 from skviz.figures.depth import DepthLines
 from skviz.figures.field_widths import FieldWidths
 from skviz.figures.fields import FieldMaps, draw_field
+from skviz.figures.footer import with_note
 from skviz.figures.interventions import InterventionPanels
 from skviz.figures.lines import ChannelLines
+from skviz.figures.overview import AttentionFigure
 from skviz.figures.redraw import plot_lines
 from skviz.figures.verdicts import ROWS, VerdictRows
+from skviz.inference.verdicts import VERDICTS
+from skviz.studies.interventions.kinds import kind_label
+from skviz.studies.receptive_field.result import Field, ReceptiveField
+from skviz.studies.receptive_field.widths import moments
 from skviz.units import Kernel, Unit
 from tests.figures.extremes import (
     NAMES,
@@ -40,6 +43,10 @@ from tests.figures.extremes import (
     views_of,
 )
 
+ABOUT = About(
+    "sknet50", "untrained (seed 0)", False, 1500, 10, "/data/狗/val", control={"kind": "blur"}
+)
+FIELDS = ("field-3", "field-1", "field-5x3", "field-one-image")
 LONG = "encoder.stages.3.blocks.11.selective.attention"
 KINDS = ("smallest", "largest", "uniform", "mean", "channels", "images", "patch")
 SUITE = (
@@ -163,4 +170,12 @@ def more_cases(*, whole: bool = True) -> Iterator[Case]:
 
 def every_case(*, whole: bool = True) -> Iterator[Case]:
     """Every figure at its extremes; without `whole` the ones that go wrong first."""
-    return chain(cases(whole=whole), more_cases(whole=whole))
+    return map(noted, chain(cases(whole=whole), more_cases(whole=whole)))
+
+
+def noted(case: Case) -> Case:
+    """Give a figure the lines below it that commands write; two kinds bring their own."""
+    if isinstance(case.display, AttentionFigure) or case.name in FIELDS:
+        return case
+    caption = caption_of(case.display, ABOUT)
+    return replace(case, draw=lambda: with_note(case.draw, caption))

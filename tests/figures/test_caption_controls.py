@@ -8,10 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.compare import compare
-from skviz.analysis.compare_paper import compare_with_paper
-from skviz.analysis.field_result import Field, ReceptiveField
-from skviz.analysis.records import Run
 from skviz.figures.captions import About, caption_of
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.control_views import ControlViews
@@ -19,8 +15,12 @@ from skviz.figures.field_widths import FieldWidths
 from skviz.figures.fields import FieldMaps
 from skviz.figures.interventions import InterventionPanels
 from skviz.figures.verdicts import VerdictRows
+from skviz.inference.compare import compare
+from skviz.inference.paper import compare_with_paper
+from skviz.runs.records import Run
+from skviz.studies.receptive_field.result import Field, ReceptiveField
 from skviz.units import Kernel, Unit
-from tests.synthetic import make_run, stage_units
+from tests.helpers.synthetic import make_run, stage_units
 
 RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."
@@ -39,8 +39,10 @@ def test_maps_of_fields() -> None:
     assert caption.text.startswith(
         "Mean over 1,500 images of 'val' in 10 classes of the effective receptive field (gradient"
         " of the central output with respect to the input) of SK_3_4: one row per field (3x3 and"
-        " mixed), one column per scale (1.0x and 2.0x). White squares: "
+        " mixed), one column per scale (1.0x and 2.0x). One colour scale"
     )
+    assert "White squares: the width of the field" in caption.text
+    assert "White squares: the width of the field" in caption.note
     assert caption.text.endswith(ENDING)
     assert caption.alt == (
         "4 maps of the effective receptive field of SK_3_4."
@@ -101,8 +103,9 @@ def test_interventions() -> None:
     )
     assert caption.text == (
         "Mean over 1,500 images of 'val' in 10 classes of the change of the probability of the true"
-        " class where the attention of one unit is replaced; all: all of these units together. One"
-        " panel per replacement (uniform and images exchanged), one mark per scale (1.0x and 2.0x)."
+        " class where the attention of one unit is replaced; all: all units of the network"
+        " together. One panel per replacement (uniform and images exchanged), one mark per scale"
+        " (1.0x and 2.0x)."
         f" Bars: 95 % bootstrap intervals of the mean. {ENDING}"
     )
     assert caption.alt.endswith(
@@ -146,8 +149,10 @@ def test_verdicts() -> None:
     assert caption.title == "In 1 of 2 units larger objects get the larger kernel"
     assert caption.text.startswith(
         "Mean over 1,500 images of 'val' in 10 classes of the shift of the attention difference"
-        " from 1.0x to 2.0x, per unit, and what is left of it: whole shift. Bars: 95 %"
+        " from 1.0x to 2.0x, per unit, and what is left of it: whole shift. To the right"
     )
+    assert "Bars: 95 % bootstrap intervals of the mean." in caption.text
+    assert "Bars: 95 % bootstrap intervals of the mean." in caption.note
     assert "Hatched" not in caption.text
     assert caption.alt == (
         "Rows of marks for 2 units. 2_1: +0.1000, larger objects get the larger kernel."

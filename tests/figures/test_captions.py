@@ -9,10 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.analysis.measurements import Measurements
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult, choose_units
-from skviz.analysis.summary import Summary
 from skviz.errors import UsageError
 from skviz.figures.about import control_in_words
 from skviz.figures.bars import UnitBars
@@ -25,9 +21,13 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.overview import AttentionFigure
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import number, signed, trend
+from skviz.inference.summary import Summary, summarise
 from skviz.models import ModelInfo
+from skviz.runs.measurements import Measurements
+from skviz.runs.records import Run
 from skviz.scaling import DEFAULT_SPEC
-from tests.synthetic import make_run
+from skviz.studies.image import ImageResult, choose_units
+from tests.helpers.synthetic import make_run
 
 RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 IMAGE = About("sknet50", "none", False, scales=(1.0, 2.0), image="dog.jpg")
@@ -68,6 +68,8 @@ def test_lines_of_one_image() -> None:
             " At 2.0x the line runs from 0.5000 to 0.6000, lowest 0.5000 at channel 0,"
             " highest 0.7000 at channel 2."
         ),
+        note="sknet50, weights: none; dog.jpg.",
+        warning="Untrained network: its weights are random.",
     )
 
 
@@ -267,7 +269,7 @@ def test_about_a_run(tmp_path: Path) -> None:
     about = About.of_run(run)
     assert about == About("made up", "none", True, 4, 2, "made-up", (1.0, 1.5, 2.0), complete=False)
     assert about.sentences.endswith("The run is not complete.")
-    assert About.of_summary(run.summary(resamples=0)) == about
+    assert About.of_summary(summarise(run, resamples=0)) == about
 
 
 def test_about_measurements_that_come_from_nowhere() -> None:

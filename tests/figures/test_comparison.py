@@ -10,10 +10,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.compare import compare
-from skviz.analysis.compare_paper import compare_with_paper
-from skviz.analysis.records import Run
-from skviz.analysis.summary import Summary
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -23,8 +19,11 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.style import STYLES, figure_style
+from skviz.inference.compare import compare
+from skviz.inference.paper import compare_with_paper
+from skviz.inference.summary import Summary, summarise
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "synthetic.py"))
+synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SKNET50 = stage_units((3, 4, 6, 3), channels=8)
 LONG = "a_run_whose_folder_has_a_name_of_$such$_length_that_no_legend_has_any_room_for_it"
@@ -40,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def summary(runs: tuple[Path, Path]) -> Summary:
-    return Run(runs[0]).summary(resamples=0, quantity="expected_kernel")
+    return summarise(runs[0], resamples=0, quantity="expected_kernel")
 
 
 def test_marks_are_the_shifts_of_both_runs(runs: tuple[Path, Path]) -> None:
@@ -161,6 +160,6 @@ def test_kernel_figures_refuse_what_does_not_fit(summary: Summary, tmp_path: Pat
     with pytest.raises(UsageError, match="a quantity of difference, expected_kernel, got 'size'"):
         draw_run(summary, "bars", quantity="size")
     make_run(tmp_path / "run", stage_units((1, 1), known=False), classes=5, per_class=2)
-    unknown = Run(tmp_path / "run").summary(resamples=0)
+    unknown = summarise(tmp_path / "run", resamples=0)
     with pytest.raises(UsageError, match="expected units of known kernel sizes, which differ"):
         UnitBars.from_summary(unknown, quantity="expected_kernel")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import runpy
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +15,6 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.null import NullShifts, reach
-from skviz.analysis.null_runs import random_runs
-from skviz.analysis.summary import Summary
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -25,9 +23,13 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import LABEL
 from skviz.figures.redraw import draw_run
 from skviz.figures.style import figure_style
+from skviz.inference.null import NullShifts, reach
+from skviz.inference.summary import Summary, summarise
+from skviz.studies.controls.evidence import random_runs
+from skviz.studies.controls.suite import Suite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "synthetic_suite.py")))
+made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py")))
 KINDS = ("lines", "bars", "classes", "units")
 
 
@@ -40,12 +42,27 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def summary(suite: Path) -> Summary:
-    return Suite(suite).plain.summary(resamples=0)
+    return summarise(Suite(suite).plain, resamples=0)
 
 
 @pytest.fixture(scope="module")
 def null(suite: Path) -> list[object]:
     return random_runs([suite])
+
+
+@pytest.mark.parametrize("style", ["default", "dark"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_hatch_is_to_be_seen_in_svg_too(
+    summary: Summary, null: list, kind: str, style: str
+) -> None:
+    """A pattern is the hatch on a ground: in one colour it is a grey band."""
+    file = io.BytesIO()
+    draw_run(summary, kind, null, units=("2_1",), style=style).savefig(file, format="svg")
+    patterns = re.findall(r"<pattern.*?</pattern>", file.getvalue().decode(), re.DOTALL)
+    assert patterns
+    for pattern in patterns:
+        ground, hatch = re.findall(r'fill(?:="|: )(#\w+)', pattern)
+        assert ground != hatch
 
 
 def texts(figure: Figure) -> list[str]:

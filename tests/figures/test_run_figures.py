@@ -13,8 +13,6 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.records import Run
-from skviz.analysis.summary import Summary
 from skviz.errors import ScaleError, UnitError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -24,9 +22,10 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.published import published_bars, published_curve, published_line
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
 from skviz.figures.style import figure_style
+from skviz.inference.summary import Summary, summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SKNET50 = stage_units((3, 4, 6, 3), channels=16)
 LONG = [
@@ -39,7 +38,7 @@ LONG = [
 def summary(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     folder = tmp_path_factory.mktemp("runs") / "run"
     make_run(folder, SKNET50, classes=LONG, per_class=4, shard_size=100)
-    return Run(folder).summary(resamples=0)
+    return summarise(folder, resamples=0)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def imagenet(tmp_path_factory: pytest.TempPathFactory) -> Summary:
     """A run over 1,000 classes, one image each."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     make_run(folder, SKNET50, classes=1000, per_class=1, shard_size=1000)
-    return Run(folder).summary(resamples=0)
+    return summarise(folder, resamples=0)
 
 
 def texts(figure: Figure) -> str:
@@ -340,7 +339,7 @@ def test_published_classes_are_by_index(imagenet: Summary) -> None:
 def test_published_values_need_sknet50(tmp_path: Path) -> None:
     make_run(tmp_path / "run", stage_units((2, 2, 2, 2)))
     with pytest.raises(UsageError, match=r"expected the units of SKNet-50 .* got 8 units: SK_2_1"):
-        draw_run(Run(tmp_path / "run").summary(), "bars", paper=True)
+        draw_run(summarise(tmp_path / "run"), "bars", paper=True)
 
 
 @pytest.mark.parametrize(
@@ -369,9 +368,9 @@ def test_units_and_scales_that_the_run_has_not(summary: Summary) -> None:
 def test_redrawing_loads_no_torch(tmp_path: Path) -> None:
     make_run(tmp_path / "run", SKNET50)
     code = (
-        "import sys; from skviz.analysis.records import Run;"
+        "import sys; from skviz.inference.summary import summarise;"
         "from skviz.figures.redraw import draw_run;"
-        f"summary = Run({str(tmp_path / 'run')!r}).summary();"
+        f"summary = summarise({str(tmp_path / 'run')!r});"
         "draw_run(summary, 'classes'); draw_run(summary, 'lines');"
         "print('torch' in sys.modules)"
     )

@@ -11,19 +11,19 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from skviz.analysis.claims import Evidence, weigh
 from skviz.errors import UsageError
 from skviz.figures.style import figure_style
 from skviz.figures.verdicts import VerdictRows
+from skviz.inference.judging import Evidence, judge
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "claims_arrays.py"))
+made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
 evidence, measured = made["evidence"], made["measured"]
 PATTERN = ([0.05, 0.05, 0.05, -0.03, 0.0], [0, 0.05, 0.03, 0, 0], [0.01, 0, 0.03, 0, 0])
 
 
 def rows(count: int, **more: object) -> VerdictRows:
     total, blur, context = (np.resize(values, count) for values in PATTERN)
-    return VerdictRows.from_claims(weigh(evidence(total, blur, context, context, **more)))
+    return VerdictRows.from_verdicts(judge(evidence(total, blur, context, context, **more)))
 
 
 @pytest.mark.parametrize("count", [1, 2, 16, 23])
@@ -35,13 +35,13 @@ def test_any_number_of_units_is_tidy(
         assert_tidy(rows(count, masked=[0.03] * count).plot())
 
 
-def test_marks_are_the_numbers_of_the_claims() -> None:
-    claims = weigh(evidence(*PATTERN))
-    shown = VerdictRows.from_claims(claims)
+def test_marks_are_the_numbers_of_the_verdicts() -> None:
+    verdicts = judge(evidence(*PATTERN))
+    shown = VerdictRows.from_verdicts(verdicts)
     assert shown.labels == ("whole shift", "without blur", "without context, blank")
-    assert shown.values[1, 2, 0] == claims[2].left["blur"].mean
+    assert shown.values[1, 2, 0] == verdicts[2].left["blur"].mean
     assert shown.null is not None
-    assert shown.null[0, 1] == max(claims[0].raw.high, claims[0].matched.high)
+    assert shown.null[0, 1] == max(verdicts[0].raw.high, verdicts[0].matched.high)
     ax = shown.plot().axes[0]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), shown.values[0, :, 0])
     words = [text.get_text().replace("\n", " ") for text in ax.findobj(Text)]
@@ -50,14 +50,14 @@ def test_marks_are_the_numbers_of_the_claims() -> None:
 
 
 def test_masked_has_a_mark_where_it_says_more() -> None:
-    claims = weigh(evidence([0.05], [0.0], masked=[0.03]))
-    assert VerdictRows.from_claims(claims).labels[-1] == "masked, on a blank ground"
-    claims = weigh(evidence([0.05], [0.0], [0.0], masked=[0.03]))
-    assert VerdictRows.from_claims(claims).labels[-1] == "without context, blank"
+    verdicts = judge(evidence([0.05], [0.0], masked=[0.03]))
+    assert VerdictRows.from_verdicts(verdicts).labels[-1] == "masked, on a blank ground"
+    verdicts = judge(evidence([0.05], [0.0], [0.0], masked=[0.03]))
+    assert VerdictRows.from_verdicts(verdicts).labels[-1] == "without context, blank"
 
 
 def test_without_controls_there_is_the_shift_alone(assert_tidy: Callable[[Figure], None]) -> None:
-    shown = VerdictRows.from_claims(weigh(Evidence(measured([0.05, 0.0], 0))))
+    shown = VerdictRows.from_verdicts(judge(Evidence(measured([0.05, 0.0], 0))))
     assert (shown.labels, shown.null) == (("whole shift",), None)
     assert shown.verdicts[0] == "rises, but not every control was made"
     with figure_style("default"):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from skviz.errors import WeightsError
+from skviz.errors import UsageError, WeightsError
 from skviz.models import build, load_model
 from skviz.models.checkpoints import read_checkpoint
 
@@ -32,6 +32,27 @@ WRAPPINGS = {
     "module.": lambda s: {f"module.{k}": v for k, v in s.items()},
     "both": lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}},
     "compiled": lambda s: {"model": {f"_orig_mod.{k}": v for k, v in s.items()}},
+    "tutorial": lambda s: {
+        "epoch": 3,
+        "model_state_dict": s,
+        "optimizer_state_dict": {"state": {0: {"exp_avg": torch.ones(3)}}},
+        "loss": torch.tensor(0.3),
+    },
+    "engine": lambda s: {"module": s},
+    "restoration": lambda s: {"params": s},
+    "word nobody thought of": lambda s: {"weights 2": {"of": {"my.run": s}}},
+    "net.": lambda s: {"state_dict": {f"net.{k}": v for k, v in s.items()}},
+    "lightning with a loss": lambda s: {
+        "state_dict": {"loss.weight": torch.ones(3), **{f"backbone.{k}": v for k, v in s.items()}}
+    },
+    "compiled in parallel": lambda s: {f"module._orig_mod.{k}": v for k, v in s.items()},
+    "parts": lambda s: {
+        top: {k.removeprefix(f"{top}."): v for k, v in s.items() if k.startswith(f"{top}.")}
+        for top in dict.fromkeys(k.split(".")[0] for k in s)
+    },
+    "params_ema": lambda s: {"params": {k: v * 0 for k, v in s.items()}, "params_ema": s},
+    "ema.module": lambda s: {"model": {k: v * 0 for k, v in s.items()}, "ema": {"module": s}},
+    "part of another": lambda s: {"old": {k: s[k] * 0 for k in list(s)[:20]}, "new": s},
     "averaged": lambda s: {
         "averaged": {"n_averaged": torch.tensor(7), **{f"module.{k}": v for k, v in s.items()}}
     },
@@ -89,6 +110,117 @@ def test_allow_mismatch_loads_what_fits(tmp_path: Path, state: dict[str, torch.T
     assert torch.equal(network.state_dict()["fc.weight"], state["fc.weight"])
     with pytest.raises(WeightsError, match=r"missing: stage5.*1 unexpected: extra"):
         load_model(NAME, path)
+
+
+def _twice(state: dict[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    return {
+        "plain": state,
+        "model_ema": {
+            f"module.{k}": v + 1 if v.is_floating_point() else v for k, v in state.items()
+        },
+    }
+
+
+def test_of_two_sets_the_choice_is_stated_and_can_be_made(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "two.pth"
+    torch.save(_twice(state), path)
+    network: Any = load_model(NAME, path)
+    assert torch.equal(network.fc.bias, state["fc.bias"] + 1)
+    (note,) = network.skviz.notes
+    assert "'model_ema.module' was loaded, not 'plain'; choose with --weights-key" in note
+    for key, more in (("plain", 0), ("model_ema", 1), ("model_ema.module", 1)):
+        network = load_model(NAME, path, weights_key=key)
+        assert torch.equal(network.fc.bias, state["fc.bias"] + more), key
+        assert network.skviz.notes == ()
+    with pytest.raises(UsageError, match=r"under the key 'plane'.*'plain'\?.*'model_ema\.module'"):
+        load_model(NAME, path, weights_key="plane")
+    with pytest.raises(UsageError, match="pass it with --weights"):
+        load_model(NAME, weights_key="plain")
+
+
+def test_two_sets_of_the_same_values_are_no_choice(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "same.pth"
+    torch.save({"model": state, "ema": {k: v.clone() for k, v in state.items()}}, path)
+    assert load_model(NAME, path).skviz.notes == ()  # type: ignore[union-attr]
+
+
+def test_a_partial_load_counts_and_names_what_is_missing(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "part.pth"
+    counted = [key for key in state if not key.endswith("num_batches_tracked")]
+    part = {key: value for key, value in state.items() if not key.startswith("stem")}
+    gone = [key for key in counted if key not in part]
+    torch.save({"net": part | {"extra": torch.zeros(1)}}, path)
+    info: Any = load_model(NAME, path, allow_mismatch=True).skviz
+    assert (info.trained, info.missing) == (False, tuple(gone))
+    first, second = info.notes
+    assert first.startswith(f"{len(counted) - len(gone)} of {len(counted)} tensors were loaded")
+    assert f"{len(gone)} are as the network was built" in first and gone[0] in first
+    assert second == "1 tensor of part.pth is not used: extra"
+
+
+@pytest.mark.parametrize("allow_mismatch", [False, True])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model_state_dict": {}, "loss": torch.tensor(0.3)}, "found 1 tensor: loss"),
+        (
+            {"model": {"enc.a.weight": torch.ones(1), "enc.b.weight": torch.ones(1)}},
+            r"found 2 tensors, all under 'model\.enc': model/enc\.a\.weight, model/enc\.b\.weight",
+        ),
+        ({"stem.0.weight": torch.ones(1)}, r"0 fit\).* of another shape: stem\.0\.weight \(1,\)"),
+        ({"\x1b[31mred": torch.ones(1)}, r"found 1 tensor: \\x1b\[31mred"),
+    ],
+    ids=["nothing", "others", "shapes", "escape"],
+)
+def test_nothing_that_fits_is_always_an_error(
+    tmp_path: Path, content: Any, message: str, allow_mismatch: bool
+) -> None:
+    path = tmp_path / "nothing.pth"
+    torch.save(content, path)
+    with pytest.raises(WeightsError, match=message) as caught:
+        load_model(NAME, path, allow_mismatch=allow_mismatch)
+    assert "--allow-mismatch" not in str(caught.value)
+
+
+@pytest.mark.parametrize("allow_mismatch", [False, True])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda t: t.to_sparse(), "is sparse"),
+        (lambda t: t.to_sparse_csr(), "is sparse"),
+        (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "is quantised"),
+        (lambda t: t.to(torch.int8), "holds int8, no floating-point numbers"),
+        (lambda t: t.to(torch.float8_e4m3fn), "is quantised to 8 bits"),
+        (lambda t: t * float("nan"), "not finite"),
+        (lambda t: t / 0, "not finite"),
+        (lambda t: t.to("meta"), "has no values"),
+    ],
+    ids=["sparse", "csr", "quantised", "int8", "float8", "nan", "inf", "meta"],
+)
+def test_tensors_that_cannot_be_weights_are_refused(
+    tmp_path: Path,
+    state: dict[str, torch.Tensor],
+    make: Any,
+    message: str,
+    allow_mismatch: bool,
+) -> None:
+    path = tmp_path / "odd.pth"
+    torch.save({"params": state | {"fc.weight": make(state["fc.weight"])}}, path)
+    with pytest.raises(WeightsError, match=rf"odd\.pth: .*fc\.weight .*{message}"):
+        load_model(NAME, path, allow_mismatch=allow_mismatch)
+
+
+def test_half_precision_weights_load(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    path = tmp_path / "half.pth"
+    torch.save({k: v.half() if v.is_floating_point() else v for k, v in state.items()}, path)
+    network: Any = load_model(NAME, path)
+    assert torch.equal(network.fc.bias, state["fc.bias"].half().float())
 
 
 class _Evil:

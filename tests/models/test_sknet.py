@@ -123,7 +123,7 @@ def test_a_selected_unit_by_hand() -> None:
 
 
 def test_authors_details() -> None:
-    network = build("sknet50_lite")
+    network = SKNet(CONFIGS["sknet50_lite"].with_(attention_init="paper"))
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d)]
     assert all(convolution.bias is None for convolution in convolutions)
@@ -192,3 +192,14 @@ def test_impossible_configurations(changes: dict[str, object], message: str) -> 
 def test_groups_must_divide_the_channels() -> None:
     with pytest.raises(ModelError, match="expected the groups to divide the channels, got 3"):
         SKConv(8, (Branch(groups=3), K5))
+
+
+def test_attention_may_begin_wider() -> None:
+    torch.manual_seed(0)
+    config = SKNetConfig((1,), (64,), (128,), attention_init="he", classes=2)
+    attention = SKNet(config).stage2[0].sk.attention
+    # He: the square root of two over the number of inputs.
+    assert attention.fc1.weight.std().item() == pytest.approx((2 / 64) ** 0.5, rel=0.05)
+    assert attention.fc2.weight.std().item() == pytest.approx(0.1, rel=0.05)
+    with pytest.raises(ModelError, match="expected attention_init 'paper' or 'he', got 'other'"):
+        SKNetConfig((1,), (64,), (128,), attention_init="other")

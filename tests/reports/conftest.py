@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult, choose_units
 from skviz.capture.attention import Attention
 from skviz.models import ModelInfo
+from skviz.runs.records import Run
 from skviz.scaling import InputSpec, enlarge
+from skviz.studies.image import ImageResult, choose_units
 from skviz.units import Unit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 HARD_NAMES = (
     "狗 与 猫",
     "قطة",

@@ -12,18 +12,19 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult
 from skviz.errors import UsageError
 from skviz.figures.classes import ClassCurves
+from skviz.inference.summary import summarise
 from skviz.reports.contents import image_contents, run_contents
 from skviz.reports.figure_data import data_of
 from skviz.reports.parts import written
 from skviz.reports.saved import read_result
 from skviz.reports.single import _data_document
+from skviz.runs.records import Run
+from skviz.studies.image import ImageResult
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 
 
 def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
@@ -41,7 +42,7 @@ def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
 
 def test_figures_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
     contents = run_contents(hard_run, resamples=0)
-    summary = hard_run.summary(resamples=0)
+    summary = summarise(hard_run, resamples=0)
     parts = {part.name: part for part in contents.figures}
     bars = parts["bars"].data()
     np.testing.assert_allclose(bars["value"], summary.to_frame()["mean"])
@@ -59,7 +60,7 @@ def test_figures_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
 
 
 def test_tables_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
-    summary = hard_run.summary(resamples=0)
+    summary = summarise(hard_run, resamples=0)
     tables = {part.name: part for part in run_contents(hard_run, resamples=0).tables}
     shifts = tables["shifts"]
     assert "low" not in shifts.frame
@@ -128,6 +129,15 @@ def test_figures_show_a_few_of_many_scales(many_scales: ImageResult) -> None:
     curve = lines[lines["scale"] == 1.5]["attention"].to_numpy()
     wanted = many_scales.attention["SK_3_2"][5, 1]
     np.testing.assert_allclose(curve.mean(), wanted.mean(), rtol=1e-6)
+
+
+def test_captions_tell_what_is_shown_from_what_was_measured(many_scales: ImageResult) -> None:
+    contents = image_contents([many_scales])
+    eleven = "1.0x, 1.1x, 1.2x, 1.3x, 1.4x, 1.5x, 1.6x, 1.7x, 1.8x, 1.9x and 2.0x"
+    assert ("Scales", "11 from 1.0x to 2.0x") in contents.facts
+    for part in (*contents.figures, *contents.tables):
+        assert f"Scales that were measured: {eleven}." in part.caption.text
+        assert "1.0x, 1.5x and 2.0x" in part.caption.text
 
 
 def test_images_of_one_name_are_told_apart(image_result: ImageResult) -> None:

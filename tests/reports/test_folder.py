@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skviz.analysis.records import Run
 from skviz.errors import OutputError
 from skviz.figures.captions import Caption
 from skviz.figures.metadata import figure_info
@@ -22,6 +21,7 @@ from skviz.reports.folder import INDEX, file_stems, write_folder
 from skviz.reports.latex import escape
 from skviz.reports.markdown import markdown, markdown_table
 from skviz.reports.parts import TablePart
+from skviz.runs.records import Run
 
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}

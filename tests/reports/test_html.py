@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult
 from skviz.errors import OutputError
 from skviz.figures.captions import Caption
 from skviz.figures.classes import ClassCurves
@@ -25,6 +23,8 @@ from skviz.reports.html import _json, page, write_html
 from skviz.reports.html_data import class_marks
 from skviz.reports.inline_svg import ColourPairs, inline_svg
 from skviz.reports.parts import figure_part
+from skviz.runs.records import Run
+from skviz.studies.image import ImageResult
 
 # The name of SVG's namespace looks like an address and is none.
 NAMESPACE = "http://www.w3.org/2000/svg"

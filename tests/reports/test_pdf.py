@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult
 from skviz.errors import OutputError, UsageError
 from skviz.figures.captions import Caption
 from skviz.reports.contents import Contents, image_contents, run_contents
 from skviz.reports.parts import TablePart
 from skviz.reports.pdf import pdf_bytes, write_pdf
+from skviz.runs.records import Run
+from skviz.studies.image import ImageResult
 
 
 @pytest.fixture(scope="module")

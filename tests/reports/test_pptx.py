@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from skviz.analysis.records import Run
-from skviz.analysis.single import ImageResult
 from skviz.errors import OutputError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.captions import About, caption_of
@@ -28,13 +26,15 @@ from skviz.reports.native import native_charts, numbers_along, ticks_of
 from skviz.reports.parts import figure_part
 from skviz.reports.pptx import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
 from skviz.reports.words import with_names
+from skviz.runs.records import Run
+from skviz.studies.image import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
 from skviz.reports.chart_xml import error_bars  # noqa: E402
 from skviz.reports.slides import described  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "synthetic.py"))
+synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 NAMES = (
     "狗 与 猫", "قطة", "🐕 dog", "<b>bold</b> & 'co'", "bell\x07 and null\x00", "=1+1",
     "http://nowhere.invalid", "turned \u202e around", "long " * 40, r"100 % \alpha_{2} $x^2$",

@@ -12,16 +12,16 @@ import pytest
 from click.testing import CliRunner
 from matplotlib.figure import Figure
 
-from skviz.analysis.controls.suite import Suite
-from skviz.analysis.records import Run
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.figures.metadata import figure_info
 from skviz.reports.contents import run_contents
 from skviz.reports.table_fit import TableFit
+from skviz.runs.records import Run
+from skviz.studies.controls.suite import Suite
 
 tests = Path(__file__).resolve().parent.parent
-made = runpy.run_path(str(tests / "synthetic_suite.py"))
+made = runpy.run_path(str(tests / "helpers" / "synthetic_suite.py"))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),

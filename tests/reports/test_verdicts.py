@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skviz.analysis.claims import weigh
-from skviz.analysis.controls.suite import Suite
 from skviz.errors import OutputError, UsageError
-from skviz.reports.verdicts import NAMES, evidence_of, write_verdicts
+from skviz.inference.judging import judge
+from skviz.reports.verdicts import NAMES, write_verdicts
+from skviz.studies.controls.evidence import evidence_of
+from skviz.studies.controls.suite import Suite
 
 tests = Path(__file__).resolve().parent.parent
-made = SimpleNamespace(**runpy.run_path(str(tests / "synthetic_suite.py")))
+made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),
@@ -74,7 +75,7 @@ def test_numbers_are_those_of_the_runs(suite: Suite) -> None:
     assert list(evidence.others) == ["cascade-SK_5_1"]
     plain, blur = evidence.plain.difference, evidence.controls["blur"].difference
     left = (plain[:, 2] - plain[:, 0]) - (blur[:, 2] - blur[:, 0])
-    claims = weigh(evidence)
+    claims = judge(evidence)
     for unit, claim in enumerate(claims):
         assert claim.left["blur"].mean == pytest.approx(left[:, unit].mean(), abs=1e-6)
 

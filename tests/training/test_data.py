@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from skviz.errors import UsageError
+from skviz.errors import ImageError, UsageError
 from skviz.scaling import InputSpec, enlarge
-from skviz.training import Recipe
+from skviz.training import Recipe, data
 from skviz.training.data import (
     EvaluationView,
+    TrainingSet,
     balanced_sampler,
     drop_unreadable,
     mixup,
     open_folder,
-    training_transform,
 )
 
 
@@ -73,13 +74,28 @@ def test_validation_sees_what_every_command_sees(images: Path) -> None:
 
 def test_training_pictures_have_the_size_asked_for(images: Path) -> None:
     recipe = Recipe(size=32, erase=1.0, zoom_out=1.0)
-    transform = training_transform(recipe, InputSpec(size=32), 24)
+    views = TrainingSet(open_folder(images, None), recipe, InputSpec(size=32), 24)
     torch.manual_seed(0)
-    with Image.open(images / "ant" / "0.png") as picture:
-        first, second = transform(picture.convert("RGB")), transform(picture.convert("RGB"))
+    (first, label), (second, _) = views[0], views[0]
     assert first.shape == (3, 24, 24)
     assert first.dtype is torch.float32
+    assert label == 0
     assert not torch.equal(first, second)
+
+
+def test_a_picture_is_read_once(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = open_folder(images, None)
+    drop_unreadable(folder, 0)
+    path = folder.samples[0][0]
+    first = np.asarray(folder.loader(path))
+    Path(path).unlink()
+    assert np.array_equal(np.asarray(folder.loader(path)), first)
+    monkeypatch.setattr(data, "MEMORY", 0)
+    limited = open_folder(images, None)
+    drop_unreadable(limited, 0)
+    Path(limited.samples[0][0]).unlink()
+    with pytest.raises(ImageError):
+        limited.loader(limited.samples[0][0])
 
 
 @pytest.mark.parametrize(("power", "share"), [(0.0, 0.9), (1.0, 0.5), (0.5, 0.75)])

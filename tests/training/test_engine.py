@@ -100,23 +100,20 @@ def test_bf16_trains(images: Path, tmp_path: Path, tiny: SKNetConfig, short: Rec
     assert not any("forward" in vars(module) for module in run.network.modules())
 
 
-def test_bn_and_biases_do_not_decay(
+def test_bn_and_biases_do_not_decay_and_attention_has_a_decay_of_its_own(
     images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe
 ) -> None:
-    run = trainer(images, tmp_path / "run", tiny, short)
-    names = {id(parameter): name for name, parameter in run.network.named_parameters()}
-    decayed, plain = (
-        {names[id(parameter)] for parameter in group["params"]}
+    recipe = replace(short, weight_decay=0.1, attention_decay=0.01)
+    run = trainer(images, tmp_path / "run", tiny, recipe)
+    decays = {
+        id(parameter): group["weight_decay"]
         for group in run.optimizer.param_groups
-    )
-    assert [g["weight_decay"] for g in run.optimizer.param_groups] == [short.weight_decay, 0]
-    assert "fc.weight" in decayed
-    assert "fc.bias" in plain
-    assert len(decayed) + len(plain) == len(names)
-    norms = (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
-    for path, module in run.network.named_modules():
-        if isinstance(module, norms):
-            assert {f"{path}.weight", f"{path}.bias"} <= plain
+        for parameter in group["params"]
+    }
+    for name, parameter in run.network.named_parameters():
+        own = 0.01 if ".attention." in name else 0.1
+        assert decays.pop(id(parameter)) == (0.0 if parameter.ndim == 1 else own), name
+    assert not decays
 
 
 def test_without_averaging_the_plain_network_is_the_result(

@@ -23,6 +23,7 @@ from skviz.training import Recipe
         ("learning_rate", math.nan, "learning rate: expected above 0, got nan"),
         ("momentum", 1.0, "momentum: expected 0 to below 1, got 1.0"),
         ("weight_decay", -1e-4, "weight decay: expected 0 or more, got -0.0001"),
+        ("attention_decay", -1.0, "attention weight decay: expected 0 or more, got -1.0"),
         ("warmup_epochs", -1.0, "warm-up epochs: expected 0 or more, got -1.0"),
         ("label_smoothing", 1.0, "label smoothing: expected 0 to 1, got 1.0"),
         ("crop_area", (0.5, 0.1), r"crop area: expected two shares, 0 < low <= high <= 1, got \("),

@@ -410,7 +410,7 @@ class PoolBranch(Recorded):
 class NullBranch(Plain):
     """Three weights, two branches."""
 
-    kernels = (None, None, None)
+    kernels = (3, 5, None)
     null = 2
 
     def __init__(self):

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from skviz import CaptureError, Probe, Unit, UnitError, UsageError
-from skviz.capture.adapters import register_adapter, unregister_adapter
-from skviz.capture.source import Source
+from skviz.capture.discovery.adapters import register_adapter, unregister_adapter
+from skviz.capture.site import Source
 
 _spec = importlib.util.spec_from_file_location(
     "variants_networks", Path(__file__).with_name("networks.py")
@@ -68,7 +68,7 @@ def test_a_variant_is_captured_exactly(kind: type[nn.Module]) -> None:
         assert (getattr(kind, "wrong", "not there") in notes) == hasattr(kind, "wrong")
         assert ("null branch" in notes) == hasattr(kind, "null")
         assert ("constant" in notes) == hasattr(kind, "constant")
-        assert ("kernel size unknown" in notes) == (not unit.kernels_known)
+        assert ("kernel size unknown" in notes) == (not unit.labelled)
 
 
 @pytest.mark.parametrize("kind", networks.NOT_SELECTIVE, ids=lambda kind: kind.__name__)
@@ -161,7 +161,7 @@ def test_the_pass_ends_behind_the_deepest_unit() -> None:
 def test_an_error_of_the_network_leaves_nothing_behind() -> None:
     network = build(networks.Plain)
     probe = Probe(network)
-    with pytest.raises(RuntimeError, match="channels"):
+    with pytest.raises(CaptureError, match=r"fails on its input.*to have 3 channels, but got 5"):
         probe(torch.randn(1, 5, 20, 20))
     assert torch.utils._python_dispatch._get_current_dispatch_mode() is None
     assert len(probe(torch.randn(1, 3, 20, 20))) == 1

@@ -11,7 +11,7 @@ from benchmarks.measuring import Measured, NotRun, Result, interleaved, timed
 from benchmarks.peers import MAKERS
 from benchmarks.setting import Setting, attention_modules, network
 from skviz.allocator import keep_memory
-from skviz.capture.adapters import unregister_adapter
+from skviz.capture.discovery.adapters import unregister_adapter
 from skviz.capture.probe import Probe
 
 TITLE = "Capture"

@@ -61,15 +61,15 @@ def measure(images: int, workers: int) -> dict[str, float]:
     """Analyze so many images in this process; return its peak memory in MiB and its speed."""
     import torch
 
-    from skviz.analysis.datasets import ImageSet
-    from skviz.analysis.datasets.imageset import Names
-    from skviz.analysis.run import analyze
+    from skviz.data import ImageSet
+    from skviz.data.imageset import Names
     from skviz.models import ModelInfo
     from skviz.models.sknet import SKNet
     from skviz.scaling import InputSpec
+    from skviz.studies.controls.change import analyze
 
     torch.set_num_threads(1)
-    network = SKNet(runpy.run_path(str(TESTS / "tiny.py"))["CONFIG"]).eval()
+    network = SKNet(runpy.run_path(str(TESTS / "helpers" / "tiny.py"))["CONFIG"]).eval()
     network.skviz = ModelInfo("tiny", "random", None, False, InputSpec(32))  # type: ignore
     names = Names(f"{index:07d}" for index in range(images))
     labels = (np.arange(images) % 3).astype(np.int32)

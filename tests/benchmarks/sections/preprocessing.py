@@ -12,7 +12,7 @@ from benchmarks.measuring import Measured, Result, interleaved, timed
 from benchmarks.pictures import write_photographs
 from benchmarks.setting import SCALES, Setting
 from benchmarks.work import transforms_of
-from skviz.analysis.loading import ViewMaker
+from skviz.data.loading import ViewMaker
 from skviz.images import read_image
 from skviz.scaling import InputSpec
 

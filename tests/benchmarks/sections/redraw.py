@@ -98,20 +98,21 @@ def read(folder: Path) -> None:
 
 
 def figure(folder: Path) -> None:
-    from skviz.analysis.records import Run
     from skviz.figures.redraw import draw_run
     from skviz.figures.save import save_figure
+    from skviz.inference.summary import summarise
+    from skviz.runs.records import Run
 
     run = Run(folder)
     # A hundred classes of a thousand, as figure 4 has them.
-    drawn = draw_run(run.summary(), "classes", every=max(1, len(run.classes) // 100))
+    drawn = draw_run(summarise(run), "classes", every=max(1, len(run.classes) // 100))
     save_figure(drawn, folder / "classes.png", overwrite=True)
 
 
 def summary(folder: Path, resamples: int = 0) -> None:
-    from skviz.analysis.records import Run
+    from skviz.inference.summary import summarise
 
-    Run(folder).summary(resamples=resamples).to_dict()
+    summarise(folder, resamples=resamples).to_dict()
 
 
 def bootstrap(folder: Path) -> None:

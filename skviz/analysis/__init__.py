@@ -1,1 +1,0 @@
-"""What attention means: one image, data sets, statistics."""

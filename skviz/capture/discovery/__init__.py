@@ -1,0 +1,1 @@
+"""Finding the units of any network: what runs, not what it is called."""

@@ -1,0 +1,26 @@
+"""Networks built by skviz: the output of every SK attention module is the attention itself."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from skviz.capture.site import Source
+from skviz.models.sknet import SKConv, SKNet, sk_units
+
+
+def sources(network: nn.Module) -> list[Source] | None:
+    """List the SK units of an SKNet; None for any other network."""
+    if not isinstance(network, SKNet):
+        return None
+    return [Source(unit, f"{unit.path}.attention", _attention) for unit in sk_units(network)]
+
+
+def _attention(output: Tensor) -> Tensor:
+    return output
+
+
+def branches(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules that make the features U_m; none for other modules."""
+    if not isinstance(module, SKConv):
+        return ()
+    return tuple(f"branches.{index}" for index in range(len(module.branches)))

@@ -1,0 +1,63 @@
+"""timm's SK networks: `SelectiveKernel` modules in the blocks of `layer1` to `layer4`."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from torch import Tensor, nn
+
+from skviz.capture.site import Source
+from skviz.units import Kernel, Unit
+
+# Block and module within it: layer1.0.conv2, also with a prefix (encoder.model.layer1.0.conv2).
+_PLACE = re.compile(r"(?:^|\.)layer(\d+)\.(\d+)\.[^.]+$")
+
+
+def sources(network: nn.Module) -> list[Source] | None:
+    """List the SelectiveKernel modules of a timm network by stage and block, or return None.
+
+    `layer1` is stage 2, as in the paper's table 1; blocks are counted from 1. The module
+    `attn` returns the softmax itself, (B, M, C, 1, 1).
+    """
+    layers = sys.modules.get("timm.layers")
+    if layers is None:
+        return None  # timm is not loaded, so the network cannot be made of it.
+    found: list[Source] = []
+    names: set[str] = set()
+    for path, module in network.named_modules():
+        if not isinstance(module, layers.SelectiveKernel):
+            continue
+        place = _PLACE.search(path)
+        if place is None:
+            return None
+        name = f"SK_{int(place[1]) + 1}_{int(place[2]) + 1}"
+        if name in names:
+            return None  # Two in a block: the generic way counts them.
+        names.add(name)
+        unit = Unit(
+            name,
+            path,
+            tuple(_kernel(branch) for branch in module.paths),
+            module.out_channels,
+            found_by="timm SelectiveKernel",
+        )
+        found.append(Source(unit, f"{path}.attn", _attention))
+    return found or None
+
+
+def _kernel(branch: nn.Module) -> Kernel:
+    convolution = next(m for m in branch.modules() if isinstance(m, nn.Conv2d))
+    return Kernel(convolution.kernel_size[0], convolution.dilation[0], convolution.groups)
+
+
+def _attention(output: Tensor) -> Tensor:
+    return output.flatten(2)
+
+
+def branches(module: nn.Module) -> tuple[str, ...]:
+    """Return the names of the modules that make the features U_m; none for other modules."""
+    layers = sys.modules.get("timm.layers")
+    if layers is None or not isinstance(module, layers.SelectiveKernel):
+        return ()
+    return tuple(f"paths.{index}" for index in range(len(module.paths)))

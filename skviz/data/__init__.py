@@ -1,0 +1,89 @@
+"""Data sets of images: folders, ImageNet as it is distributed, manifests, torchvision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from skviz.data.boxes import with_boxes
+from skviz.data.example import example_images, example_photo
+from skviz.data.folders import open_folder
+from skviz.data.imagenet import is_imagenet, open_imagenet
+from skviz.data.imageset import ImageSet
+from skviz.data.manifest import is_manifest, open_manifest
+from skviz.data.subset import Subset, take
+from skviz.data.vision import PREFIX, open_torchvision
+from skviz.errors import UsageError
+
+__all__ = [
+    "DataSource",
+    "ImageSet",
+    "Subset",
+    "example_images",
+    "example_photo",
+    "open_dataset",
+]
+
+
+_ALL = Subset()
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where a data set lies, and what of it is used.
+
+    `dataset` is a folder, a manifest (.csv, .parquet) or "torchvision:NAME". `labels` is
+    ImageNet's ground truth (found by itself beside the pictures), `boxes` a folder of ImageNet's
+    XML files, `root` the folder that a manifest's paths or a torchvision set lie in, `split` the
+    part of a torchvision set, `subset` what is taken of it all.
+    """
+
+    dataset: str | os.PathLike[str]
+    labels: str | os.PathLike[str] | None = None
+    boxes: str | os.PathLike[str] | None = None
+    root: str | os.PathLike[str] | None = None
+    split: str | None = None
+    subset: Subset = _ALL
+
+
+def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
+    """Open a data set by its kind, which its name and files tell.
+
+    Raises `UsageError` saying what was expected and what to do.
+    """
+    if not isinstance(source, DataSource):
+        source = DataSource(source)
+    images = _open(source)
+    if source.boxes is not None:
+        images = with_boxes(images, Path(source.boxes))
+    return take(images, source.subset)
+
+
+def _open(source: DataSource) -> ImageSet:
+    name = os.fspath(source.dataset)
+    root = None if source.root is None else Path(source.root)
+    if name.startswith(PREFIX):
+        _unused(source, ["labels"], "a torchvision data set")
+        return open_torchvision(name, root, source.split)
+    path = Path(name)
+    if path.is_dir():
+        _unused(source, ["root", "split"], "a folder of images")
+        if source.labels is not None or is_imagenet(path):
+            return open_imagenet(path, None if source.labels is None else Path(source.labels))
+        return open_folder(path)
+    if is_manifest(path):
+        _unused(source, ["labels", "split"], "a manifest")
+        return open_manifest(path, root)
+    what = "it is no data set" if path.exists() else "there is no such file or folder"
+    raise UsageError(
+        "expected a folder of images, a manifest (.csv or .parquet) or torchvision:NAME, got "
+        f"'{name}'; {what}"
+    )
+
+
+def _unused(source: DataSource, names: Sequence[str], kind: str) -> None:
+    for name in names:
+        if getattr(source, name) is not None:
+            raise UsageError(f"'{name}' does not go with {kind} such as '{source.dataset}'")

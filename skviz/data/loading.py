@@ -1,0 +1,187 @@
+"""From files to views, in worker processes: every image is decoded once for all scales."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from skviz.data.imageset import Box, ImageSet
+from skviz.errors import ImageError, SkvizError, UsageError
+from skviz.images import ImageSource
+from skviz.notes import Assumption
+from skviz.scaling import InputSpec, enlarge
+
+# Below this many images, starting workers takes longer than reading.
+_FEW_IMAGES = 64
+_MOST_WORKERS = 16
+
+
+# Views, uint8 of shape (S, size, size, 3), and the sides of their crops, float32 of shape (S,).
+Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ViewMaker:
+    """Makes the views of one image, and says which side its crops have in original pixels."""
+
+    scales: tuple[float, ...]
+    spec: InputSpec
+    resample: str = "bicubic"
+    fill: str = "mean"
+
+    def __call__(self, image: ImageSource, box: Box | None) -> Made:
+        """Enlarge the centre, or the box; raises `ScaleError` for too small an image."""
+        views = enlarge(
+            image, self.scales, self.spec, resample=self.resample, fill=self.fill, box=box
+        )
+        sides = [right - left for left, _, right, _ in views.boxes]
+        return views.pixels, np.array(sides, np.float32)
+
+    def at_one(self, image: ImageSource, box: Box | None) -> tuple[NDArray[np.uint8], float]:
+        """Return the 1.0x view (size, size, 3), and its side in original pixels."""
+        plain = ViewMaker((1.0,), self.spec, self.resample, self.fill)
+        pixels, sides = plain(image, box)
+        return pixels[0], float(sides[0])
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Images that are loaded together: numbers `start` to `stop` - 1, all of one shard."""
+
+    shard: int
+    start: int
+    stop: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The loaded images of a chunk: n of them could be read.
+
+    `index` (n,) are their numbers, `pixels` is uint8 of shape (n, S, size, size, 3), `crops`
+    (n, S) the sides of the crops in original pixels; `errors` holds the names of the others,
+    with the reason; `notes` names and what had to be assumed to read them.
+    """
+
+    chunk: Chunk
+    index: NDArray[np.int64]
+    pixels: Tensor
+    crops: NDArray[np.float32]
+    errors: tuple[dict[str, str], ...] = ()
+    notes: tuple[tuple[str, Assumption], ...] = ()
+
+    def pin_memory(self) -> Batch:
+        """Called by the loader: page-locked memory copies faster to a graphics card."""
+        return replace(self, pixels=self.pixels.pin_memory())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chunks of a list of shards, in order; a shard is `shard_size` images of `images`."""
+
+    shards: Sequence[int]
+    images: int
+    shard_size: int
+    chunk_size: int
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for shard in self.shards:
+            first = shard * self.shard_size
+            end = min(first + self.shard_size, self.images)
+            for start in range(first, end, self.chunk_size):
+                stop = min(start + self.chunk_size, end)
+                yield Chunk(shard, start, stop, stop == end)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def size(self, shard: int) -> int:
+        """Number of images of a shard."""
+        return min(self.shard_size, self.images - shard * self.shard_size)
+
+
+class ChunkReader(Dataset[Batch]):
+    """Reads the images of a chunk; what cannot be read is left out and named."""
+
+    def __init__(self, images: ImageSet, views: ViewMaker) -> None:
+        self.images, self.views = images, views
+
+    def __getitem__(self, chunk: Chunk) -> Batch:
+        index, pixels, crops, errors, notes = [], [], [], [], []
+        for number in range(chunk.start, chunk.stop):
+            try:
+                picture = self.images.picture(number)
+                made, sides = self.views(picture, self.images.box(number))
+            # UsageError: a box outside of its picture. Scales were checked before.
+            except (ImageError, UsageError) as error:
+                errors.append({"image": self.images.shown_name(number), "reason": str(error)})
+            else:
+                index.append(number)
+                pixels.append(made)
+                crops.append(sides)
+                notes += [(self.images.shown_name(number), note) for note in picture.notes]
+        size, scales = self.views.spec.size, len(self.views.scales)
+        empty = np.empty((0, scales, size, size, 3), np.uint8)
+        stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)
+        sides = np.stack(crops) if crops else np.empty((0, scales), np.float32)
+        return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors), tuple(notes))
+
+
+def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) -> Iterator[Batch]:
+    """Yield the batches of a plan in its order, read ahead by worker processes.
+
+    Raises `SkvizError` when a worker dies.
+    """
+    loader: DataLoader[Batch] = DataLoader(
+        reader,
+        batch_size=None,
+        sampler=plan,
+        num_workers=workers,
+        collate_fn=_as_it_is,
+        pin_memory=pin,
+        worker_init_fn=partial(_start_worker, polite=not pin),
+        prefetch_factor=2 if workers else None,
+    )
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise SkvizError(
+            f"a process that reads images died ({error}); the memory may be short: use fewer "
+            "with --workers, or 0 to read in this process"
+        ) from error
+
+
+def choose_workers(images: int, on_cpu: bool, local_world: int = 1) -> int:
+    """Return how many processes read images, by the processors and who else needs them."""
+    if images < _FEW_IMAGES:
+        return 0
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    share = (processors or os.cpu_count() or 1) // local_world
+    # On the CPU the network needs the processors itself, and reading takes a small part.
+    return max(1, min(_MOST_WORKERS, share // 4 if on_cpu else share))
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _start_worker(number: int, polite: bool) -> None:
+    # Ctrl-C reaches every process of a terminal: only the main one decides what to do then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Where the network runs on the same processors, all its threads wait for the slowest one:
+    # reading takes what they leave.
+    if polite and hasattr(os, "nice"):
+        os.nice(10)

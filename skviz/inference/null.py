@@ -1,0 +1,238 @@
+"""What random networks do: the distribution over seeds that a shift is held against.
+
+A network with random weights shifts too when its input is enlarged. How far random networks
+shift says how far a network may shift without having learned anything. Pure functions on
+arrays; every seed counts as one observation.
+
+The null comes in two ways. "raw" is the mean shift of each random network as it is. "matched"
+is that shift in units of how much the attention varies over images at 1.0x, times how much that
+of the network in question does: what a random network would show whose attention varied as
+much. Training makes attention vary more, and then every change of the input moves it more;
+only the matched null takes that away. Where the attention of the network in question varies
+less than that of random ones, matching makes the null narrower than what random networks were
+seen to do; hence a shift has to be beyond both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skviz.errors import UsageError
+from skviz.statistics.shifts import holm
+
+if TYPE_CHECKING:
+    from skviz.runs.measurements import Measurements, RunMeasurements
+
+    AnyMeasurements = Measurements | RunMeasurements
+
+FloatArray = NDArray[np.float64]
+# Of fewer random networks no spread can be told.
+FEWEST_SEEDS = 3
+COVERAGE = 0.95
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a shift lies among those of `seeds` random networks.
+
+    `mean` and `std` (n - 1) describe them, `low` and `high` hold 95 % of random networks to
+    come (t distribution), `above` counts those that the shift exceeds, `p` is the two-sided
+    p-value that the shift is one more draw, and `p_holm` the same after Holm's correction over
+    the units.
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    above: int
+    seeds: int
+    p: float
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NullShifts:
+    """Mean shifts from 1.0x of S random networks, `raw` and `matched`, of shape (S, V, U).
+
+    Scales (V) and units (U) are those of the network in question; `factors` (S, U) is what
+    `matched` has over `raw`, nan where the attention of a random network does not vary.
+    """
+
+    raw: FloatArray
+    matched: FloatArray
+    factors: FloatArray
+    scales: tuple[float, ...]
+    units: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plain: AnyMeasurements, random: Sequence[AnyMeasurements]) -> NullShifts:
+        """Compute the shifts of the random networks, over the same images as `plain`.
+
+        Raises `UsageError` for no random network, and for one with other images, scales or
+        units than `plain`.
+        """
+        if not random:
+            raise UsageError("expected measurements of random networks, got none")
+        origin = origin_of(plain.scales)
+        own = _spread(aligned(plain, plain)[:, origin])
+        raw, factors = [], []
+        for other in random:
+            cube = aligned(other, plain)
+            raw.append(_mean(cube - cube[:, [origin]]))
+            spread = _spread(cube[:, origin])
+            ratio = np.full_like(spread, np.nan)
+            factors.append(np.divide(own, spread, out=ratio, where=spread > 0))
+        stacked, ratios = np.stack(raw), np.stack(factors)
+        units = tuple(unit.name for unit in plain.units)
+        return cls(stacked, stacked * ratios[:, None], ratios, tuple(plain.scales), units)
+
+    @property
+    def seeds(self) -> int:
+        """Number S of random networks."""
+        return len(self.raw)
+
+    def band(self) -> tuple[FloatArray, FloatArray]:
+        """Return low and high, each (V, U): where random networks would put a shift.
+
+        It holds the 95 % bands of the raw and of the matched null, so that a shift outside of
+        it is outside of both.
+        """
+        return wider(band(self.raw), band(self.matched))
+
+
+def origin_of(scales: Sequence[float]) -> int:
+    """Return the index of 1.0x; raises `UsageError` where it is not among the scales."""
+    found = [index for index, scale in enumerate(scales) if abs(scale - 1) < 1e-6]
+    if not found:
+        have = ", ".join(f"{scale:g}" for scale in scales)
+        raise UsageError(f"expected 1.0 among the scales, which shifts start from, got {have}")
+    return found[0]
+
+
+def aligned(
+    other: AnyMeasurements, plain: AnyMeasurements, scales: Sequence[float] | None = None
+) -> FloatArray:
+    """Return the attention difference (N, V, U) of `other` in the units and scales of `plain`.
+
+    `scales` asks for other scales than those of `plain`. Raises `UsageError` for other images,
+    and for a unit or scale that `other` does not have.
+    """
+    if len(other.difference) != len(plain.difference) or not _same_labels(other, plain):
+        raise UsageError(
+            f"expected measurements of the same {len(plain.difference)} images, got"
+            f" {len(other.difference)} or others; make the runs from one data set"
+        )
+    names = [unit.name for unit in other.units]
+    missing = [unit.name for unit in plain.units if unit.name not in names]
+    if missing:
+        raise UsageError(f"expected the unit {missing[0]} in every run, got {', '.join(names)}")
+    columns = [names.index(unit.name) for unit in plain.units]
+    rows = []
+    for scale in plain.scales if scales is None else scales:
+        near = [i for i, own in enumerate(other.scales) if abs(own - scale) < 1e-5 * scale]
+        if not near:
+            have = ", ".join(f"{own:g}" for own in other.scales)
+            raise UsageError(f"expected the scale {scale:g} in every run, got {have}")
+        rows.append(near[0])
+    return np.asarray(other.difference, np.float64)[:, rows][:, :, columns]
+
+
+def band(shifts: FloatArray, coverage: float = COVERAGE) -> tuple[FloatArray, FloatArray]:
+    """Return where that share of random networks to come would lie, from shifts (S, ...).
+
+    A t interval for one more draw: with few seeds it is wide. For fewer than `FEWEST_SEEDS`
+    seeds it is their range.
+    """
+    if len(shifts) < FEWEST_SEEDS:
+        return shifts.min(axis=0), shifts.max(axis=0)
+    centre, half = shifts.mean(axis=0), reach(len(shifts), coverage) * shifts.std(axis=0, ddof=1)
+    return centre - half, centre + half
+
+
+def reach(seeds: int, coverage: float = COVERAGE) -> float:
+    """Return how many standard deviations of S seeds from their mean hold that share of more."""
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + coverage) / 2, seeds - 1)) * math.sqrt(1 + 1 / seeds)
+
+
+def wider(
+    one: tuple[FloatArray, FloatArray], other: tuple[FloatArray, FloatArray]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the band that holds both; what is nan in one of them is taken from the other."""
+    return np.fmin(one[0], other[0]), np.fmax(one[1], other[1])
+
+
+def place(shift: float, null: ArrayLike) -> Place | None:
+    """Say where a shift lies among those of random networks (S,).
+
+    None for fewer than `FEWEST_SEEDS` of them, or where a value is nan.
+    """
+    from scipy import stats
+
+    values = np.asarray(null, np.float64)
+    count = len(values)
+    if count < FEWEST_SEEDS or np.isnan(values).any() or math.isnan(shift):
+        return None
+    mean, std = float(values.mean()), float(values.std(ddof=1))
+    low, high = band(values)
+    spread = std * math.sqrt(1 + 1 / count)
+    if spread > 0:
+        p = float(2 * stats.t.sf(abs(shift - mean) / spread, count - 1))
+    else:  # random networks that never move
+        p = 1.0 if shift == mean else 0.0
+    above = int((values < shift).sum())
+    return Place(mean, std, float(low), float(high), above, count, p)
+
+
+def places_of(
+    plain: AnyMeasurements, random: Sequence[AnyMeasurements]
+) -> dict[str, list[Place | None]]:
+    """Return, for "raw" and "matched", where each unit's shift to the largest scale lies.
+
+    `p_holm` is corrected over the units. Raises what `NullShifts.of` raises.
+    """
+    null = NullShifts.of(plain, random)
+    cube = aligned(plain, plain)
+    shifts = _mean(cube[:, -1] - cube[:, origin_of(plain.scales)])
+    found = {}
+    for kind, values in (("raw", null.raw), ("matched", null.matched)):
+        places = [place(float(shift), values[:, -1, u]) for u, shift in enumerate(shifts)]
+        adjusted = holm([spot.p if spot else None for spot in places])
+        found[kind] = [
+            spot and replace(spot, p_holm=p) for spot, p in zip(places, adjusted, strict=True)
+        ]
+    return found
+
+
+def _same_labels(one: AnyMeasurements, other: AnyMeasurements) -> bool:
+    if one.labels is None or other.labels is None:
+        return one.labels is None and other.labels is None
+    return bool(np.array_equal(one.labels, other.labels))
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Return the mean over images, nan left out and nan where there is nothing."""
+    present = ~np.isnan(values)
+    count = present.sum(axis=0)
+    total = np.where(present, values, 0).sum(axis=0)
+    mean = np.full(total.shape, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def _spread(values: FloatArray) -> FloatArray:
+    """Return the standard deviation over images (n - 1), nan left out."""
+    present = ~np.isnan(values)
+    count = present.sum(axis=0)
+    squares = (np.where(present, values - _mean(values), 0) ** 2).sum(axis=0)
+    spread: FloatArray = np.full(squares.shape, np.nan)
+    np.divide(squares, count - 1, out=spread, where=count > 1)
+    return np.sqrt(spread, out=spread)

@@ -1,0 +1,412 @@
+"""The summary of a run: means, shifts between scales, trends, and what the tests say."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.errors import RunError
+from skviz.inference.class_table import ClassTable
+from skviz.inference.quantity import (
+    DIFFERENCE,
+    EXPECTED_KERNEL,
+    channel_values,
+    checked_quantity,
+    require_kernels,
+    values_of,
+)
+from skviz.overview import Overview, ShowsTable
+from skviz.runs.measurements import Measurements, RunMeasurements
+from skviz.runs.records import Run
+from skviz.scaling import scale_label
+from skviz.statistics.shifts import (
+    CONFIDENCE,
+    FEWEST_CLUSTERS,
+    RESAMPLES,
+    SEED,
+    Intervals,
+    bootstrap_mean,
+    cohen_dz,
+    holm,
+    page_trend,
+    share_above_zero,
+    signed_rank,
+)
+from skviz.units import Unit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SummaryOptions:
+    """How intervals are made: number of resamples (0: none), confidence and random seed.
+
+    `quantity` is what shifts, trends and classes are about: "difference" (attention difference)
+    or "expected_kernel" (expected kernel size in pixels).
+    """
+
+    resamples: int = RESAMPLES
+    confidence: float = CONFIDENCE
+    seed: int = SEED
+    quantity: str = DIFFERENCE
+
+    def __post_init__(self) -> None:
+        checked_quantity(self.quantity)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Summary(ShowsTable):
+    """What a run says, per unit (U), scale (V, ascending), class (K) and channel (C).
+
+    The quantity is the attention difference in [-1, 1]: per image the mean over channels of
+    the attention of the largest kernel minus that of the smallest (section 4.4); with
+    `options.quantity` "expected_kernel" shifts, trends and classes are those of the expected
+    kernel size in pixels. Every table is computed when it is first asked for.
+    """
+
+    measurements: Measurements | RunMeasurements
+    options: SummaryOptions = SummaryOptions()
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """The units of the run, in the order of execution."""
+        return self.measurements.units
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The V scales, ascending."""
+        return self.measurements.scales
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The quantity per image, scale and unit, shape (N, V, U); nan where there is none."""
+        return values_of(self.measurements, self.options.quantity)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every pair of scales by index, the smaller scale first."""
+        return list(itertools.combinations(range(len(self.scales)), 2))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per unit and scale.
+
+        Columns: `unit`, `scale`, `n` (images), `mean` and `std` of the attention difference
+        (std with n - 1; figure 3 (c), right), `expected_kernel` and `expected_kernel_std` in
+        pixels, nan where kernels are unknown.
+        """
+        import pandas as pd
+
+        rows = []
+        expected = self.measurements.expected_kernel
+        for u, v in itertools.product(range(len(self.units)), range(len(self.scales))):
+            n, mean, std = _moments(self.measurements.difference[:, v, u])
+            _, size, size_std = _moments(expected[:, v, u])
+            rows.append((self.units[u].name, self.scales[v], n, mean, std, size, size_std))
+        columns = ["unit", "scale", "n", "mean", "std", "expected_kernel", "expected_kernel_std"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def to_numpy(self) -> dict[str, NDArray[np.float32]]:
+        """Return a dictionary from unit name to the quantity per image and scale, (N, V)."""
+        return {unit.name: self.values[:, :, u] for u, unit in enumerate(self.units)}
+
+    def overview(self) -> Overview:
+        """Return mean and deviation per unit and scale as they are shown in a notebook."""
+        import pandas as pd
+
+        values = self.values
+        rows = []
+        for u, unit in enumerate(self.units):
+            found = [_moments(values[:, v, u]) for v in range(len(self.scales))]
+            shown = ["-" if not n else f"{mean:+.4f} ± {std:.4f}" for n, mean, std in found]
+            kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
+            rows.append((unit.name, kernels, *shown))
+        name = self.measurements.about.get("model")
+        known = name.get("name") if isinstance(name, dict) else name
+        quantity = (
+            "attention difference"
+            if self.options.quantity == DIFFERENCE
+            else "expected kernel size in pixels"
+        )
+        count = f"{len(values)} image" + ("s" if len(values) != 1 else "")
+        title = f"{known or 'network'}, {count}: {quantity}, mean ± standard deviation over images"
+        columns = ["unit", "kernels", *(scale_label(scale) for scale in self.scales)]
+        return Overview(title, pd.DataFrame(rows, columns=columns))
+
+    def __repr__(self) -> str:
+        return self.overview().text
+
+    @cached_property
+    def shifts(self) -> pd.DataFrame:
+        """How each unit shifts between each pair of scales, over the images that have both.
+
+        Columns: `unit`, `from_scale`, `to_scale`, `n`, `shift` (mean paired change), `std`,
+        `low` and `high` (bootstrap interval), `dz` (paired Cohen's d), `rank_biserial`, `p`
+        (Wilcoxon signed-rank, two-sided) and `p_holm` (Holm over the units of one pair of
+        scales), the shares that rise, of `images`, `classes` and `channels`, and a `note`.
+        What the data cannot tell is nan.
+        """
+        import pandas as pd
+
+        frames = [self._shift(low, high) for low, high in self.pairs]
+        columns = [
+            "unit", "from_scale", "to_scale", "n", "shift", "std", "low", "high", "dz",
+            "rank_biserial", "p", "p_holm", "images", "classes", "channels", "note",
+        ]  # fmt: skip
+        rows = [row for unit in zip(*frames, strict=True) for row in unit]
+        frame = pd.DataFrame(rows, columns=columns)
+        numbers = [name for name in columns if name not in ("unit", "n", "note")]
+        return frame.astype(dict.fromkeys(numbers, float) | {"n": int})
+
+    @cached_property
+    def trends(self) -> pd.DataFrame:
+        """Whether each unit rises over all scales: Page's test, one-sided.
+
+        Columns: `unit`, `n`, `statistic` (Page's L), `correlation` (mean over images of
+        Spearman's, with the scale), `p` (near 1 where it falls), `p_holm`, `note`.
+        """
+        import pandas as pd
+
+        rows: list[list[Any]] = []
+        for u, unit in enumerate(self.units):
+            found = page_trend(self.values[:, :, u])
+            if found is None:
+                note = "fewer than three scales" if len(self.scales) < 3 else "not enough data"
+                rows.append([unit.name, 0, None, None, None, None, note])
+            else:
+                numbers = [found.statistic, found.correlation, found.p]
+                rows.append([unit.name, found.n, *numbers, None, ""])
+        for row, p in zip(rows, holm([row[4] for row in rows]), strict=True):
+            row[5] = p
+        columns = ["unit", "n", "statistic", "correlation", "p", "p_holm", "note"]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.astype(dict.fromkeys(columns[2:6], float))
+
+    @cached_property
+    def class_table(self) -> ClassTable:
+        """The mean of the quantity per class, as arrays; see `ClassTable`."""
+        return ClassTable.of(self.measurements, quantity=self.options.quantity)
+
+    @cached_property
+    def classes(self) -> pd.DataFrame:
+        """One row per class, unit and scale: `label`, `name`, `unit`, `scale`, `n`, `mean`.
+
+        Empty where the images have no labels (figure 4).
+        """
+        import pandas as pd
+
+        table = self.class_table
+        index = pd.MultiIndex.from_product(
+            [table.labels, [unit.name for unit in self.units], self.scales],
+            names=["label", "unit", "scale"],
+        )
+        columns = {
+            "n": table.counts.transpose(2, 0, 1).ravel(),
+            "mean": table.means.transpose(2, 0, 1).ravel(),
+        }
+        frame = pd.DataFrame(columns, index=index).reset_index()
+        names = self.measurements.class_names
+        known = dict(enumerate(names)) if names is not None else {}
+        frame.insert(1, "name", frame["label"].map(known).astype("str" if known else object))
+        return frame
+
+    @cached_property
+    def channels(self) -> pd.DataFrame:
+        """One row per unit, scale, branch and channel, from the streamed moments (figure 3, left).
+
+        Columns: `unit`, `scale`, `branch`, `kernel` (its label), `channel`, `n`, `mean` in
+        [0, 1], `std` (with n - 1).
+        """
+        import pandas as pd
+
+        frames = []
+        for unit in self.units:
+            found = self.measurements.channels[unit.name]
+            _, branches, channels = found.mean.shape
+            labels = [unit.branch_label(branch) for branch in range(branches)]
+            index = pd.MultiIndex.from_product(
+                [self.scales, range(branches), range(channels)],
+                names=["scale", "branch", "channel"],
+            )
+            columns = {"mean": found.mean.ravel(), "std": found.std.ravel()}
+            frame = pd.DataFrame(columns, index=index).reset_index()
+            frame.insert(0, "unit", unit.name)
+            frame.insert(3, "kernel", frame["branch"].map(dict(enumerate(labels))))
+            frame.insert(5, "n", np.repeat(found.count, branches * channels))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    @cached_property
+    def channel_kernels(self) -> pd.DataFrame:
+        """One row per unit, scale and channel: its expected kernel size, over all images.
+
+        Columns: `unit`, `scale`, `channel`, `n`, `expected_kernel` in pixels: the sum over
+        branches of mean attention times effective kernel size, nan where kernels are unknown.
+        """
+        import pandas as pd
+
+        frames = []
+        for unit in self.units:
+            found = self.measurements.channels[unit.name]
+            sizes = channel_values(unit, found, EXPECTED_KERNEL)
+            index = pd.MultiIndex.from_product(
+                [self.scales, range(sizes.shape[1])], names=["scale", "channel"]
+            )
+            frame = pd.DataFrame({"expected_kernel": sizes.ravel()}, index=index).reset_index()
+            frame.insert(0, "unit", unit.name)
+            frame.insert(3, "n", np.repeat(found.count, sizes.shape[1]))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    @property
+    def accuracy(self) -> list[float | None]:
+        """Share of labelled images that the network classifies correctly, per scale."""
+        correct = self.measurements.correct
+        if correct is None:
+            return [None] * len(self.scales)
+        return [_number(_moments(correct[:, v])[1]) for v in range(len(self.scales))]
+
+    @cached_property
+    def intervals(self) -> Intervals | None:
+        """Bootstrap intervals of all shifts, in the order unit by pair; None without bootstrap.
+
+        Whole classes are drawn where the images have labels; all units and pairs share the
+        draws.
+        """
+        if not self.options.resamples or not self.pairs:
+            return None
+        cube = self.values.astype(np.float64)
+        low, high = (list(side) for side in zip(*self.pairs, strict=True))
+        changes = (cube[:, high] - cube[:, low]).transpose(0, 2, 1).reshape(len(cube), -1)
+        labels = self.measurements.labels
+        return bootstrap_mean(
+            changes,
+            # An image without a label belongs to no class that could be drawn.
+            None if labels is None or (labels < 0).any() else labels,
+            resamples=self.options.resamples,
+            confidence=self.options.confidence,
+            seed=self.options.seed,
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything but classes and channels as one JSON document; nan becomes None."""
+        intervals = self.intervals
+        bootstrap = None
+        if intervals is not None:
+            bootstrap = {
+                "resamples": self.options.resamples,
+                "confidence": self.options.confidence,
+                "seed": self.options.seed,
+                "drawn": intervals.by,
+                "clusters": intervals.clusters,
+            }
+        return {
+            **self.measurements.about,
+            "images": len(self.measurements.difference),
+            "classes": len(self.class_table.labels),
+            "scales": list(self.scales),
+            "quantity": self.options.quantity,
+            "accuracy": self.accuracy,
+            "bootstrap": bootstrap,
+            "units": _records(self.to_frame()),
+            "shifts": _records(self.shifts),
+            "trends": _records(self.trends),
+        }
+
+    def _shift(self, low: int, high: int) -> list[list[Any]]:
+        """Return one row per unit for a pair of scales."""
+        cube = self.values
+        pair = self.pairs.index((low, high))
+        rows: list[list[Any]] = []
+        for u, unit in enumerate(self.units):
+            change = cube[:, high, u].astype(np.float64) - cube[:, low, u]
+            change = change[~np.isnan(change)]
+            n, mean, std = _moments(change)
+            test = signed_rank(change)
+            interval = (None, None)
+            if self.intervals is not None:
+                column = u * len(self.pairs) + pair
+                interval = (self.intervals.low[column], self.intervals.high[column])
+            of_class = self.class_table.means[u, high] - self.class_table.means[u, low]
+            rows.append([
+                unit.name, self.scales[low], self.scales[high], n, mean, std, *interval,
+                cohen_dz(change), test and test.rank_biserial, test and test.p, None,
+                share_above_zero(change), share_above_zero(of_class),
+                self._channels_that_rise(unit, low, high), _note(change),
+            ])  # fmt: skip
+        for row, p in zip(rows, holm([row[10] for row in rows]), strict=True):
+            row[11] = p
+        return rows
+
+    def _channels_that_rise(self, unit: Unit, low: int, high: int) -> float | None:
+        """Return the share of channels whose mean over images rises."""
+        moments = self.measurements.channels[unit.name]
+        mean = channel_values(unit, moments, self.options.quantity)
+        return share_above_zero(mean[high] - mean[low])
+
+
+def summarise(
+    run: Run | str | os.PathLike[str],
+    *,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = SEED,
+    quantity: str = DIFFERENCE,
+) -> Summary:
+    """Return the summary of a run, or of the run in a folder; its records are read when needed.
+
+    `resamples` is the number of bootstrap resamples (0: no intervals), `confidence` that of
+    the intervals, `seed` that of the draws. `quantity` is what shifts, trends and classes are
+    about: "difference" or "expected_kernel".
+
+    Raises `RunError` for a run without images, `UsageError` for a folder that is no run, for an
+    unknown quantity, and for the expected kernel size of a network none of whose units has
+    known kernels.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    if not run.images:
+        raise RunError(
+            f"expected records in '{run.path}', there are none; finish `skviz analyze` first"
+        )
+    options = SummaryOptions(resamples, confidence, seed, quantity)
+    if quantity == EXPECTED_KERNEL:
+        require_kernels(run.units)
+    return Summary(RunMeasurements(run), options)
+
+
+def _moments(values: NDArray[Any]) -> tuple[int, float, float]:
+    """Return count, mean and standard deviation (n - 1) of what is not nan."""
+    present = values[~np.isnan(values)].astype(np.float64)
+    n = len(present)
+    mean = float(present.mean()) if n else math.nan
+    return n, mean, float(present.std(ddof=1)) if n > 1 else math.nan
+
+
+def _note(change: FloatArray) -> str:
+    if len(change) < FEWEST_CLUSTERS:
+        count = "no image" if not len(change) else f"{len(change)} images"
+        return f"not enough data: {'1 image' if len(change) == 1 else count}"
+    if not change.any():
+        return "no image changes"
+    if np.ptp(change) == 0:
+        return "all images change by the same"
+    return ""
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: Sequence[dict[Any, Any]] = frame.to_dict(orient="records")
+    return [{str(name): _number(value) for name, value in row.items()} for row in rows]

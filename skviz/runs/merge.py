@@ -1,0 +1,140 @@
+"""Runs made apart, joined into one: their shards are copied, their moments merge exactly."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from skviz.errors import OutputError, UsageError
+from skviz.files import output_folder, write_bytes
+from skviz.names import escaped
+from skviz.notes import Note, combined
+from skviz.runs.records import Run
+from skviz.runs.settings import Settings, differences
+from skviz.runs.shards import (
+    NOTES,
+    channels_file,
+    errors_file,
+    moments_file,
+    notes_file,
+    table_file,
+)
+from skviz.runs.store import check_run_folder, clean, start_run
+
+# What the parts of one data set may differ in.
+_PARTS = ("digest", "images", "boxes")
+
+
+def merge_runs(runs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Run:
+    """Join complete runs of different images, made with the same settings; return the new run.
+
+    Labels must mean the same classes in every run. An interrupted merge goes on when it is
+    called again. Raises `UsageError` for runs that are unfinished, differ, or share an image,
+    and `OutputError`.
+    """
+    path = check_run_folder(Path(out))
+    parts = [Run(run) for run in runs]
+    if not parts:
+        raise UsageError("expected the folders of the runs to merge, got none")
+    _check(parts)
+    start_run(path, _settings(parts))
+    merged = Run(path)
+    missing = set(merged.missing)
+    for number, (part, shard) in enumerate(_shards(parts)):
+        if number in missing:
+            _copy(part, shard, merged, number)
+    clean(merged)
+    return merged
+
+
+def _check(parts: Sequence[Run]) -> None:
+    first = _comparable(parts[0].settings)
+    for part in parts:
+        if not part.complete:
+            raise UsageError(
+                f"expected finished runs, '{part.path}' lacks {len(part.missing)} of "
+                f"{part.settings['shards']} shards; run its `skviz analyze` again first"
+            )
+        found = differences(first, _comparable(part.settings))
+        if found:
+            raise UsageError(
+                f"expected runs made with the same settings, '{parts[0].path}' and '{part.path}' "
+                "differ:\n  " + "\n  ".join(found[:8])
+            )
+    seen: dict[str, Path] = {}
+    for part in parts:
+        for name in _images(part):
+            if name in seen:
+                raise UsageError(
+                    f"expected every image in one run only, '{name}' is in '{seen[name]}' and in "
+                    f"'{part.path}'; every image must count once"
+                )
+            seen[name] = part.path
+
+
+def _comparable(settings: Settings) -> Settings:
+    kept = copy.deepcopy(settings)
+    for name in ("shards", "shard_size"):
+        del kept[name]
+    for name in _PARTS:
+        del kept["dataset"][name]
+    return kept
+
+
+def _images(run: Run) -> Iterator[str]:
+    """Yield the name of every image of a run, the unreadable ones too."""
+    for table in run.shard_tables(["image"]):
+        yield from table.column("image").unique().to_pylist()
+    for error in run.errors:
+        yield error["image"]
+
+
+def _settings(parts: Sequence[Run]) -> Settings:
+    settings = copy.deepcopy(parts[0].settings)
+    datasets = [part.settings["dataset"] for part in parts]
+    digests = [dataset["digest"] for dataset in datasets]
+    settings["dataset"]["digest"] = hashlib.sha256("".join(digests).encode()).hexdigest()
+    settings["dataset"]["images"] = sum(dataset["images"] for dataset in datasets)
+    settings["dataset"]["boxes"] = sum(dataset["boxes"] for dataset in datasets)
+    notes = combined(
+        Note.from_dict(entry) for part in parts for entry in part.settings.get("notes", ())
+    )
+    settings["notes"] = [note.to_dict() for note in notes]
+    settings["shards"] = sum(part.settings["shards"] for part in parts)
+    settings["merged_from"] = [
+        {"run": escaped(part.path.name), "digest": digest, "shards": part.settings["shards"]}
+        for part, digest in zip(parts, digests, strict=True)
+    ]
+    return settings
+
+
+def _shards(parts: Sequence[Run]) -> Iterator[tuple[Run, int]]:
+    for part in parts:
+        for shard in range(part.settings["shards"]):
+            yield part, shard
+
+
+def _copy(part: Run, shard: int, merged: Run, number: int) -> None:
+    """Copy the files of one shard, the table last."""
+    pairs = [(moments_file, errors_file), (table_file,)]
+    for index, unit in enumerate(part.units):
+        if unit.name in part.settings["channels"]:
+            source = channels_file(part.path, shard, index, unit)
+            _copy_file(source, channels_file(merged.path, number, index, unit))
+    if notes_file(part.path, shard).exists():
+        output_folder(merged.path / NOTES)
+        _copy_file(notes_file(part.path, shard), notes_file(merged.path, number))
+    for group in pairs:
+        for name in group:
+            _copy_file(name(part.path, shard), name(merged.path, number))
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise OutputError(f"cannot copy '{source}': {error.strerror}") from error
+    write_bytes(target, data, overwrite=True)

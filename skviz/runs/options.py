@@ -1,0 +1,51 @@
+"""How a data set is analyzed: the options of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from skviz.errors import UsageError, did_you_mean
+from skviz.scaling import FILLS, RESAMPLING
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a data set is analyzed.
+
+    `resample` and `fill` are those of `skviz.enlarge`; `channels` names units whose whole
+    attention vectors are kept, `class_channels` keeps the moments of every channel per class.
+    `batch_size` is in views, over images and scales; None finds one. `precision` is "fp32",
+    "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
+    None chooses by the size of the data set. `tune` folds BN into convolutions and chooses the
+    memory format by measurement; None does it for what takes longer than some seconds. `compiled`
+    compiles the network. Without `predictions` the network runs only as far as the deepest
+    unit. `keep_memory` sets glibc's allocator for the process (see `skviz.allocator`).
+    """
+
+    resample: str = "bicubic"
+    fill: str = "mean"
+    channels: tuple[str, ...] = ()
+    class_channels: bool = False
+    batch_size: int | None = None
+    precision: str = "fp32"
+    workers: int | None = None
+    shard_size: int | None = None
+    tune: bool | None = None
+    compiled: bool = False
+    predictions: bool = True
+    keep_memory: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "shard_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"expected {name} of at least 1, got {value}")
+        if self.workers is not None and self.workers < 0:
+            raise UsageError(f"expected workers of 0 or more, got {self.workers}")
+        for name, known in (("resample", RESAMPLING), ("fill", FILLS)):
+            value = getattr(self, name)
+            if value not in known:
+                raise UsageError(
+                    f"expected {name} to be one of {', '.join(known)}, got {value!r}."
+                    f"{did_you_mean(str(value), known)}"
+                )

@@ -1,0 +1,135 @@
+"""What was done: the contents of `run.json`, and whether two runs did the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from skviz.units import Kernel, Unit
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Settings = dict[str, Any]
+
+FORMAT, VERSION = "skviz run", 1
+# What may differ when a run is resumed: it says where, when and with what, not what was done.
+# The weights are compared by their values, `model.state`.
+FREE = (
+    "versions",
+    "command",
+    "created",
+    "merged_from",
+    "notes",
+    "arithmetic",
+    "rounding",
+    "model.weights",
+    "model.sha256",
+    "model.notes",
+    "dataset.root",
+)
+_PACKAGES = ("skviz", "torch", "torchvision", "numpy", "pillow", "pyarrow")
+
+
+def unit_to_dict(unit: Unit) -> Settings:
+    """Return a unit as `run.json` holds it."""
+    kernels = [
+        None if kernel is None else {**asdict(kernel), "effective": kernel.effective}
+        for kernel in unit.kernels
+    ]
+    return {
+        "name": unit.name,
+        "path": unit.path,
+        "kernels": kernels,
+        "channels": unit.channels,
+        "branches": unit.branches,
+        "call": unit.call,
+        "kind": unit.kind,
+        "found_by": unit.found_by,
+        "largest": unit.largest,
+        "smallest": unit.smallest,
+        # Only where there are any: a run that was begun without them can be resumed.
+        **({"null": list(unit.null)} if unit.null else {}),
+        **({"notes": list(unit.notes)} if unit.notes else {}),
+    }
+
+
+def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
+    """Return the unit that `unit_to_dict` wrote."""
+    kernels = tuple(
+        None
+        if kernel is None
+        else Kernel(_sides(kernel["size"]), _sides(kernel["dilation"]), kernel["groups"])
+        for kernel in entry["kernels"]
+    )
+    return Unit(
+        name=entry["name"],
+        path=entry["path"],
+        kernels=kernels,
+        channels=entry["channels"],
+        call=entry.get("call", 0),
+        kind=entry.get("kind", "selective kernel"),
+        found_by=entry.get("found_by", "module output"),
+        notes=tuple(entry.get("notes", ())),
+        null=tuple(entry.get("null", ())),
+    )
+
+
+def _sides(value: int | list[int]) -> int | tuple[int, ...]:
+    return value if isinstance(value, int) else tuple(value)
+
+
+def state_digest(model: nn.Module) -> str:
+    """Return the sha256 of a network's tensors: names, types, shapes and values."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if not isinstance(tensor, torch.Tensor):
+            continue
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say in words where two settings differ, one line per entry; empty when they agree.
+
+    `FREE` entries may differ. Both sides are compared as JSON sees them.
+    """
+    mine, yours = (json.loads(json.dumps(entry)) for entry in (old, new))
+    return list(_differences(mine, yours, ""))
+
+
+def _differences(old: Any, new: Any, where: str) -> Iterator[str]:
+    if where in FREE:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _differences(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{where}: {_shown(old)} in the run, {_shown(new)} now"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = [entry.get("name", entry) for entry in value]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:97]}..."

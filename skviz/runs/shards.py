@@ -1,0 +1,203 @@
+"""One shard of a run on disk: its table, its moments, its unreadable images, its vectors."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.files import output_folder, write_bytes, write_json
+from skviz.notes import Assumption
+from skviz.statistics.moments import Moments, group_moments
+from skviz.units import Unit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Floats = NDArray[np.float64]
+# The tables have a folder to themselves, which other tools open as one table.
+FOLDERS = ("shards", "moments", "errors")
+VECTORS = "channels"
+# Only where something was assumed to read a shard's images.
+NOTES = "notes"
+
+
+@dataclass(frozen=True)
+class ShardData:
+    """What was measured on the n readable images of one shard.
+
+    `attention` is the mean over channels, (n, S, U, M), nan where a unit has fewer branches;
+    `labels` (n,); `predicted` (n, S), -1 without a class output; `probability` (n, S), nan
+    without; `correct` (n, S), 1, 0, or -1 for not known; `crop` (n, S) the side of the crop in
+    original pixels, or None for not known; `rank` (n, S) the number of classes more probable than
+    the right one, -1 or None for not known. `channels` holds per unit the moments
+    of shape (S, M, C), none for an empty shard; `class_channels` per unit the labels and
+    moments (k, S, M, C); `vectors` per number of a unit float16 of shape (n, S, M, C);
+    `errors` the unreadable images, `notes` what had to be assumed to read others.
+    """
+
+    images: Sequence[str]
+    labels: NDArray[np.int32]
+    attention: Floats
+    predicted: NDArray[np.int32]
+    probability: Floats
+    correct: NDArray[np.int8]
+    crop: NDArray[np.float32] | None = None
+    rank: NDArray[np.int32] | None = None
+    channels: Sequence[Moments] = ()
+    class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
+    vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
+    errors: Sequence[Mapping[str, str]] = ()
+    notes: Sequence[tuple[str, Assumption]] = ()
+
+
+def table_file(run: Path, number: int) -> Path:
+    """Path of a shard's table: the file that says that the shard is done."""
+    return run / "shards" / f"{number:05d}.parquet"
+
+
+def moments_file(run: Path, number: int) -> Path:
+    """Path of a shard's moments."""
+    return run / "moments" / f"{number:05d}.npz"
+
+
+def errors_file(run: Path, number: int) -> Path:
+    """Path of a shard's list of unreadable images."""
+    return run / "errors" / f"{number:05d}.json"
+
+
+def notes_file(run: Path, number: int) -> Path:
+    """Path of what was assumed to read a shard's images; there only if anything was."""
+    return run / NOTES / f"{number:05d}.json"
+
+
+def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
+    """Path of the whole attention vectors of one unit in a shard."""
+    # A unit of a foreign network is called by its module path, which may hold anything.
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
+    return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
+
+
+def write_shard(
+    run: Path, number: int, data: ShardData, units: Sequence[Unit], scales: Sequence[float]
+) -> None:
+    """Write the files of a shard, each whole or not at all, the table last.
+
+    Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
+    """
+    make_folders(run, bool(data.vectors))
+    for index, vectors in data.vectors.items():
+        buffer = io.BytesIO()
+        np.save(buffer, vectors)
+        path = channels_file(run, number, index, units[index])
+        write_bytes(path, buffer.getvalue(), overwrite=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, **_moments(data, units))
+    write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
+    write_json(errors_file(run, number), [dict(error) for error in data.errors], overwrite=True)
+    if data.notes:
+        output_folder(run / NOTES)
+        notes = [{"image": name, **note._asdict()} for name, note in data.notes]
+        write_json(notes_file(run, number), notes, overwrite=True)
+    write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
+
+
+def make_folders(run: Path, vectors: bool) -> None:
+    """Make the folders of a run's files; raises `OutputError`."""
+    for name in (*FOLDERS, *([VECTORS] if vectors else [])):
+        if not (run / name).is_dir():
+            output_folder(run / name)
+
+
+def differences(attention: Floats, units: Sequence[Unit]) -> Floats:
+    """Largest minus smallest kernel, (n, S, U), of the mean attention (n, S, U, M)."""
+    index = np.arange(len(units))
+    largest = attention[:, :, index, [unit.largest for unit in units]]
+    gap: Floats = largest - attention[:, :, index, [unit.smallest for unit in units]]
+    # A gate has one branch: there is nothing to subtract.
+    gap[:, :, [unit.branches < 2 for unit in units]] = np.nan
+    return gap
+
+
+def expected_kernels(attention: Floats, units: Sequence[Unit]) -> Floats:
+    """Expected effective kernel size in pixels, (n, S, U); nan where sizes are unknown."""
+    expected = np.full(attention.shape[:3], np.nan)
+    for index, unit in enumerate(units):
+        if unit.kernels_known:
+            sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
+            expected[:, :, index] = attention[:, :, index, : unit.branches] @ np.array(sizes, float)
+    return expected
+
+
+def make_table(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) -> pa.Table:
+    """Return the table of a shard: one row per image, scale and unit, in this order."""
+    import pyarrow as pa
+
+    n, s, u, branches = data.attention.shape
+    shape = (n, s, u)
+
+    def column(values: NDArray[Any], kind: pa.DataType, null: NDArray[Any] | None = None) -> Any:
+        full = np.broadcast_to(values, shape).reshape(-1)
+        mask = None if null is None else np.broadcast_to(null, shape).reshape(-1)
+        return pa.array(full, type=kind, mask=mask)
+
+    def words(values: Sequence[str], index: NDArray[Any]) -> Any:
+        codes = pa.array(np.broadcast_to(index, shape).reshape(-1), pa.int32())
+        return pa.DictionaryArray.from_arrays(codes, pa.array(list(values), pa.string()))
+
+    def maybe(values: Floats) -> Any:
+        return column(values.astype(np.float32), pa.float32(), np.isnan(values))
+
+    rank = np.full((n, s), -1, np.int32) if data.rank is None else data.rank
+    crop = np.full((n, s), np.nan) if data.crop is None else data.crop.astype(np.float64)
+    views = np.arange(n, dtype=np.int32)[:, None, None]
+    columns = {
+        "image": words(data.images, views),
+        "label": column(data.labels[:, None, None], pa.int32()),
+        "scale": column(np.array(scales, np.float32)[None, :, None], pa.float32()),
+        "unit": words([unit.name for unit in units], np.arange(u, dtype=np.int32)),
+        **{f"attention_{m}": maybe(data.attention[..., m]) for m in range(branches)},
+        "difference": maybe(differences(data.attention, units)),
+        "expected_kernel": maybe(expected_kernels(data.attention, units)),
+        "predicted": column(data.predicted[:, :, None], pa.int32()),
+        "probability": maybe(data.probability[:, :, None]),
+        "correct": column(
+            data.correct[:, :, None] == 1, pa.bool_(), data.correct[:, :, None] == -1
+        ),
+        "rank": column(rank[:, :, None], pa.int32(), rank[:, :, None] == -1),
+        "crop": maybe(crop[:, :, None]),
+    }
+    return pa.table(columns)
+
+
+def _parquet(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) -> bytes:
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    table = make_table(data, units, scales)
+    words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
+    pq.write_table(table, buffer, compression="zstd", use_dictionary=words)
+    return buffer.getvalue()
+
+
+def _moments(data: ShardData, units: Sequence[Unit]) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"count": np.int64(len(data.images))}
+    if not len(data.images):
+        return arrays
+    for index, moments in enumerate(data.channels):
+        arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
+    labels, attention = group_moments(data.attention, data.labels)
+    _, gap = group_moments(differences(data.attention, units), data.labels)
+    arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
+    arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
+    arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2
+    for index, (_, moments) in enumerate(data.class_channels):
+        arrays[f"u{index}_class_mean"] = moments.mean
+        arrays[f"u{index}_class_m2"] = moments.m2
+    return arrays

@@ -1,0 +1,1 @@
+"""Moments that merge, and tests of paired shifts."""

@@ -1,0 +1,1 @@
+"""Studies: what is put together from several measurements of one network."""

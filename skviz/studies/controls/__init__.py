@@ -1,0 +1,12 @@
+"""Controls: what else could make the attention change when a picture is enlarged.
+
+A control is an ordinary run in which one thing is different: the views, or the network. A suite
+is a plain run with its controls; `making.make_suite` makes one.
+"""
+
+from __future__ import annotations
+
+from skviz.studies.controls.control import Control, parse_control
+from skviz.studies.controls.suite import Suite
+
+__all__ = ["Control", "Suite", "parse_control"]

@@ -1,0 +1,210 @@
+"""Making a suite: which controls, in which order, each an ordinary run of its own."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skviz.capture.probe import Probe
+from skviz.data import DataSource, ImageSet, open_dataset
+from skviz.data.loading import ViewMaker
+from skviz.errors import OutputError, ScaleError, UsageError, did_you_mean
+from skviz.files import output_folder, write_json
+from skviz.models import model_info
+from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.options import Options
+from skviz.runs.ranks import Ranks
+from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.studies.controls.change import ControlChange
+from skviz.studies.controls.control import Control
+from skviz.studies.controls.networks import Calibration
+from skviz.studies.controls.suite import FILE, FORMAT, PLAIN, VERSION, Entry, Suite, read_entries
+from skviz.units import Unit
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_SEEDS, QUICK_SEEDS = 10, 3
+# What decides most, for a first look.
+QUICK = (PLAIN, "blur", "object-constant", "masked", "random-*")
+# The first two of these that are not the plain run's own filter.
+_FILTERS = ("bilinear", "lanczos", "bicubic")
+
+Report = Callable[[Suite, str, int, int], object]
+
+
+def list_controls(
+    units: Sequence[Unit],
+    *,
+    seeds: int = DEFAULT_SEEDS,
+    cascade: bool = False,
+    boxes: bool = False,
+    zoom_out: bool = True,
+    resample: str = "bicubic",
+    only: Iterable[str] = (),
+    skip: Iterable[str] = (),
+) -> list[Control | None]:
+    """Return the controls of a suite in their order, None for the plain run, which is first.
+
+    `units` are the network's, in the order of execution; with `cascade` there are two controls
+    for each. `only` and `skip` are names or patterns such as "random-*". Raises `UsageError`
+    for one that no control has.
+    """
+    if seeds < 0:
+        raise UsageError(f"expected 0 or more random networks, got {seeds}")
+    filters = [name for name in _FILTERS if name != resample][:2]
+    found: list[Control] = [
+        Control("blur"),
+        Control("object", "constant"),
+        Control("object", "blurred"),
+        Control("masked", "centre"),
+        *([Control("masked", "box")] if boxes else []),
+        *([Control("zoom-out", fill) for fill in ("mean", "reflect")] if zoom_out else []),
+        *(Control("resample", name) for name in filters),
+        *(Control("random", seed=seed) for seed in range(seeds)),
+    ]
+    if cascade:
+        found += [Control("cascade", unit.name) for unit in reversed(units)]
+        found += [Control("unit", unit.name) for unit in units]
+    return [None, *_chosen(found, list(only), list(skip))]
+
+
+def make_suite(
+    dataset: ImageSet | DataSource | str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    out: str | os.PathLike[str],
+    scales: Iterable[float] = DEFAULT_SCALES,
+    units: str | Iterable[str] = "all",
+    attention: str | Sequence[str] | None = None,
+    options: Options | None = None,
+    seeds: int = DEFAULT_SEEDS,
+    cascade: bool = False,
+    only: Iterable[str] = (),
+    skip: Iterable[str] = (),
+    progress: bool = True,
+    report: Report = lambda suite, name, place, total: None,
+    before: Callable[[Analysis], object] = lambda analysis: None,
+) -> Suite:
+    """Make the plain run and its controls in a folder, or go on with them; return the suite.
+
+    Arguments are those of `prepare` and `list_controls`. Finished runs are kept, an unfinished
+    one is resumed, and other `seeds`, `only` or `cascade` add runs to a finished suite.
+    `before` is called with every run before it starts, `report` behind it with the suite, the
+    run's name, its number from 1 and how many there are.
+
+    Raises `ScaleError` unless the scales have 1.0 and a larger one, `UsageError` for settings
+    other than those the suite was begun with, `OutputError`, and what `analyze` raises.
+    """
+    checked = check_scales(scales)
+    if 1.0 not in checked or max(checked) <= 1.0:
+        raise ScaleError(
+            "expected the scales 1.0 and a larger one: a control's shift is the difference of "
+            f"both; got {', '.join(f'{scale:g}' for scale in checked)}"
+        )
+    if Ranks.from_environment().world > 1:
+        raise UsageError("expected one process for a suite of controls; start it without torchrun")
+    path, options = check_suite_folder(Path(out)), options or Options()
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    entries = read_entries(path) if (path / FILE).exists() else {}
+    # Before anything is written: names that are wrong must leave nothing behind.
+    controls = list_controls(
+        Probe(model, units, attention=attention).units,
+        seeds=seeds,
+        cascade=cascade,
+        boxes=images.boxed > 0,
+        zoom_out=min(checked) >= 1,
+        resample=options.resample,
+        only=only,
+        skip=skip,
+    )
+    at_one = ViewMaker((1.0,), model_info(model).spec, options.resample, options.fill)
+    calibration = Calibration(images, at_one)
+    output_folder(path)
+    for control in controls:
+        name = PLAIN if control is None else control.name
+        entries.setdefault(name, Entry(name, control))
+    for place, control in enumerate(controls, start=1):
+        name = PLAIN if control is None else control.name
+        _write(path, entries)
+        started = time.perf_counter()
+        analysis = prepare(
+            images,
+            model,
+            out=path / name,
+            scales=checked,
+            units=units,
+            attention=attention,
+            options=options,
+            change=None if control is None else ControlChange(control, calibration),
+        )
+        before(analysis)
+        already = set(analysis.run.done)
+        try:
+            analysis(progress=progress)
+        finally:
+            # Also when it is interrupted: what was measured until then took this time.
+            new = set(analysis.run.done) - already
+            if new:
+                entries[name] = _timed(entries[name], analysis, new, time.perf_counter() - started)
+                _write(path, entries)
+        report(Suite(path), name, place, len(controls))
+    return Suite(path)
+
+
+def check_suite_folder(path: Path) -> Path:
+    """Return the path of a suite, if it is one, or free for one; touches nothing.
+
+    Raises `OutputError` for a file, and for a folder that holds something else.
+    """
+    if path.is_dir():
+        others = [entry for entry in path.iterdir() if not entry.match(".skviz-*.tmp")]
+        # A suite whose list was removed still has its plain run.
+        known = (path / FILE).exists() or (path / PLAIN / "run.json").exists()
+        if others and not known:
+            raise OutputError(
+                f"expected a new or empty folder, or a suite of controls, got '{path}', which "
+                f"holds other things such as '{others[0].name}'; choose another folder"
+            )
+    elif path.exists() or path.is_symlink():
+        raise OutputError(f"expected a folder for the controls, got '{path}', which is a file")
+    return path
+
+
+def _chosen(controls: list[Control], only: list[str], skip: list[str]) -> list[Control]:
+    names = [PLAIN, *(control.name for control in controls)]
+    for pattern in (*only, *skip):
+        if not fnmatch.filter(names, pattern):
+            raise UsageError(
+                f"expected names of controls, or patterns such as random-*, out of "
+                f"{', '.join(names)}; got '{pattern}'.{did_you_mean(pattern, names)}"
+            )
+
+    def matches(control: Control, patterns: list[str]) -> bool:
+        return any(fnmatch.fnmatchcase(control.name, pattern) for pattern in patterns)
+
+    # The plain run is not in the list: every control is measured against it.
+    return [c for c in controls if (not only or matches(c, only)) and not matches(c, skip)]
+
+
+def _timed(entry: Entry, analysis: Analysis, shards: Iterable[int], seconds: float) -> Entry:
+    size, total = analysis.run.settings["shard_size"], len(analysis.images)
+    measured = sum(min(size, total - shard * size) for shard in shards)
+    return replace(entry, seconds=entry.seconds + seconds, measured=entry.measured + measured)
+
+
+def _write(path: Path, entries: dict[str, Entry]) -> None:
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "command": shlex.join(sys.argv),
+        "runs": [entry.to_dict(entries[PLAIN]) for entry in entries.values()],
+    }
+    write_json(path / FILE, document, overwrite=True)

@@ -1,0 +1,264 @@
+"""The networks of controls: the same architecture with random weights, in all or some modules."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
+
+from skviz.capture.discovery.order import execution_order
+from skviz.capture.probe import evaluating
+from skviz.data.imageset import ImageSet
+from skviz.data.loading import ViewMaker
+from skviz.errors import ImageError, ModelError, UsageError
+from skviz.models.sknet import SKNet, initialise
+from skviz.scaling import InputSpec
+from skviz.studies.controls.control import Control
+from skviz.units import Unit
+
+# So many images make good statistics, and fit into memory.
+MOST_IMAGES = 1024
+# Far from the seeds that networks are trained with: seed 0 of a control must not give a network
+# the very weights that its training began with.
+FIRST_SEED = 1_000_000
+_LARGEST_BATCH, _BATCHES = 64, 4
+
+
+@dataclass
+class Calibration:
+    """Images of a data set at 1.0x, on which BN statistics are re-estimated; read once.
+
+    At most `MOST_IMAGES`, drawn with a fixed seed. Images that cannot be read are left out.
+    """
+
+    images: ImageSet
+    views: ViewMaker
+    _pixels: Tensor | None = field(default=None, repr=False)
+
+    @property
+    def pixels(self) -> Tensor:
+        """The images, uint8 of shape (n, size, size, 3); raises `UsageError` below two."""
+        if self._pixels is None:
+            self._pixels = self._read()
+        return self._pixels
+
+    def batches(self, device: torch.device) -> Iterable[Tensor]:
+        """Yield normalised batches (B, 3, H, W) of one size, several where there are enough."""
+        spec, pixels = self.views.spec, self.pixels
+        mean = torch.tensor(spec.mean, device=device)[:, None, None]
+        std = torch.tensor(spec.std, device=device)[:, None, None]
+        size = min(_LARGEST_BATCH, max(2, len(pixels) // _BATCHES))
+        # All batches count the same, so the rest, which would be a smaller one, is left out.
+        for start in range(0, len(pixels) - size + 1, size):
+            part = pixels[start : start + size].to(device).permute(0, 3, 1, 2).float()
+            yield (part / 255 - mean) / std
+
+    def _read(self) -> Tensor:
+        found: list[np.ndarray] = []
+        for number in np.random.default_rng(0).permutation(len(self.images)).tolist():
+            if len(found) == MOST_IMAGES:
+                break
+            try:
+                image: Image.Image = self.images.read(number)
+                found.append(self.views.at_one(image, self.images.box(number))[0])
+            except (ImageError, UsageError):
+                continue  # The run itself lists it.
+        if len(found) < 2:
+            raise UsageError(
+                "expected at least two readable images, on which a random network's BN statistics "
+                f"are re-estimated, got {len(found)}"
+            )
+        return torch.from_numpy(np.stack(found))
+
+
+@dataclass(frozen=True)
+class RandomNetwork:
+    """A network in which a control has re-initialised some modules; the caller's is untouched.
+
+    `paths` are the modules that were, `later` those whose BN statistics depend on them, both
+    in the order of the network's modules; `kept` names parameters that nothing can
+    re-initialise.
+    """
+
+    network: nn.Module
+    paths: tuple[str, ...]
+    later: tuple[str, ...]
+    kept: tuple[str, ...]
+
+    def settle(self, calibration: Calibration, seed: int) -> None:
+        """Re-estimate the BN statistics that the random weights have made meaningless."""
+        norms = {
+            path: module
+            for path, module in self.network.named_modules()
+            if isinstance(module, _BatchNorm)
+        }
+        if not any(path in norms for path in self.later):
+            return
+        before = {
+            path: copy.deepcopy(norm.state_dict())
+            for path, norm in norms.items()
+            if path not in self.later
+        }
+        device = next(self.network.parameters()).device
+        with seeded(seed, device):  # Dropout draws numbers while statistics are estimated.
+            reestimate_bn(self.network, calibration.batches(device))
+        for path, state in before.items():
+            norms[path].load_state_dict(state)
+
+
+def reestimate_bn(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the running statistics of BN by those of the given batches (B, 3, H, W).
+
+    They are averages over all batches, each counting the same (momentum None). An untrained
+    network has none that fit any picture. Mode and momentum stay as they were.
+    """
+    update_bn(batches, network, device=next(network.parameters()).device)
+
+
+def random_network(
+    network: nn.Module, control: Control, units: Sequence[Unit], spec: InputSpec
+) -> RandomNetwork:
+    """Return a copy of a network whose weights a control has re-initialised.
+
+    "random" takes all modules; "cascade" those that the forward pass enters at its unit or
+    later; "unit" those inside its unit's module. BN statistics are still to be settled. Raises
+    `ModelError` where the network cannot be copied, or has nothing to re-initialise there.
+    """
+    changed = copied(network)
+    # Drawn on the processor: a graphics card draws other numbers from the same seed.
+    fresh = copied(network).cpu()
+    kept = reinitialise(fresh, FIRST_SEED + control.seed)
+    owners = [path for path, module in changed.named_modules() if _own_state(module)]
+    paths, later = owners, owners
+    if control.kind != "random":
+        (unit,) = [unit for unit in units if unit.name == control.word]
+        inside = [path for path in owners if _inside(path, unit.path)]
+        above = _from(changed, unit, spec)
+        later = [path for path in owners if path in above]
+        paths = later if control.kind == "cascade" else inside
+    for path in paths:
+        _take(changed.get_submodule(path), fresh.get_submodule(path))
+    names = [name for name in kept if name.rpartition(".")[0] in paths]
+    _check(changed, control, paths, names)
+    return RandomNetwork(changed, tuple(paths), tuple(later), tuple(names))
+
+
+def reinitialise(network: nn.Module, seed: int) -> list[str]:
+    """Draw all weights anew from a seed, in place; return the parameters that stayed.
+
+    Networks of skviz are initialised as they were built, others by `reset_parameters` of every
+    module, then by the network's own `init_weights` if it has one, as timm's have.
+    """
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    reached: set[str] = set()
+    with seeded(seed, next(iter(before.values()), torch.empty(0)).device):
+        # First as a layer is built, so that what has no other rule has this one.
+        for path, module in network.named_modules():
+            if _reset(module):
+                reached |= {_joined(path, name) for name in module._parameters}
+        if isinstance(network, SKNet):
+            initialise(network)
+        elif callable(own := getattr(network, "init_weights", None)):
+            _try(own)
+    return [
+        name
+        for name, value in network.named_parameters()
+        if name not in reached and torch.equal(value, before[name])
+    ]
+
+
+def copied(network: nn.Module) -> nn.Module:
+    """Return a copy of a network; raises `ModelError` where it holds what cannot be copied."""
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # Whatever a foreign network holds.
+        raise ModelError(
+            f"expected a network that copy.deepcopy can copy, {type(network).__name__} cannot: "
+            f"{error}; a control must not change yours"
+        ) from error
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a seed in a `with` block; the random state outside stays as it was."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _from(network: nn.Module, unit: Unit, spec: InputSpec) -> set[str]:
+    """Paths of the modules that a forward pass enters when it comes to a unit, or later."""
+    device = next(network.parameters()).device
+    blank = torch.zeros((1, 3, spec.size, spec.size), device=device)
+    with evaluating(network):
+        order = execution_order(network, blank)
+    calls = [place for place, path in enumerate(order) if path == unit.path]
+    # A module that runs several times is above a unit if its last call is.
+    return set(order[calls[unit.call] :])
+
+
+def _check(network: nn.Module, control: Control, paths: Sequence[str], kept: list[str]) -> None:
+    here = [
+        _joined(path, name)
+        for path in paths
+        for name, value in network.get_submodule(path)._parameters.items()
+        if value is not None
+    ]
+    if len(kept) == len(here):
+        where = "it" if control.kind == "random" else f"{control.word}"
+        raise ModelError(
+            f"expected parameters that the control '{control.name}' can re-initialise, "
+            f"{type(network).__name__} has none in {where}; give its modules a "
+            "`reset_parameters`, or the network an `init_weights`"
+        )
+
+
+def _own_state(module: nn.Module) -> bool:
+    return any(value is not None for value in module._parameters.values()) or isinstance(
+        module, _BatchNorm
+    )
+
+
+def _inside(path: str, top: str) -> bool:
+    return not top or f"{path}.".startswith(f"{top}.")
+
+
+def _take(module: nn.Module, fresh: nn.Module) -> None:
+    """Copy what a module holds itself, without the modules inside it."""
+    with torch.no_grad():
+        for name, value in module._parameters.items():
+            if value is not None:
+                value.copy_(fresh._parameters[name])  # type: ignore[arg-type]
+        if isinstance(module, _BatchNorm):
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    buffer.copy_(fresh._buffers[name])  # type: ignore[arg-type]
+
+
+def _reset(module: nn.Module) -> bool:
+    for name in ("reset_parameters", "_reset_parameters"):
+        reset = getattr(module, name, None)
+        if callable(reset):
+            return _try(reset)
+    return False
+
+
+def _try(reset: Callable[[], object]) -> bool:
+    """Call what a network offers; what fails has reset nothing that one could rely on."""
+    try:
+        reset()
+    except Exception:  # Foreign code, which may need arguments.
+        return False
+    return True
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

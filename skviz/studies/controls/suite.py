@@ -1,0 +1,166 @@
+"""A suite for reading: the plain run and its controls, one folder each, and what each cost."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
+from skviz.runs.records import Run
+from skviz.studies.controls.control import Control
+
+FORMAT, VERSION = "skviz controls", 1
+FILE, PLAIN = "controls.json", "plain"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a suite: its folder, what is different in it (None: nothing), its time.
+
+    `seconds` were needed for `measured` images; both are 0 where the time is not known.
+    """
+
+    name: str
+    control: Control | None
+    seconds: float = 0.0
+    measured: int = 0
+
+    @property
+    def per_image(self) -> float:
+        """Seconds per image; nan where the time is not known."""
+        return self.seconds / self.measured if self.measured else math.nan
+
+    def cost(self, plain: Entry) -> float:
+        """Its time per image as a multiple of the plain run's; nan where one is not known."""
+        return self.per_image / plain.per_image if plain.per_image else math.nan
+
+    def to_dict(self, plain: Entry) -> dict[str, Any]:
+        """Return what controls.json says of it."""
+        cost = self.cost(plain)
+        return {
+            "name": self.name,
+            "control": None if self.control is None else self.control.to_dict(),
+            "seconds": round(self.seconds, 6),
+            "measured": self.measured,
+            "cost": None if math.isnan(cost) else round(cost, 4),
+        }
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Entry:
+        """Return what `to_dict` wrote."""
+        control = entry["control"]
+        return cls(
+            entry["name"],
+            None if control is None else Control.from_dict(control),
+            entry["seconds"],
+            entry["measured"],
+        )
+
+
+class Suite:
+    """A folder made by `skviz controls`, finished or not; reads what is there when it is asked.
+
+    Raises `UsageError` where the folder is none, and `RunError` for a damaged controls.json.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.entries = read_entries(self.path)
+
+    def __repr__(self) -> str:
+        return f"Suite({str(self.path)!r})"
+
+    @property
+    def plain(self) -> Run:
+        """The run without a control."""
+        return self.run(PLAIN)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The finished runs in order, the plain one first."""
+        return tuple(name for name in self.entries if self._finished(name))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The runs that were begun or asked for, and are not finished."""
+        return tuple(name for name in self.entries if not self._finished(name))
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Time per image as a multiple of the plain run's; nan where it is not known."""
+        plain = self.entries[PLAIN]
+        return {name: self.entries[name].cost(plain) for name in self.names}
+
+    def control(self, name: str) -> Control | None:
+        """What is different in a run; None for the plain one."""
+        return self._entry(name).control
+
+    def run(self, name: str) -> Run:
+        """A finished run by its name; raises `UsageError` for one that is not there."""
+        self._entry(name)
+        if not self._finished(name):
+            raise UsageError(
+                f"expected a finished run '{name}' in '{self.path}', it is not finished; run the "
+                "same `skviz controls` again to go on"
+            )
+        return Run(self.path / name)
+
+    @property
+    def random(self) -> tuple[Run, ...]:
+        """The random networks' runs, in the order of their seeds."""
+        return tuple(run for _, run in self._of("random"))
+
+    @property
+    def cascade(self) -> dict[str, Run]:
+        """By unit, the runs in which everything from the top down to it is random."""
+        return {str(control.word): run for control, run in self._of("cascade")}
+
+    @property
+    def units(self) -> dict[str, Run]:
+        """By unit, the runs in which only it is random."""
+        return {str(control.word): run for control, run in self._of("unit")}
+
+    def _of(self, kind: str) -> list[tuple[Control, Run]]:
+        found = [(self.entries[name].control, name) for name in self.names]
+        return [
+            (control, self.run(name))
+            for control, name in found
+            if control is not None and control.kind == kind
+        ]
+
+    def _entry(self, name: str) -> Entry:
+        if name not in self.entries:
+            raise UsageError(
+                f"expected a run of '{self.path}' ({', '.join(self.entries)}), got '{name}'."
+                f"{did_you_mean(name, self.entries)}"
+            )
+        return self.entries[name]
+
+    def _finished(self, name: str) -> bool:
+        return (self.path / name / "run.json").is_file() and Run(self.path / name).complete
+
+
+def read_entries(path: Path) -> dict[str, Entry]:
+    """Return what controls.json lists, by name; raises `UsageError` where there is none."""
+    file = path / FILE
+    if not file.is_file():
+        raise UsageError(
+            f"expected the folder of a suite of controls, with a {FILE} in it, got '{path}'; make "
+            "one with `skviz controls DATASET --out DIR`"
+        )
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        if (document["format"], document["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"it is {document['format']} {document['version']}")
+        entries = [Entry.from_dict(entry) for entry in document["runs"]]
+    except (AttributeError, KeyError, OSError, TypeError, ValueError, SkvizError) as error:
+        raise RunError(
+            f"cannot read '{file}' as {FORMAT} {VERSION}: {error}; remove it and run the same "
+            "`skviz controls` again: finished runs are kept"
+        ) from error
+    return {entry.name: entry for entry in entries}

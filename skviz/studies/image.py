@@ -1,0 +1,338 @@
+"""One image through a network at several scales: the numbers behind figure 3 (a) and (b)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.capture.attention import Attention
+from skviz.errors import ImageError, NoInputError, ScaleError, UnitError
+from skviz.images import ImageSource
+from skviz.names import escaped
+from skviz.notes import Assumption
+from skviz.overview import Overview, ShowsTable
+from skviz.runs.classes import finite_output, top_classes
+from skviz.scaling import DEFAULT_SCALES, Views, enlarge
+from skviz.units import Unit, notes_of, paper_units, select_units
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor, nn
+
+    from skviz.capture.probe import Probe
+    from skviz.models import ModelInfo
+
+# The unit whose channels the paper's figure 3 shows.
+PAPER_LINE = "3_4"
+
+
+@dataclass(frozen=True)
+class UnitChoice:
+    """Which units of a network are shown: channel by channel, and by their difference.
+
+    `lines` are the units that were asked for, `bars` the last unit of every stage; `all` is
+    both, in the order of execution.
+    """
+
+    lines: tuple[Unit, ...]
+    bars: tuple[Unit, ...]
+    all: tuple[Unit, ...]
+
+
+def choose_units(units: Sequence[Unit], stages: Iterable[str] = ()) -> UnitChoice:
+    """Choose the units that the names in `stages` ask for, next to the paper's.
+
+    Without names the lines show 3_4 as in the paper's figure 3, or, in a network without it,
+    the second of the paper's units. Raises `UnitError` for a name that matches nothing, and
+    for a network that has no units.
+    """
+    if not units:
+        raise UnitError(
+            "expected a network with selective attention, got one without any; choose another "
+            "(a network whose branches are summed has nothing to show)"
+        )
+    paper = paper_units(units)
+    names = list(stages)
+    if names:
+        lines = select_units(names, units)
+    else:
+        usual = [unit for unit in units if unit.short == PAPER_LINE]
+        lines = usual or [paper[min(1, len(paper) - 1)]]
+    both = [unit for unit in units if unit in lines or unit in paper]
+    return UnitChoice(tuple(lines), tuple(paper), tuple(both))
+
+
+@dataclass(frozen=True, repr=False)
+class ImageResult(ShowsTable):
+    """The attention of one image at V scales.
+
+    `views` are the enlarged images, `attention` holds arrays of shape (V, M, C) for the units
+    of `choice.all`, `model` says which network and weights they come from.
+    """
+
+    views: Views
+    attention: Attention
+    choice: UnitChoice
+    model: ModelInfo
+
+    def __repr__(self) -> str:
+        name, scales = self.image or "an image", ", ".join(self.views.labels)
+        return f"{type(self).__name__}({name!r}, {self.model.name!r}, {scales})"
+
+    def overview(self) -> Overview:
+        """Return the attention difference per unit and scale as it is shown."""
+        import pandas as pd
+
+        rows = []
+        for unit in self.choice.all:
+            sign = "+" if unit.branches > 1 else ""
+            values = [f"{value:{sign}.4f}" for value in self.values(unit)]
+            rows.append((unit.name, " ".join(_kernels(unit)), *values))
+        quantity = (
+            "mean of the gate, in [0, 1]" if self.gates else "attention difference, in [-1, 1]"
+        )
+        title = f"{self.image or 'image'}: {self.model.name}, weights: {self.model.weights}"
+        title = "\n".join([f"{title}; {quantity}", *self.notes])
+        columns = ["unit", "kernels", *self.views.labels]
+        return Overview(title, pd.DataFrame(rows, columns=columns))
+
+    @property
+    def image(self) -> str | None:
+        """The image's file name, or None where it came from memory."""
+        return self.views.source
+
+    @property
+    def reference(self) -> int:
+        """Index of the scale that changes are counted from: 1.0x, or else the first."""
+        scales = self.views.scales
+        return scales.index(1.0) if 1.0 in scales else 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to judge the numbers: of weights, pictures and units."""
+        found = list(self.model.notes)
+        if not self.model.trained:
+            found.append("untrained network: this is the attention of random weights")
+        if self._logits is not None and not finite_output(self._logits):
+            found.append(
+                "the class output is not finite (nan or inf), so no classes are shown; check the "
+                "weights of the classifier"
+            )
+        labels = self.views.interpolated_labels
+        if labels:
+            found.append(
+                f"interpolated at {', '.join(labels)}: the picture has fewer pixels there than "
+                "the network sees"
+            )
+        return (*found, *notes_of(self.choice.all))
+
+    @property
+    def assumed(self) -> tuple[Assumption, ...]:
+        """What had to be assumed to read the image."""
+        return self.views.notes
+
+    @property
+    def classes(self) -> list[list[tuple[str, float]]] | None:
+        """Per scale the three most probable classes with their probabilities.
+
+        None for an untrained network, for one that is no classifier, and where its output is
+        not finite.
+        """
+        logits = self._logits
+        if logits is None or not finite_output(logits):
+            return None
+        names = self.model.classes
+        return top_classes(logits, names if names and len(names) == logits.shape[1] else None)
+
+    @property
+    def _logits(self) -> NDArray[np.float32] | None:
+        logits = self.attention.logits
+        if logits is None or logits.ndim != 2 or not self.model.classifies:
+            return None
+        return logits
+
+    @property
+    def gates(self) -> bool:
+        """Whether the units are gates of one branch: a mean applies, a difference does not."""
+        return all(unit.branches == 1 for unit in self.choice.all)
+
+    def values(self, unit: Unit) -> NDArray[np.float32]:
+        """One number per scale, shape (V,): the attention difference, or the mean of a gate."""
+        if unit.branches > 1:
+            return self.attention.difference(unit.name)
+        means: NDArray[np.float32] = self.attention[unit.name].mean(axis=(1, 2)).astype(np.float32)
+        return means
+
+    def rows(self) -> list[tuple[str, str, float, float, float]]:
+        """Return the rows of `table`."""
+        found = []
+        for unit in self.choice.all:
+            difference = self.values(unit)
+            kernels = " ".join(_kernels(unit))
+            for scale, value in zip(self.views.scales, difference.tolist(), strict=True):
+                change = value - float(difference[self.reference])
+                found.append((unit.name, kernels, scale, value, change))
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """Return the attention difference, one row per unit and scale.
+
+        Columns: `unit`, `kernels`, `scale`, `difference` in [-1, 1] (section 4.4; for a gate,
+        which has one branch, its mean in [0, 1]), and `change` from the reference scale.
+        """
+        import pandas as pd
+
+        columns = ["unit", "kernels", "scale", "difference", "change"]
+        return pd.DataFrame(self.rows(), columns=columns)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the tidy attention, one row per unit, scale, branch and channel.
+
+        Columns: `image`, `model`, `weights`, then those of `Attention.to_frame`.
+        """
+        frame = self.attention.to_frame()
+        frame.insert(0, "image", None if self.image is None else escaped(self.image))
+        frame.insert(1, "model", self.model.name)
+        frame.insert(2, "weights", self.model.weights)
+        return frame
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the numbers as the JSON document of `skviz attention --json`, without files.
+
+        Per unit: `difference` (one per scale), `attention_mean` (per scale, per branch, each
+        summing to 1), `kernels`, and `notes` on what was assumed. `classes` has per scale the
+        most probable ones, or is None, `assumed` what had to be assumed to read the image.
+        """
+        classes = self.classes
+        units = {
+            unit.name: {
+                "difference": _short(self.values(unit)) if unit.branches > 1 else None,
+                "attention_mean": _short(self.attention[unit.name].mean(axis=-1, dtype=np.float64)),
+                "kernels": _kernels(unit),
+                "notes": list(unit.notes),
+            }
+            for unit in self.choice.all
+        }
+        return {
+            "image": None if self.image is None else escaped(self.image),
+            "model": self.model.name,
+            "weights": {
+                "name": self.model.weights,
+                "sha256": self.model.sha256,
+                "trained": self.model.trained,
+                "notes": list(self.model.notes),
+            },
+            "note": "; ".join(self.notes) or None,
+            "assumed": [str(note) for note in self.assumed],
+            "scales": list(self.views.scales),
+            "interpolated": list(self.views.interpolated),
+            "classes": classes
+            and [
+                [{"class": name, "probability": round(p, 6)} for name, p in best]
+                for best in classes
+            ],
+            "units": units,
+        }
+
+
+@dataclass(frozen=True)
+class ImageAnalysis:
+    """A network made ready for many images: its probe is set up once.
+
+    `probe` captures the units of `choice`; `model` is what is known of the network.
+    """
+
+    probe: Probe
+    choice: UnitChoice
+    model: ModelInfo
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        stages: Iterable[str] = (),
+        *,
+        attention: str | Sequence[str] | None = None,
+        photographs: Iterable[ImageSource] = (),
+    ) -> ImageAnalysis:
+        """Choose the units of a network by name; raises `UnitError` and `CaptureError`.
+
+        `attention` tells where the attention is (see `Probe`). Where no input that is made up
+        fits the network, it is looked into with the first of the photographs that can be read.
+        """
+        from skviz.capture.probe import Probe
+        from skviz.runs.trained import settled
+
+        try:
+            probe = Probe(model, attention=attention)
+        except NoInputError:
+            example = _first_readable(photographs, model)
+            if example is None:
+                raise
+            probe = Probe(model, attention=attention, example=example)
+        choice = choose_units(probe.units, stages)
+        probe = probe.only([unit.name for unit in choice.all])
+        return cls(probe, choice, settled(probe))
+
+    def __call__(
+        self,
+        source: ImageSource,
+        scales: Iterable[float] = DEFAULT_SCALES,
+        *,
+        resample: str = "bicubic",
+        fill: str = "mean",
+    ) -> ImageResult:
+        """Analyze one image; see `analyze_image`."""
+        views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
+        # A trained classifier runs to its end: the reader sees what it takes the picture for.
+        attention = self.probe(views, logits=self.model.classifies)
+        return ImageResult(views, attention, self.choice, self.model)
+
+
+def analyze_image(
+    source: ImageSource,
+    model: nn.Module,
+    *,
+    stages: Iterable[str] = (),
+    scales: Iterable[float] = DEFAULT_SCALES,
+    resample: str = "bicubic",
+    fill: str = "mean",
+) -> ImageResult:
+    """Enlarge an image, run it through a network, and return the attention of its units.
+
+    `stages` names the units to show channel by channel (see `choose_units`); the last unit of
+    every stage is captured too. `scales`, `resample` and `fill` are those of `skviz.enlarge`.
+
+    Raises `ImageError`, `ScaleError`, `UnitError` and `CaptureError`, each saying what to do.
+    """
+    return ImageAnalysis.of(model, stages)(source, scales, resample=resample, fill=fill)
+
+
+def _first_readable(photographs: Iterable[ImageSource], model: nn.Module) -> Tensor | None:
+    """The first photograph that can be read, (1, 3, H, W), as the network takes it."""
+    import torch
+
+    from skviz.models import model_info
+
+    like = next((p for p in model.parameters() if p.is_floating_point()), torch.empty(0))
+    for photograph in photographs:
+        with suppress(ImageError, ScaleError):
+            views = enlarge(photograph, (1.0,), model_info(model).spec)
+            return views.images.to(like.device, like.dtype)
+    return None
+
+
+def _kernels(unit: Unit) -> list[str]:
+    return [unit.branch_label(branch) for branch in range(unit.branches)]
+
+
+def _short(values: NDArray[np.floating[Any]]) -> Any:
+    """Nested lists of numbers, each with as many digits as a float32 has."""
+    if values.ndim:
+        return [_short(part) for part in values]
+    return float(str(np.float32(values)))

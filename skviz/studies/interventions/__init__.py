@@ -1,0 +1,1 @@
+"""The attention replaced, and what becomes of the output."""

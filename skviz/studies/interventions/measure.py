@@ -1,0 +1,334 @@
+"""A data set through a network whose attention is replaced: what depends on it, and how much.
+
+First the network runs as it is (an ordinary run, in the folder `baseline`), which also gives
+the data set's mean attention. Then every batch is read once, and runs once for every target (a
+unit alone, the chosen ones together, or all units of the network) and every kind of
+intervention.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.data import DataSource, ImageSet, open_dataset
+from skviz.errors import UsageError
+from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.options import Options
+from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.studies.interventions.kinds import (
+    check_kinds,
+    replaced_attention,
+)
+from skviz.studies.interventions.result import (
+    ALL,
+    FORMAT,
+    VERSION,
+    InterventionRun,
+    Shard,
+    begin,
+    check_folder,
+    write_shard,
+)
+from skviz.units import select_units
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from skviz.data.loading import Batch
+
+# Images that are read together, and exchange their attention for the kind "images".
+GROUP = 16
+
+
+@dataclass(frozen=True)
+class Interventions:
+    """Interventions that are ready to go on: their folder exists and fits.
+
+    `seconds` is what this call took for the baseline and for the interventions.
+    """
+
+    run: InterventionRun
+    analysis: Analysis
+    resumed: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def passes(self) -> int:
+        """How often the network runs on every view, the unchanged passes included."""
+        return 2 + len(self.run.targets) * len(self.run.kinds)
+
+    def __call__(self, progress: bool = True) -> InterventionRun:
+        """Do what is missing; returns the run.
+
+        Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
+        when the records cannot be written, `CaptureError`.
+        """
+        from skviz.data.loading import ChunkReader, Plan, batches, choose_workers
+        from skviz.runs.forward import find_batch_size
+        from skviz.runs.loop import Interrupted, stop_on_signals
+        from skviz.runs.progress import Progress
+
+        start, unmeasured = time.perf_counter(), self.analysis.missing
+        baseline = self.analysis(progress)
+        if unmeasured:
+            self.seconds["baseline"] = time.perf_counter() - start
+        missing = self.run.missing
+        if not missing:
+            return self.run
+        start = time.perf_counter()
+        images, forward = self.analysis.images, self.analysis.forward
+        options = self.analysis.options
+        scales = len(self.run.scales)
+        forward.batch_size = options.batch_size or find_batch_size(forward, scales)
+        plan = Plan(missing, len(images), baseline.settings["shard_size"], GROUP)
+        todo = sum(plan.size(shard) for shard in plan.shards)
+        on_cpu = forward.device.type == "cpu"
+        workers = options.workers
+        if workers is None:
+            workers = choose_workers(todo, on_cpu)
+        reader = ChunkReader(images, self.analysis.views)
+        measure = _Measure(self, {name: m.mean for name, m in baseline.moments().items()})
+        parts: list[Shard] = []
+        with (
+            stop_on_signals() as stop,
+            Progress(todo, show=progress) as shown,
+            closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
+        ):
+            for batch in loaded:
+                if stop.is_set():
+                    raise Interrupted
+                if len(batch.index):
+                    parts.append(measure(batch))
+                if batch.chunk.last:
+                    write_shard(self.run, batch.chunk.shard, parts)
+                    parts = []
+                shown.advance(batch.chunk.stop - batch.chunk.start)
+        self.seconds["interventions"] = time.perf_counter() - start
+        return self.run
+
+
+class _Measure:
+    """Runs one batch as it is, and then with every replacement."""
+
+    def __init__(self, work: Interventions, means: dict[str, NDArray[np.float64]]) -> None:
+        self.run, self.means = work.run, means
+        self.images = work.analysis.images
+        self.forward = work.analysis.forward
+        self.class_map = work.analysis.keep.class_map
+        self.units = {unit.name: unit for unit in work.analysis.run.units}
+
+    def __call__(self, batch: Batch) -> Shard:
+        """Return what n images (at least one) show."""
+        run = self.run
+        n, scales = len(batch.index), len(run.scales)
+        views = batch.pixels.flatten(0, 1)
+        attention, before = self.forward.run(views)
+        assert before is not None
+        labels = self.images.labels[batch.index]
+        truth, labelled = self._truth(labels, before)
+        others = _others(batch.index, run.settings["seed"])
+        plain = _outcome(before, before, truth)
+        changed = np.full((len(run.targets), len(run.kinds), 4, n * scales), np.nan)
+        for t, target in enumerate(run.targets):
+            units = [self.units[name] for name in run.together.get(target, (target,))]
+            for k, kind in enumerate(run.kinds):
+                made = replaced_attention(
+                    kind,
+                    units,
+                    attention,
+                    self.means,
+                    scales=run.scales,
+                    reference=run.reference,
+                    seed=run.settings["seed"],
+                    others=others,
+                )
+                if made:
+                    after = self._with(views, made)
+                    changed[t, k] = _outcome(after, before, truth)
+        if "patch" in run.kinds:
+            own = changed.reshape(*changed.shape[:3], n, scales)
+            own[:, run.kinds.index("patch"), :, :, run.reference] = np.nan
+        shape = (len(run.targets), len(run.kinds), 4, n, scales)
+        return Shard(
+            images=[self.images.shown_name(i) for i in batch.index.tolist()],
+            labels=labels,
+            truth=truth.reshape(n, scales),
+            labelled=labelled,
+            before=plain[:3].reshape(3, n, scales).transpose(1, 2, 0),
+            after=changed.reshape(shape).transpose(3, 4, 0, 1, 2),
+        )
+
+    def _truth(self, labels: NDArray[np.int32], logits: Tensor) -> tuple[Any, Any]:
+        """The output of the true class, (n * S,); of the predicted one where it is not known."""
+        scales = len(self.run.scales)
+        predicted = logits.argmax(dim=1).cpu().numpy()
+        if self.class_map is None or not len(self.class_map):
+            return predicted, np.zeros(len(labels), bool)
+        expected = np.where(labels < 0, -1, self.class_map[np.maximum(labels, 0)])
+        spread = np.repeat(expected, scales)
+        return np.where(spread < 0, predicted, spread), expected >= 0
+
+    def _with(self, views: Tensor, made: dict[str, Tensor]) -> Tensor:
+        """The outputs (n * S, K) with the attention replaced."""
+        import torch
+
+        from skviz.capture.intervene import intervene
+        from skviz.capture.replacements import fixed
+
+        outputs = []
+        size = self.forward.batch_size
+        for start in range(0, len(views), size):
+            part = slice(start, start + size)
+            given = {name: fixed(array[part]) for name, array in made.items()}
+            with intervene(self.forward.probe, given):
+                logits = self.forward.run(views[part])[1]
+            assert logits is not None
+            outputs.append(logits)
+        return torch.cat(outputs)
+
+
+def prepare_interventions(
+    dataset: ImageSet | DataSource | str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    out: str | os.PathLike[str],
+    scales: Iterable[float] = DEFAULT_SCALES,
+    units: str | Iterable[str] = ALL,
+    kinds: str | Sequence[str] = ALL,
+    attention: str | Sequence[str] | None = None,
+    seed: int = 0,
+    options: Options | None = None,
+) -> Interventions:
+    """Check everything that can be checked, and begin or find the interventions in `out`.
+
+    See `intervene_dataset`.
+    """
+    from skviz.capture.probe import Probe
+
+    wanted = check_kinds([kinds] if isinstance(kinds, str) else list(kinds))
+    checked = check_scales(scales)
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    # Images beside each other in a data set are often of one class; so "images" exchanges
+    # attention within random groups.
+    images = images.select(np.random.default_rng(seed).permutation(len(images)))
+    path = Path(out)
+    check_folder(path)
+    reference = int(np.argmin([abs(np.log(scale)) for scale in checked]))
+    if "patch" in wanted and len(checked) < 2:
+        if kinds not in (ALL, [ALL], (ALL,)):
+            raise UsageError(
+                "expected two scales or more to patch the attention of one into another, got "
+                f"{checked[0]:g} only"
+            )
+        wanted = tuple(kind for kind in wanted if kind != "patch")
+    # Of all units whatever is chosen: that the chosen ones hardly matter does not say that the
+    # attention hardly matters, so all of them are always replaced together as well.
+    every = Probe(model, attention=attention).units
+    settings: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "kinds": list(wanted),
+        "units": [unit.name for unit in select_units(units, every)],
+        "reference": checked[reference],
+        "seed": seed,
+        "group": GROUP,
+    }
+    analysis = prepare(
+        images,
+        model,
+        out=path / "baseline",
+        scales=checked,
+        attention=attention,
+        options=replace(options or Options(), channels=(), class_channels=False),
+    )
+    _check(analysis)
+    resumed = begin(path, settings)
+    run = InterventionRun(path)
+    return Interventions(run, analysis, resumed)
+
+
+def intervene_dataset(
+    dataset: ImageSet | DataSource | str | os.PathLike[str],
+    model: nn.Module,
+    *,
+    out: str | os.PathLike[str],
+    scales: Iterable[float] = DEFAULT_SCALES,
+    units: str | Iterable[str] = ALL,
+    kinds: str | Sequence[str] = ALL,
+    seed: int = 0,
+    progress: bool = True,
+    **options: Any,
+) -> InterventionRun:
+    """Replace the attention of units on a data set, and measure what becomes of the output.
+
+    Every unit of `units` is taken alone, all of these together ("chosen"), and, whatever
+    `units` says, all units of the network together ("all"); `kinds` are those of
+    `skviz.studies.interventions.kinds.KINDS`. What replaces the attention is made from what the
+    unchanged network does with the same views. Measured are the true class's logit and
+    probability (of the predicted class where there is no label), top-1, and the divergence of
+    the output. Calling it again with the same `out` goes on. `options` are the fields of
+    `skviz.runs.analyze.Options`.
+
+    Raises `UsageError` for unknown names, a network without class output, and for a folder of
+    other settings; and what `skviz.analyze` raises.
+    """
+    return prepare_interventions(
+        dataset,
+        model,
+        out=out,
+        scales=scales,
+        units=units,
+        kinds=kinds,
+        seed=seed,
+        options=Options(**options),
+    )(progress)
+
+
+def _check(analysis: Analysis) -> None:
+    if analysis.ranks.world > 1:
+        raise UsageError(
+            f"expected one process, got {analysis.ranks.world} under torchrun; interventions run "
+            "in one: start them without torchrun, or split the data set with --part"
+        )
+    model = analysis.run.settings["model"]
+    if analysis.options.predictions and not analysis.run.settings["predictions"]:
+        raise UsageError(
+            "expected a network whose class output is trained, got one that was loaded in part: "
+            f"{'; '.join(model['notes'])}. Interventions are measured by what becomes of it"
+        )
+    if analysis.forward.outputs() is None:
+        raise UsageError(
+            "expected a network with a class output (images, classes), this one has none: "
+            "interventions are measured by what becomes of it"
+        )
+
+
+def _others(index: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
+    """For each of the images of a group another one: the next in a random circle."""
+    if len(index) < 2:
+        return None
+    order = np.random.default_rng((seed, int(index[0]))).permutation(len(index))
+    others = np.empty_like(order)
+    others[order] = np.roll(order, 1)
+    return others
+
+
+def _outcome(after: Tensor, before: Tensor, truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logit and probability of the true class, top-1 and divergence from `before`: (4, N)."""
+    import torch
+
+    new, old = (logits.double().cpu().log_softmax(dim=1) for logits in (after, before))
+    rows, classes = torch.arange(len(new)), torch.from_numpy(truth)
+    divergence = (old.exp() * (old - new)).sum(dim=1).clamp_min(0)
+    logit = after.double().cpu()[rows, classes]
+    right = new.argmax(dim=1) == classes
+    return torch.stack((logit, new[rows, classes].exp(), right.double(), divergence)).numpy()

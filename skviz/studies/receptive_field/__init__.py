@@ -1,0 +1,1 @@
+"""Effective receptive fields: maps, widths, and what attention adds."""

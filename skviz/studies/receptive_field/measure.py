@@ -1,0 +1,182 @@
+"""The receptive fields of one unit on a batch of views: gradients, with attention replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skviz.capture.features import CentralFeatures, branch_paths, central_features
+from skviz.capture.intervene import intervene
+from skviz.capture.probe import Probe
+from skviz.capture.replacements import Replacement, branch, fixed, unchanged
+from skviz.errors import CaptureError, UnitError
+from skviz.scaling import InputSpec, scale_label
+from skviz.studies.receptive_field.result import BRANCH, CLAMPED, FIXED, MIXED, Field
+from skviz.studies.receptive_field.widths import FloatArray, moments
+from skviz.units import Unit
+
+Weights = dict[str, Tensor]
+Pick = Callable[[CentralFeatures], tuple[Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on n images.
+
+    `maps` (n, S, Q, H, W) sum to 1, or are nan; `moments`, `attention` and `expected` are as in
+    `ReceptiveField`.
+    """
+
+    maps: FloatArray
+    moments: FloatArray
+    attention: FloatArray
+    expected: FloatArray
+
+
+@dataclass(frozen=True)
+class FieldMeasure:
+    """A network made ready to measure the fields of one unit.
+
+    `probe` reads `unit` and all units before it: attention there shapes the field too.
+    `reference` is the number of the scale whose attention the fixed field keeps.
+    """
+
+    probe: Probe
+    unit: Unit
+    scales: tuple[float, ...]
+    fields: tuple[Field, ...]
+    reference: int
+    spec: InputSpec
+    through_attention: bool
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        probe: Probe,
+        name: str,
+        scales: tuple[float, ...],
+        spec: InputSpec,
+        through_attention: bool = False,
+    ) -> FieldMeasure:
+        """Choose the unit; raises `UnitError` and `CaptureError` where it has no field."""
+        chosen = probe.only(name).units
+        if len(chosen) != 1:
+            names = ", ".join(unit.short for unit in chosen)
+            raise UnitError(f"expected the name of one unit, got '{name}', which means {names}")
+        unit = chosen[0]
+        if unit.branches < 2:
+            raise UnitError(
+                f"expected a unit of two branches or more, {unit.name} is a gate with one: there "
+                "is nothing to choose from, and no kernel of its own"
+            )
+        dtype = next((p.dtype for p in probe.network.parameters()), torch.float32)
+        if dtype not in (torch.float32, torch.float64):
+            raise CaptureError(
+                f"expected a network of float32 for gradients, got {dtype}; call model.float()"
+            )
+        before = [one.name for one in probe.known]
+        upstream = probe.only(before[: before.index(unit.name) + 1])
+        reference = scales.index(1.0) if 1.0 in scales else 0
+        known = bool(branch_paths(probe, unit))
+        fields, notes = _fields(unit, scales, reference, known)
+        return cls(upstream, unit, scales, fields, reference, spec, through_attention, notes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.probe.network.parameters(), torch.empty(0)).device
+
+    def __call__(self, pixels: Tensor) -> Measured:
+        """Measure the views of n images, uint8 of shape (n, S, size, size, 3)."""
+        n, count = pixels.shape[:2]
+        images = self._input(pixels.flatten(0, 1))
+        attention, _ = self.probe.capture(images)
+        maps = np.empty((n, count, len(self.fields), *images.shape[-2:]))
+        for numbers, replacements, features in self._passes(attention, n):
+            with intervene(self.probe, replacements, constant=True):
+                gradients = self._gradients(images, features)
+            for number, gradient in zip(numbers, gradients, strict=True):
+                maps[:, :, number] = gradient.reshape(n, count, *gradient.shape[-2:])
+        own = attention[self.unit.name].double().cpu().numpy()
+        own = own.reshape(n, count, *own.shape[1:]).mean(axis=-1)
+        expected = np.full((n, count), np.nan)
+        if self.unit.kernels_known:
+            sizes = [kernel.effective for kernel in self.unit.kernels if kernel is not None]
+            expected = own @ np.array(sizes, np.float64)
+        return Measured(maps, moments(maps), own[..., self.unit.largest], expected)
+
+    def _passes(
+        self, attention: Weights, n: int
+    ) -> Iterator[tuple[list[int], dict[str, Replacement], Pick]]:
+        """Yield what each forward pass is for: numbers of fields, attention, and features.
+
+        Branches and mixture share one pass, in which the attention is its own, held constant.
+        """
+        names = [unit.name for unit in self.probe.units]
+        own = [i for i, field in enumerate(self.fields) if field.kind in (BRANCH, MIXED)]
+        held = {} if self.through_attention else dict.fromkeys(names, unchanged())
+        yield own, held, lambda found: (*found.branches, found.output)
+        for i, field in enumerate(self.fields):
+            if field.kind == CLAMPED:
+                which = "smallest" if field.branch == self.unit.smallest else "largest"
+                yield [i], dict.fromkeys(names, branch(which)), lambda found: (found.output,)
+            elif field.kind == FIXED:
+                kept = {name: fixed(self._of_reference(attention[name], n)) for name in names}
+                yield [i], kept, lambda found: (found.output,)
+
+    def _gradients(self, images: Tensor, pick: Pick) -> list[FloatArray]:
+        """Return the maps (B, H, W) of the picked features, each of mass 1 or nan."""
+        images = images.detach().requires_grad_()
+        features = pick(central_features(self.probe, self.unit, images))
+        maps: list[FloatArray] = []
+        for feature in features:
+            if not feature.requires_grad:
+                raise CaptureError(
+                    f"expected a gradient from {self.unit.name} ({self.unit.path}) to the input, "
+                    "there is none: the network stops gradients on the way"
+                )
+            last = len(maps) == len(features) - 1
+            # Images of a batch do not meet in evaluation mode: the sum keeps them apart.
+            (gradient,) = torch.autograd.grad(feature.sum(), images, retain_graph=not last)
+            field = gradient.abs().sum(dim=1).double()
+            maps.append((field / field.sum(dim=(1, 2), keepdim=True)).cpu().numpy())
+        return maps
+
+    def _of_reference(self, attention: Tensor, n: int) -> Tensor:
+        """Give every view of an image the attention of its view at the reference scale."""
+        views = attention.reshape(n, len(self.scales), *attention.shape[1:])
+        return views[:, self.reference, None].expand_as(views).reshape_as(attention)
+
+    def _input(self, pixels: Tensor) -> Tensor:
+        """Normalise uint8 views (B, size, size, 3), on the network's device."""
+        like = next(self.probe.network.parameters(), torch.empty(0))
+        images = pixels.to(like.device).permute(0, 3, 1, 2).to(like.dtype)
+        mean, std = (
+            like.new_tensor(v).reshape(1, 3, 1, 1) for v in (self.spec.mean, self.spec.std)
+        )
+        return (images / 255 - mean) / std
+
+
+def _fields(
+    unit: Unit, scales: tuple[float, ...], reference: int, branches: bool
+) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """Return which fields a unit has, and what is to be said of the others."""
+    labels = [unit.branch_label(index) for index in range(unit.branches)]
+    fields = [Field(BRANCH, label, i) for i, label in enumerate(labels)] if branches else []
+    fields.append(Field(MIXED, "mixed"))
+    fields += [Field(CLAMPED, f"all {labels[i]}", i) for i in (unit.smallest, unit.largest)]
+    if len(scales) > 1:
+        fields.append(Field(FIXED, f"attention of {scale_label(scales[reference])}"))
+    notes = []
+    if not branches:
+        notes.append(
+            f"no fields of single branches: skviz knows the branch modules of its own SK "
+            f"convolutions and of timm's, {unit.path or 'the network itself'} is none; the mixed "
+            "field is that of what this module returns"
+        )
+    return tuple(fields), tuple(notes)

@@ -1,0 +1,85 @@
+"""Receptive fields on disk: an archive with the maps, and the results as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skviz.errors import SkvizError
+from skviz.files import check_output, write_atomic, write_json
+from skviz.runs.settings import unit_from_dict, unit_to_dict
+from skviz.studies.receptive_field.result import FORMAT, Field, ReceptiveField
+
+
+def save_field(
+    field: ReceptiveField,
+    folder: str | os.PathLike[str],
+    stem: str = "field",
+    *,
+    overwrite: bool = False,
+) -> tuple[Path, Path]:
+    """Write `stem`.npz (maps and what was measured of each image) and `stem`.json (results).
+
+    Each file is written whole or not at all. Raises `OutputError` where one exists and
+    `overwrite` is not set.
+    """
+    arrays, document = Path(folder) / f"{stem}.npz", Path(folder) / f"{stem}.json"
+    for path in (arrays, document):
+        check_output(path, overwrite)
+    about = {
+        "format": FORMAT,
+        "unit": unit_to_dict(field.unit),
+        "fields": [vars(one) for one in field.fields],
+        "about": dict(field.about),
+        "errors": list(field.errors),
+        "notes": list(field.notes),
+    }
+
+    def write(file: Any) -> None:
+        np.savez_compressed(
+            file,
+            maps=field.maps,
+            moments=field.moments,
+            attention=field.attention,
+            expected=field.expected,
+            scales=np.array(field.scales),
+            images=np.array(field.images, dtype=np.str_),
+            about=np.array(json.dumps(about)),
+        )
+
+    write_atomic(arrays, write, overwrite=overwrite)
+    write_json(document, field.to_dict(), overwrite=overwrite)
+    return arrays, document
+
+
+def load_field(path: str | os.PathLike[str]) -> ReceptiveField:
+    """Read a receptive field from the .npz file that `save_field` wrote.
+
+    Raises `SkvizError` for a file that is missing or is something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            if about["format"] != FORMAT:
+                raise ValueError(f"its format is {about['format']!r}")
+            return ReceptiveField(
+                unit=unit_from_dict(about["unit"]),
+                scales=tuple(file["scales"].tolist()),
+                fields=tuple(Field(**one) for one in about["fields"]),
+                images=tuple(file["images"].tolist()),
+                maps=file["maps"],
+                moments=file["moments"],
+                attention=file["attention"],
+                expected=file["expected"],
+                about=about["about"],
+                errors=tuple(about["errors"]),
+                notes=tuple(about["notes"]),
+            )
+    except Exception as error:  # A damaged archive raises anything.
+        raise SkvizError(
+            f"expected a receptive field written by skviz in '{os.fspath(path)}': {error}"
+        ) from error

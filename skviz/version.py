@@ -1,0 +1,3 @@
+"""The version of skviz; loads nothing."""
+
+__version__ = "0.1.0"
