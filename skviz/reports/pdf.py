@@ -84,8 +84,13 @@ def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]
     made = f"skviz {__version__}"
     weights = dict(contents.facts).get("Weights", "unknown")
     settings = matplotlib.rcParams
-    colours = {"background": "figure.facecolor", "text": "text.color", "grid": "grid.color",
-               "line": "axes.edgecolor"}  # fmt: skip
+    colours = {
+        "background": settings["figure.facecolor"],
+        "text": settings["text.color"],
+        "grid": settings["grid.color"],
+        "line": settings["axes.edgecolor"],
+        "warning": WARNING_COLOUR,
+    }
     data = {
         "title": words(contents.title),
         "author": made,
@@ -93,13 +98,12 @@ def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]
         "description": words(f"{contents.title}, weights: {weights}"),
         "footer": words(f"weights: {weights} · {made}"),
         "fonts": ["DejaVu Sans", *fallback_fonts()],
-        "look": {name: to_hex(settings[key]) for name, key in colours.items()}
-        | {"warning": to_hex(WARNING_COLOUR)},
+        "look": {name: to_hex(colour) for name, colour in colours.items()},
         "facts": [[words(word), words(what)] for word, what in contents.facts],
         "figures": [_figure(part, style, words) for part in contents.figures],
         "tables": [_table(part, number, words) for number, part in enumerate(contents.tables, 1)],
         "notes": [words(note) for note in contents.notes],
-    }  # fmt: skip
+    }
     if words.missing:
         data["notes"] = [*data["notes"], words.note()]
     return data
@@ -127,8 +131,8 @@ class _Words:
         more = f" and {len(codes) - _MOST_NAMED} more" if len(codes) > _MOST_NAMED else ""
         return (
             f"No font installed here has {', '.join(codes[:_MOST_NAMED])}{more}: they stand as"
-            " \N{REPLACEMENT CHARACTER}. Install a font for their script, such as Noto Sans CJK, and"
-            " write the report again."
+            " \N{REPLACEMENT CHARACTER}. Install a font for their script, such as Noto Sans CJK,"
+            " and write the report again."
         )
 
 
