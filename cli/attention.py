@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from skviz.names import escaped
+from skviz.reports.tables import Table
 
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 from .edge import FAILED, IN_PART, Failure, exit_code
 from .network import Network, network as chosen_network
 
@@ -103,7 +104,7 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
         if not alone:  # An image by itself fails as the command does.
             echo.error(str(report.error))
         return
-    echo.result(_table(report.result))
+    echo.result(*_parts(report.result))
     for file in report.files:
         echo.result(f"written: {file}")
     echo.result("")
@@ -121,7 +122,7 @@ def _notes(results: list[ImageResult]) -> list[str]:
     ]
 
 
-def _table(result: ImageResult) -> str:
+def _parts(result: ImageResult) -> list[str | Table]:
     """One row per unit: the difference at each scale, and in brackets its change."""
     labels = result.views.labels
     # Not as a frame: importing pandas would take longer than the network.
@@ -130,7 +131,7 @@ def _table(result: ImageResult) -> str:
     # Heads stand over the differences, not over the changes behind them.
     blank = " " * len(f" ({0:+.{digits}f})")
     heads = [label + blank * (i != result.reference) for i, label in enumerate(labels)]
-    rows = [["unit", "kernels", *heads]]
+    rows = []
     for start in range(0, len(numbers), len(labels)):
         unit, kernels = numbers[start][:2]
         cells = []
@@ -143,7 +144,7 @@ def _table(result: ImageResult) -> str:
         f"{name}: {result.model.name}, weights: {result.model.weights}",
         f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",
     ]
-    return "\n".join([*head, table(rows), *_classes(result)])
+    return [*head, Table.of(["unit", "kernels", *heads], rows), *_classes(result)]
 
 
 def _classes(result: ImageResult) -> list[str]:

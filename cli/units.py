@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skviz.reports.tables import Table
+
 from . import candidates, options
-from .echo import Echo, table
+from .echo import Echo
 from .network import Network, named_network
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ def units(model: str, network: Network, as_json: bool) -> None:
         }
     )
     head = ["unit", "module", "call", "kind", "kernels", "channels", "found by"]
-    echo.result(table([head, *(_row(unit) for unit in probe.units)]))
+    echo.result(Table.of(head, map(_row, probe.units)))
     if gates:
         echo.result(f"\nand {len(gates)} squeeze-and-excitation gates, by their paths:")
-        echo.result(table([head, *(_row(unit) for unit in gates)]))
+        echo.result(Table.of(head, map(_row, gates)))
     for note, names in _notes(probe.units).items():
         echo.warn(f"{names}: {note}")
 

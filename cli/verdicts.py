@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
+from skviz.numbers import percent
+from skviz.reports.tables import Column, Table
+
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 
 
 @click.command()
@@ -44,17 +48,17 @@ def verdicts(
     folder = controls if out is None else out
     files = write_verdicts(suite, folder, overwrite, style=style, command=command_line())
     document = json.loads(files[1].read_text(encoding="utf-8"))
-    rows = [["unit", "shift", "survives", "verdict"]]
-    for claim in document["claims"]:
-        left = claim["survives"]
-        shift = claim["total"]["mean"]
-        rows.append([
-            claim["unit"],
-            "-" if shift is None else f"{shift:+.4f}",
-            "-" if left is None else f"{100 * left:.0f} %",
-            VERDICTS[claim["verdict"]],
-        ])  # fmt: skip
+    columns = (
+        Column("unit"),
+        Column("shift", "signed"),
+        Column("survives", partial(percent, digits=0)),
+        Column("verdict", right=True),
+    )
+    rows = [
+        [claim["unit"], claim["total"]["mean"], claim["survives"], VERDICTS[claim["verdict"]]]
+        for claim in document["claims"]
+    ]
     echo.document({**document, "files": [str(file) for file in files]})
-    echo.result(table(rows))
+    echo.result(Table(columns, rows))
     for file in files:
         echo.result(f"written: {file}")

@@ -22,28 +22,32 @@ def known(value: Any) -> bool:
     return value is not None and value == value
 
 
-def number(value: float | None, digits: int = DIGITS, pattern: str = "") -> str:
-    """Return "0.1234" with so many decimals; `pattern` is what stands before them in a format.
+def number(
+    value: float | None, digits: int = DIGITS, *, sign: str = "", nothing: str = NOTHING
+) -> str:
+    """Return "0.1234" with so many decimals, or `nothing` where there is no value.
+
+    With `sign="+"` a number that is not negative has a sign as well.
 
     Examples
     --------
-    >>> number(-0.00001), number(1.5, 2), number(float("nan"))
-    ('0.0000', '1.50', '–')
+    >>> number(-0.00001), number(1.5, 2), number(float("nan"), nothing="no value")
+    ('0.0000', '1.50', 'no value')
     """
     if value is None or not known(value):
-        return NOTHING
-    return f"{round(float(value), digits) + 0.0:{pattern}.{digits}f}".replace("-", MINUS)
+        return nothing
+    return f"{round(float(value), digits) + 0.0:{sign}.{digits}f}".replace("-", MINUS)
 
 
-def signed(value: float | None, digits: int = DIGITS) -> str:
+def signed(value: float | None, digits: int = DIGITS, *, nothing: str = NOTHING) -> str:
     """Return a change with its sign.
 
     Examples
     --------
-    >>> signed(0.12345), signed(-0.5, 2)
-    ('+0.1235', '−0.50')
+    >>> signed(0.12345), signed(-0.5, 2) == f"{MINUS}0.50"
+    ('+0.1235', True)
     """
-    return number(value, digits, "+")
+    return number(value, digits, sign="+", nothing=nothing)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -58,7 +62,7 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 
 def interval(low: float | None, high: float | None, write: Writer = signed) -> str:
-    """Return "+0.0100 to +0.0150"; nothing where it was not computed.
+    """Return "+0.0100 to +0.0150"; empty where it was not computed.
 
     Examples
     --------
@@ -68,17 +72,31 @@ def interval(low: float | None, high: float | None, write: Writer = signed) -> s
     return f"{write(low)} to {write(high)}" if known(low) and known(high) else ""
 
 
-def p_value(p: float | None) -> str:
-    """Return a p value with two digits; one that is too small for a float says so.
+def estimate(
+    value: float | None, low: float | None, high: float | None, write: Writer = signed
+) -> str:
+    """Return a value with its interval, where that was computed.
 
     Examples
     --------
-    >>> p_value(0.0123), p_value(0)
-    ('0.012', '<1e−300')
+    >>> estimate(0.0123, 0.01, 0.015), estimate(0.0123, None, None)
+    ('+0.0123 (+0.0100 to +0.0150)', '+0.0123')
+    """
+    ends = interval(low, high, write)
+    return f"{write(value)} ({ends})" if ends else write(value)
+
+
+def p_value(p: float | None, least: float = 1e-300) -> str:
+    """Return a p value with two digits; of one below `least`, say that it is.
+
+    Examples
+    --------
+    >>> p_value(0.0123), p_value(0), p_value(2e-7, least=1e-4)
+    ('0.012', '<1e-300', '<0.0001')
     """
     if p is None or not known(p):
         return NOTHING
-    return (f"{p:.2g}" if p else "<1e-300").replace("-", MINUS)
+    return f"<{least:g}" if p < least else f"{p:.2g}"
 
 
 def count(value: int | float | None) -> str:

@@ -21,7 +21,7 @@ def markdown(text: str) -> str:
 def markdown_table(table: Table, escape: Callable[[str], str] = markdown) -> str:
     """Return a table in the way of GitHub; numbers stand on the right.
 
-    `escape` is for cells that hold markup of their own.
+    `escape` makes a cell Markdown; `str` where cells are Markdown already.
     """
     head, *rows = ([escape(cell) for cell in row] for row in (table.heads, *table.cells))
     sides = ["--:" if right else ":--" for right in table.right]
@@ -33,12 +33,6 @@ def escaped(text: str) -> str:
     # An underscore within a word is no mark.
     text = re.sub(r"([\\`*{}\[\]<>|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z]))", r"\\\1", plain(text))
     return " ".join(text.split())
-
-
-def piped(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

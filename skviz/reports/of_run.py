@@ -13,8 +13,8 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
-from skviz.reports import figure_data, run_tables
 from skviz.numbers import percent
+from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part
 from skviz.reports.words import short_paths
 from skviz.scaling import scale_label

@@ -64,7 +64,7 @@ def pdf_bytes(contents: Contents, style: str = "default", command: str | None = 
         found: bytes = typst.compile(
             template,
             sys_inputs={"data": json.dumps(data)},
-            font_paths=font_folders(),
+            font_paths=typst.Fonts(font_paths=font_folders()),
             pdf_standards=["ua-1"],
             timestamp=0,
         )

@@ -31,6 +31,11 @@ def scale(value: float | None) -> str:
     return scale_label(float(f"{value:.6g}")) if numbers.known(value) else numbers.NOTHING
 
 
+def ends(pair: tuple[float | None, float | None]) -> str:
+    """Return an interval of two ends; empty where it was not computed."""
+    return numbers.interval(*pair)
+
+
 # How the values of a column are written, by name.
 FORMATS: dict[str, Writer] = {
     "text": numbers.text,
@@ -42,6 +47,7 @@ FORMATS: dict[str, Writer] = {
     "p": numbers.p_value,
     "count": numbers.count,
     "scale": scale,
+    "interval": ends,
 }
 
 
