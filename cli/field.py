@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skviz.numbers import estimate, number, signed
+from skviz.numbers import known, number, signed
 from skviz.reports.tables import Column, Table
 
 from . import options
@@ -200,8 +200,9 @@ _width = partial(number, digits=1)
 
 
 def _change(found: tuple[float, float, float]) -> str:
-    value, low, high = found
-    return estimate(value, low, high, partial(signed, digits=2))
+    value, *ends = (signed(part, 2) for part in found)
+    # Too few images have no interval.
+    return f"{value} [{', '.join(ends)}]" if known(found[1]) else value
 
 
 def _leave(found: ReceptiveField, echo: Echo) -> None:

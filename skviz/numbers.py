@@ -13,6 +13,7 @@ from typing import Any
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 DIGITS = 4
+_PLAIN = str.maketrans({MINUS: "-", NOTHING: "-"})
 
 Writer = Callable[[Any], str]
 
@@ -119,6 +120,17 @@ def counted(value: int, one: str, many: str | None = None) -> str:
     ('1 image', '1,000 classes')
     """
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def plain(words: str) -> str:
+    """Return written numbers in ASCII, as other programs and narrow encodings take them.
+
+    Examples
+    --------
+    >>> plain(signed(-0.5)), plain(number(None))
+    ('-0.5000', '-')
+    """
+    return words.translate(_PLAIN)
 
 
 def text(value: Any) -> str:

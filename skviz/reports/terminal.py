@@ -5,11 +5,8 @@ from __future__ import annotations
 import io
 
 from skviz.names import printable
-from skviz.numbers import MINUS, NOTHING
+from skviz.numbers import plain
 from skviz.reports.tables import Column, Table
-
-# Numbers as other programs read them.
-_PLAIN = str.maketrans({MINUS: "-", NOTHING: "-"})
 
 
 def plain_table(table: Table) -> str:
@@ -59,4 +56,4 @@ def _cells(table: Table) -> list[list[str]]:
 
 
 def _plain(cell: str, column: Column) -> str:
-    return cell if column.write == "text" else cell.translate(_PLAIN)
+    return cell if column.write == "text" else plain(cell)
