@@ -110,6 +110,23 @@ def test_long_tables_repeat_their_heads() -> None:
     assert "+149.0000" in together
 
 
+def table_of(frame: pd.DataFrame) -> list[str]:
+    """Return the text of the pages of a report of one table."""
+    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame)
+    found = reader(pdf_bytes(Contents("long", [], [], [table], [], [])))
+    return [page.extract_text() for page in found.pages]
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert "width" in table_of(pd.DataFrame({"unit": [], "width": []}))[-1]
+
+
+def test_few_rows_of_long_texts_go_on_on_the_next_page() -> None:
+    texts = [f"begin{row} " + "many words " * 400 + f" end{row}" for row in range(4)]
+    together = "".join(table_of(pd.DataFrame({"unit": list("abcd"), "text": texts})))
+    assert all(f"begin{row}" in together and f"end{row}" in together for row in range(4))
+
+
 def test_dark_pages(contents: Contents) -> None:
     light, dark = pdf_bytes(Contents("t", [], [], [], [], [])), pdf_bytes(
         Contents("t", [], [], [], [], []), "dark"
