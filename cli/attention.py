@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from skviz.names import escaped
+from skviz.numbers import signed
+from skviz.reports.tables import Column, Table
 
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 from .exit_codes import FAILED, IN_PART, Failure, exit_code
 from .options.network import Network, network as chosen_network
 
@@ -103,7 +105,7 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
         if not alone:  # An image by itself fails as the command does.
             echo.error(str(report.error))
         return
-    echo.result(_table(report.result))
+    echo.result(*_parts(report.result))
     for file in report.files:
         echo.result(f"written: {file}")
     echo.result("")
@@ -121,29 +123,37 @@ def _notes(results: list[ImageResult]) -> list[str]:
     ]
 
 
-def _table(result: ImageResult) -> str:
+def _parts(result: ImageResult) -> list[str | Table]:
     """One row per unit: the difference at each scale, and in brackets its change."""
     labels = result.views.labels
     # Not as a frame: importing pandas would take longer than the network.
-    numbers = result.rows()
-    digits = _digits(max(abs(change) for *_, change in numbers))
-    # Heads stand over the differences, not over the changes behind them.
-    blank = " " * len(f" ({0:+.{digits}f})")
-    heads = [label + blank * (i != result.reference) for i, label in enumerate(labels)]
-    rows = [["unit", "kernels", *heads]]
-    for start in range(0, len(numbers), len(labels)):
-        unit, kernels = numbers[start][:2]
-        cells = []
-        for index, (*_, value, change) in enumerate(numbers[start : start + len(labels)]):
-            bracket = "" if index == result.reference else f" ({change:+.{digits}f})"
-            cells.append(f"{value:+.{digits}f}{bracket}")
-        rows.append([unit, kernels, *cells])
+    found = result.rows()
+    digits = _digits(max(abs(change) for *_, change in found))
+
+    def written(pair: tuple[float, float | None]) -> str:
+        value, change = pair
+        bracket = "" if change is None else f" ({signed(change, digits)})"
+        return f"{signed(value, digits)}{bracket}"
+
+    columns = [Column("unit"), Column("kernels", right=True)]
+    for index, label in enumerate(labels):
+        # Heads stand over the differences, not over the changes behind them.
+        blank = "" if index == result.reference else " " * len(f" ({signed(0, digits)})")
+        columns.append(Column(label + blank, written))
+    rows = []
+    for start in range(0, len(found), len(labels)):
+        unit, kernels = found[start][:2]
+        pairs = [
+            (value, None if index == result.reference else change)
+            for index, (*_, value, change) in enumerate(found[start : start + len(labels)])
+        ]
+        rows.append([unit, kernels, *pairs])
     name = escaped(Path(result.image).name) if result.image else "image"
     head = [
         f"{name}: {result.model.name}, weights: {result.model.weights}",
         f"{_QUANTITY[result.gates]} (in brackets: change from {labels[result.reference]})",
     ]
-    return "\n".join([*head, table(rows), *_classes(result)])
+    return [*head, Table(tuple(columns), rows), *_classes(result)]
 
 
 def _classes(result: ImageResult) -> list[str]:

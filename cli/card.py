@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .controls import make
-from .echo import Echo, table
+from .echo import Echo
 from .exit_codes import IN_PART, Failure
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def card(
     from skviz.devices import choose_device
     from skviz.models import DEFAULT_MODEL, load_model
     from skviz.models.registry import bundled_weights
-    from skviz.reports.card import accuracy_rows, check_card, write_card
+    from skviz.reports.card import accuracy_table, check_card, write_card
     from skviz.studies.card import model_card, read_tried, replaced_attention
     from skviz.studies.controls.suite import Suite
     from skviz.studies.interventions.result import InterventionRun
@@ -132,7 +132,7 @@ def card(
         echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
     written = write_card(measured, out, overwrite)
     echo.document({**measured, "files": [str(file) for file in written]})
-    echo.result(table(accuracy_rows(measured)))
+    echo.result(accuracy_table(measured))
     echo.result("\n".join(measured["summary"]))
     for file in written:
         echo.result(f"written: {file}")

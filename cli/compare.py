@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from skviz.errors import UsageError
+from skviz.numbers import interval, known, number, percent
+from skviz.reports.tables import Column, Table
 
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,12 +100,12 @@ def compare(
     if other is None:
         found = compare_with_paper(run, **chosen)
         _warn_of_run(echo, found)
-        text = _paper_text(found)
+        parts = _paper_parts(found)
     else:
         found = compare_runs(run, other, pairs=_pairs(pairs), **chosen)
         for note in found.common.notes:
             echo.warn(note)
-        text = _text(found)
+        parts = _parts(found)
     files = []
     if figure is not None:
         _draw(found, figure, style, overwrite)
@@ -113,7 +116,7 @@ def compare(
     document = found.to_dict() if as_json else {}
     echo.document({**document, "files": [str(file) for file in files]})
     if not as_json and not quiet:
-        echo.result(text)
+        echo.result(*parts)
     for file in files:
         echo.result(f"written: {file}")
 
@@ -157,9 +160,9 @@ def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
         echo.warn(note)
 
 
-def _text(found: Comparison) -> str:
+def _parts(found: Comparison) -> list[str | Table]:
     common = found.common
-    parts = [
+    parts: list[str | Table] = [
         f"{side}: {about['run']}: {about['model']['name']}, weights: {about['model']['weights']}"
         for side, about in (("a", common.about_a), ("b", common.about_b))
     ]
@@ -180,56 +183,71 @@ def _text(found: Comparison) -> str:
         parts += ["", f"paired shift between scales; b - a with interval{_intervals(found)}"]
         parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
         parts += [_shifts(found.shifts)]
-    return "\n".join(parts)
+    return parts
 
 
-def _levels(found: Comparison) -> str:
-    rows = [["unit", "scale", "a", "b", "b - a", "interval", "d_z", "corr.", "kernel a", "b", ""]]
-    for row in _rows(found.levels):
-        rows.append([
-            _unit(row), f"{row['to_scale']:g}x", _signed(row["a"]), _signed(row["b"]),
-            _signed(row["difference"]), _interval(row), _signed(row["dz"], 2),
-            _signed(row["correlation"], 2), _pixels(row["kernel_a"]), _pixels(row["kernel_b"]),
-            row["note"],
-        ])  # fmt: skip
-    return table(rows)
+def _levels(found: Comparison) -> Table:
+    columns = (
+        *_COMPARED,
+        Column("corr.", "effect"),
+        Column("kernel a", _pixels),
+        Column("b", _pixels),
+        Column("", right=True),
+    )
+    rows = [
+        [
+            _unit(row), f"{row['to_scale']:g}x", *_compared(row), row["correlation"],
+            row["kernel_a"], row["kernel_b"], row["note"],
+        ]
+        for row in _rows(found.levels)
+    ]  # fmt: skip
+    return Table((Column("unit"), Column("scale", right=True), *columns), rows)
 
 
-def _shifts(frame: pd.DataFrame) -> str:
-    rows = [["unit", "scales", "a", "b", "b - a", "interval", "d_z", "p (Holm)", "corr.", ""]]
-    for row in _rows(frame):
-        rows.append([
-            _unit(row), _scales(row), _signed(row["a"]), _signed(row["b"]),
-            _signed(row["difference"]), _interval(row), _signed(row["dz"], 2), _p(row["p_holm"]),
-            _signed(row["correlation"], 2), row["note"],
-        ])  # fmt: skip
-    return table(rows)
+def _shifts(frame: pd.DataFrame) -> Table:
+    columns = (*_COMPARED, Column("p (Holm)", "p"), Column("corr.", "effect"))
+    rows = [
+        [_unit(row), _scales(row), *_compared(row), row["p_holm"], row["correlation"], row["note"]]
+        for row in _rows(frame)
+    ]
+    words = (Column("unit"), Column("scales", right=True))
+    return Table((*words, *columns, Column("", right=True)), rows)
 
 
-def _paper_text(found: PaperComparison) -> str:
+def _paper_parts(found: PaperComparison) -> list[str | Table]:
     about = found.summary.measurements.about
     images = len(found.summary.values)
-    parts = [
+    parts: list[str | Table] = [
         f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
         f"{images} images, against SKNet-50 on ImageNet's validation set (the paper's figure 3 c)",
     ]
     if found.missing:
         parts.append(f"units that only the paper has: {', '.join(found.missing)}")
-    rows = [["unit", "scales", "here", "interval", "paper", "sign"]]
+    columns = (
+        Column("unit"),
+        Column("scales", right=True),
+        Column("here", "signed"),
+        Column("interval", "interval"),
+        Column("paper", "signed"),
+        Column("sign", right=True),
+    )
+    rows = []
     for row in _rows(found.steps):
         sign = "same" if row["same_sign"] else "other"
         if row["low"] is not None and not row["clear"]:
             sign += ", unclear"
-        cells = [_signed(row["here"]), _interval(row), _signed(row["paper"]), sign]
-        rows.append([row["unit"], _scales(row), *cells])
-    parts += ["", "shift of the attention difference", table(rows)]
-    rows = [["scale", "order here", "in the paper", "pairs alike"]]
+        ends = (row["low"], row["high"])
+        rows.append([row["unit"], _scales(row), row["here"], ends, row["paper"], sign])
+    parts += ["", "shift of the attention difference", Table(columns, rows)]
+    heads = ["scale", "order here", "in the paper", "pairs alike"]
+    rows = []
     for row in _rows(found.order):
         alike = f"{row['same']} of {row['pairs']}"
         rows.append([f"{row['scale']:g}x", row["here"], row["paper"], alike])
-    parts += ["", "order of the units by attention difference", table(rows)]
+    parts += ["", "order of the units by attention difference", Table.of(heads, rows)]
     if len(found.classes):
-        rows = [["unit", "here", "share", "interval", "paper", "share", "interval"]]
+        heads = ["unit", "here", "share", "interval", "paper", "share", "interval"]
+        rows = []
         for row in _rows(found.classes):
             rows.append([
                 row["unit"], f"{row['rising']} of {row['classes']}",
@@ -238,8 +256,8 @@ def _paper_text(found: PaperComparison) -> str:
                 *_shares(row["paper_share"], row["paper_low"], row["paper_high"]),
             ])  # fmt: skip
         words = "classes that rise from 1.0x to 1.5x (figure 4; exact binomial intervals)"
-        parts += ["", words, table(rows)]
-    return "\n".join([*parts, "", *found.sentences()])
+        parts += ["", words, Table.of(heads, rows)]
+    return [*parts, "", *found.sentences()]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -266,23 +284,21 @@ def _scales(row: dict[str, Any]) -> str:
     return f"{row['from_scale']:g} to {row['to_scale']:g}"
 
 
-def _signed(value: float | None, digits: int = 4) -> str:
-    return "-" if value is None else f"{value:+.{digits}f}"
+def _compared(row: dict[str, Any]) -> list[Any]:
+    """Return the values of the columns `_COMPARED`."""
+    return [row["a"], row["b"], row["difference"], (row["low"], row["high"]), row["dz"]]
 
 
-def _pixels(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _shares(share: float | None, low: float | None, high: float | None) -> list[str | None]:
+    whole = partial(percent, digits=0)
+    return [whole(share) if known(share) else None, interval(low, high, whole)]
 
 
-def _interval(row: dict[str, Any]) -> str:
-    return "" if row["low"] is None else f"{_signed(row['low'])} {_signed(row['high'])}"
-
-
-def _p(value: float | None) -> str:
-    return "-" if value is None else "<1e-300" if value == 0 else f"{value:.2g}"
-
-
-def _shares(share: float | None, low: float | None, high: float | None) -> list[str]:
-    if share is None or low is None or high is None:
-        return ["-", ""]
-    return [f"{100 * share:.0f} %", f"{100 * low:.0f} to {100 * high:.0f} %"]
+_pixels = partial(number, digits=3)
+_COMPARED = (
+    Column("a", "signed"),
+    Column("b", "signed"),
+    Column("b - a", "signed"),
+    Column("interval", "interval"),
+    Column("d_z", "effect"),
+)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from skviz.numbers import number
+from skviz.reports.tables import Column, Table
+
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 from .exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
 from .options.dataset import Dataset, dataset
 from .options.network import Network, network as chosen_network
@@ -214,17 +218,16 @@ def _print(suite: Suite, said: set[Note], echo: Echo) -> None:
             "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
         }
     )
-    rows = [["control", "images", "seconds", "cost"]]
+    columns = (
+        Column("control"),
+        Column("images", "count"),
+        Column("seconds", partial(number, digits=1)),
+        Column("cost", "wide"),
+    )
+    rows = []
     for name in suite.names:
         entry = suite.entries[name]
-        known = entry.measured > 0
-        rows.append(
-            [
-                name,
-                str(suite.run(name).images),
-                f"{entry.seconds:.1f}" if known else "-",
-                f"{costs[name]:.2f}" if costs[name] == costs[name] else "-",
-            ]
-        )
-    echo.result(table(rows))
+        seconds = entry.seconds if entry.measured > 0 else None
+        rows.append([name, suite.run(name).images, seconds, costs[name]])
+    echo.result(Table(columns, rows))
     echo.result(f"{suite.path}: cost is the time per image as a multiple of the plain run's")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from skviz.files import json_text
 from skviz.names import printable
+
+if TYPE_CHECKING:
+    from skviz.reports.tables import Table
 
 # Where the group notes what was called, for the metadata of what is written.
 COMMAND_LINE = "skviz.command_line"
@@ -28,10 +33,11 @@ class Echo:
     quiet: bool = False
     as_json: bool = False
 
-    def result(self, text: str) -> None:
-        """Print a result for a reader, unless JSON takes its place."""
+    def result(self, *parts: str | Table) -> None:
+        """Print texts and tables for a reader, unless JSON takes their place."""
         if not self.quiet and not self.as_json:
-            say(text)
+            for part in parts:
+                say(part) if isinstance(part, str) else say_table(part)
 
     def document(self, value: object) -> None:
         """Print the JSON document, if asked for."""
@@ -63,6 +69,18 @@ def say(text: str, err: bool = False, nl: bool = True) -> None:
     click.echo(in_encoding(printable(text), sys.stderr if err else sys.stdout), err=err, nl=nl)
 
 
+def say_table(table: Table) -> None:
+    """Print a table: for eyes on a terminal, else as plain aligned columns."""
+    from skviz.reports.terminal import plain_table, rich_table
+
+    if sys.stdout.isatty():
+        colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        width = shutil.get_terminal_size().columns
+        click.echo(in_encoding(rich_table(table, width, colour), sys.stdout))
+    else:
+        say(plain_table(table))
+
+
 def in_encoding(text: str, stream: TextIO) -> str:
     """Return the text with escapes for what a stream cannot encode: `\\u2192`."""
     encoding = stream.encoding or "utf-8"
@@ -72,16 +90,3 @@ def in_encoding(text: str, stream: TextIO) -> str:
 def command_line() -> str:
     """Return the command that is running, as the shell would take it: "skviz plot ..."."""
     return str(click.get_current_context().meta.get(COMMAND_LINE, ""))
-
-
-def table(rows: list[list[str]]) -> str:
-    """Align rows of cells, the first row being the head; the first column to the left."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join([first, *others]).rstrip())
-    return "\n".join(lines)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from skviz.numbers import known, number, signed
+from skviz.reports.tables import Column, Table
+
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 from .exit_codes import IN_PART, Failure
 from .options.network import Network, network as chosen_network
 
@@ -113,7 +117,7 @@ def field(
         )
         files = _write(found, out, stem, formats, style, overwrite)
         documents.append({**found.to_dict(), "files": [str(file) for file in files]})
-        echo.result(_table(found))
+        echo.result(*_parts(found))
         for file in files:
             echo.result(f"written: {file}")
         echo.result("")
@@ -159,12 +163,11 @@ def _write(
     return files
 
 
-def _table(found: ReceptiveField) -> str:
+def _parts(found: ReceptiveField) -> list[str | Table]:
     """Widths per field and scale, then where the change of the mixed field comes from."""
     frame, labels = found.to_frame(), found.labels
-    rows = [["field", *labels]]
-    for label, part in frame.groupby("field", sort=False):
-        rows.append([str(label), *(f"{width:.1f}" for width in part.width)])
+    columns = (Column("field"), *(Column(label, _width) for label in labels))
+    rows = [[str(label), *part.width] for label, part in frame.groupby("field", sort=False)]
     about = found.about
     head = [
         f"{found.unit.name}: {about['model']}, weights: {about['weights']}, "
@@ -172,7 +175,7 @@ def _table(found: ReceptiveField) -> str:
         "width of the effective receptive field (side of the box of the same variance, in pixels "
         "of the input)",
     ]
-    lines = [*head, table(rows)]
+    shown: list[str | Table] = [*head, Table(columns, rows)]
     changes = found.changes()
     if len(changes):
         others = [label for i, label in enumerate(labels) if i != found.reference]
@@ -183,18 +186,23 @@ def _table(found: ReceptiveField) -> str:
             "attention": "  due to the attention",
             "possible": "all {} less all {}".format(*ends),
         }
-        rows = [["difference in pixels", *others]]
-        for name, part in changes.groupby("part", sort=False):
-            cells = [_cell(row) for _, row in part.iterrows()]
-            rows.append([parts[str(name)], *cells])
-        lines += ["", table(rows), "(in brackets: 95 % intervals over images)"]
-    return "\n".join(lines)
+        columns = (Column("difference in pixels"), *(Column(label, _change) for label in others))
+        rows = [
+            [parts[str(name)], *part[["value", "low", "high"]].to_numpy()]
+            for name, part in changes.groupby("part", sort=False)
+        ]
+        words = "(in brackets: 95 % intervals over images)"
+        shown += ["", Table(columns, rows), words]
+    return shown
 
 
-def _cell(row: Any) -> str:
-    if row.low != row.low:  # nan: too few images
-        return f"{row['value']:+.2f}"
-    return f"{row['value']:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
+_width = partial(number, digits=1)
+
+
+def _change(found: tuple[float, float, float]) -> str:
+    value, *ends = (signed(part, 2) for part in found)
+    # Too few images have no interval.
+    return f"{value} [{', '.join(ends)}]" if known(found[1]) else value
 
 
 def _leave(found: ReceptiveField, echo: Echo) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .echo import Echo, command_line, table
+from .echo import Echo, command_line
 from .exit_codes import IN_PART, INTERRUPTED, Failure
 from .options.dataset import Dataset, dataset
 from .options.network import Network, network as chosen_network
@@ -182,7 +182,14 @@ def _interrupted(work: Interventions) -> str:
 
 
 def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo: Echo) -> None:
-    from skviz.reports.interventions import STAR, about, group_label, groups, target_rows, unit_rows
+    from skviz.reports.interventions import (
+        STAR,
+        about,
+        group_label,
+        groups,
+        target_table,
+        unit_table,
+    )
 
     for sentence in about(run, frame):
         echo.result(sentence)
@@ -191,8 +198,8 @@ def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo:
         echo.note(f"time: {plain:.1f} s plain, {rest:.1f} s more: {1 + rest / plain:.1f} x plain")
     for scale in run.scales:
         echo.result(f"\n{scale:g}x: change of the probability of the true class ({STAR})")
-        echo.result(table(unit_rows(frame, scale)))
+        echo.result(unit_table(frame, scale))
         for target in groups(run):
             name = group_label(run, target)
             echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
-            echo.result(table(target_rows(frame, target, scale)))
+            echo.result(target_table(frame, target, scale))

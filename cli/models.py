@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.reports.tables import Table
+
 from . import options
-from .echo import Echo, table
+from .echo import Echo
 from .options import candidates
 from .options.network import Network, named_network
 
@@ -43,7 +45,7 @@ def models(name: str | None, network: Network, as_json: bool) -> None:
     cards = known_models()
     echo.document([_document(card) for card in cards])
     head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]
-    echo.result(table([head, *(_row(card) for card in cards)]))
+    echo.result(Table.of(head, map(_row, cards)))
 
 
 def _document(card: ModelCard) -> dict[str, object]:

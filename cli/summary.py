@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from skviz.numbers import Writer, number, signed
+from skviz.reports.tables import Column, Table
+
 from . import options
-from .echo import Echo, table
+from .echo import Echo
 from .verdicts import conclude, is_suite
 
 if TYPE_CHECKING:
@@ -105,9 +108,9 @@ def summary(
     if null:
         document = {**document, "null": {kind: _null_dicts(row) for kind, row in places.items()}}
     if not as_json and not quiet:
-        echo.result(_text(found))
+        echo.result(*_parts(found))
         for kind, row in places.items():
-            echo.result(_null_text(kind, row, found))
+            echo.result(*_null_parts(kind, row, found))
     if suite is not None:
         found_verdicts = conclude(suite, verdicts, style, overwrite, echo)
         document = {**document, "verdicts": found_verdicts}
@@ -117,11 +120,11 @@ def summary(
         echo.result(f"written: {file}")
 
 
-def _text(found: Summary) -> str:
+def _parts(found: Summary) -> list[str | Table]:
     about = found.measurements.about
     images = len(found.measurements.difference)
     classes = len(found.class_table.labels)
-    parts = [
+    parts: list[str | Table] = [
         f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
         f"{images} images, {classes} classes, {about['unreadable']} unreadable",
     ]
@@ -144,58 +147,66 @@ def _text(found: Summary) -> str:
     if len(found.scales) > 2:
         words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
         parts += ["", words, _trends(found.trends)]
-    return "\n".join(parts)
+    return parts
 
 
 def _null_dicts(places: Sequence[Place | None]) -> list[dict[str, float | None] | None]:
     return [None if place is None else asdict(place) for place in places]
 
 
-def _null_text(kind: str, places: Sequence[Place | None], found: Summary) -> str:
+def _null_parts(kind: str, places: Sequence[Place | None], found: Summary) -> list[str | Table]:
     """Say where each unit's shift lies among those of random networks."""
-    rows = [["unit", "mean", "deviation", "95 % of more", "shift above", "p (Holm)"]]
+    columns = (
+        Column("unit"),
+        Column("mean", "signed"),
+        Column("deviation", "plain"),
+        Column("95 % of more", "interval"),
+        Column("shift above", right=True),
+        Column("p (Holm)", "p"),
+    )
+    rows: list[list[Any]] = []
     for unit, place in zip(found.units, places, strict=True):
         if place is None:
-            rows.append([unit.name, "-", "-", "-", "-", "-"])
+            rows.append([unit.name, None, None, (None, None), None, None])
             continue
-        ends = f"{_signed(place.low)} {_signed(place.high)}"
-        p = math.nan if place.p_holm is None else place.p_holm
         above = f"{place.above} of {place.seeds}"
-        rows.append([
-            unit.name, _signed(place.mean), _plain(place.std), ends, above, _p(p)
-        ])  # fmt: skip
+        ends = (place.low, place.high)
+        rows.append([unit.name, place.mean, place.std, ends, above, place.p_holm])
     to = f"1 to {found.scales[-1]:g}"
     words = {
         "raw": f"shift from {to} in random networks",
         "matched": f"the same, of random networks that would vary as much over images at {1:g}x",
     }
-    return f"\n{words[kind]}\n{table(rows)}"
+    return ["", words[kind], Table(columns, rows)]
 
 
-def _means(found: Summary) -> str:
-    rows = [["unit", *(f"{scale:g}x" for scale in found.scales)]]
-    for unit, part in found.to_frame().groupby("unit", sort=False):
-        cells = [
-            f"{_signed(mean)} ({_plain(std)})"
-            for mean, std in zip(part["mean"], part["std"], strict=True)
-        ]
-        rows.append([str(unit), *cells])
-    return table(rows)
+def _means(found: Summary) -> Table:
+    pairs = {
+        str(unit): list(zip(part["mean"], part["std"], strict=True))
+        for unit, part in found.to_frame().groupby("unit", sort=False)
+    }
+    return _per_scale(found, pairs, lambda pair: f"{signed(pair[0])} ({number(pair[1])})")
 
 
-def _kernels(found: Summary) -> list[str]:
+def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Table:
+    columns = (Column("unit"), *(Column(f"{scale:g}x", write) for scale in found.scales))
+    return Table(columns, [[unit, *values] for unit, values in pairs.items()])
+
+
+def _kernels(found: Summary) -> list[str | Table]:
     """Say the expected kernel size of the units whose kernels are known, and which are not."""
     known = [unit for unit in found.units if unit.kernels_known]
     unknown = [unit.name for unit in found.units if not unit.kernels_known]
-    parts = []
+    parts: list[str | Table] = []
     if known:
-        rows = [["unit", *(f"{scale:g}x" for scale in found.scales)]]
+        pairs = {}
         frame = found.to_frame().set_index("unit")
         for unit in known:
             part = frame.loc[[unit.name]]
-            pairs = zip(part["expected_kernel"], part["expected_kernel_std"], strict=True)
-            rows.append([unit.name, *(f"{_plain(size)} ({_plain(std)})" for size, std in pairs)])
-        parts = ["", "expected kernel size in pixels: mean (deviation)", table(rows)]
+            columns = part["expected_kernel"], part["expected_kernel_std"]
+            pairs[unit.name] = list(zip(*columns, strict=True))
+        table = _per_scale(found, pairs, lambda pair: f"{number(pair[0])} ({number(pair[1])})")
+        parts = ["", "expected kernel size in pixels: mean (deviation)", table]
     if unknown:
         which = "of no unit" if not known else f"not of {', '.join(unknown)}"
         parts += ["", f"expected kernel size: {which}, for kernel sizes are not known"]
@@ -219,41 +230,34 @@ def _intervals(found: Summary) -> str:
     )
 
 
-def _shifts(shifts: pd.DataFrame) -> str:
-    head = ["unit", "scales", "shift", "interval", "d_z", "rank-bis.", "p (Holm)"]
-    rows = [[*head, "images", "classes", "channels", ""]]
+def _shifts(shifts: pd.DataFrame) -> Table:
+    shares = ("images", "classes", "channels")
+    columns = (
+        Column("unit"),
+        Column("scales", right=True),
+        Column("shift", "signed"),
+        Column("interval", "interval"),
+        Column("d_z", "effect"),
+        Column("rank-bis.", "effect"),
+        Column("p (Holm)", "p"),
+        *(Column(share, "share") for share in shares),
+        Column("", right=True),
+    )
+    rows = []
     for row in shifts.to_dict(orient="records"):
-        low, high = row["low"], row["high"]
-        interval = "" if math.isnan(low) else f"{_signed(low)} {_signed(high)}"
-        rows.append([
-            row["unit"], f"{row['from_scale']:g} to {row['to_scale']:g}", _signed(row["shift"]),
-            interval, _signed(row["dz"], 2), _signed(row["rank_biserial"], 2), _p(row["p_holm"]),
-            _share(row["images"]), _share(row["classes"]), _share(row["channels"]), row["note"],
-        ])  # fmt: skip
-    return table(rows)
+        scales = f"{row['from_scale']:g} to {row['to_scale']:g}"
+        found = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
+        rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *found])
+    return Table(columns, rows)
 
 
-def _trends(trends: pd.DataFrame) -> str:
-    rows = [["unit", "images", "correlation", "p (Holm)", ""]]
-    for row in trends.to_dict(orient="records"):
-        cells = [f"{row['n']}", _signed(row["correlation"], 3), _p(row["p_holm"]), row["note"]]
-        rows.append([row["unit"], *cells])
-    return table(rows)
-
-
-def _signed(value: float, digits: int = 4) -> str:
-    return "-" if math.isnan(value) else f"{value:+.{digits}f}"
-
-
-def _plain(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.4f}"
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return "<1e-300" if value == 0 else f"{value:.2g}"
-
-
-def _share(value: float) -> str:
-    return "-" if math.isnan(value) else f"{100 * value:.1f} %"
+def _trends(trends: pd.DataFrame) -> Table:
+    columns = (
+        Column("unit"),
+        Column("images", "count"),
+        Column("correlation", partial(signed, digits=3)),
+        Column("p (Holm)", "p"),
+        Column("", right=True),
+    )
+    frame = trends[["unit", "n", "correlation", "p_holm", "note"]]
+    return Table(columns, list(frame.itertuples(index=False, name=None)))

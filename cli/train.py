@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skviz.numbers import count, number, percent
+from skviz.reports.tables import Table
+
 from . import options
-from .echo import Echo, table
+from .echo import Echo
 from .exit_codes import INTERRUPTED, Failure
 from .options.training import RECIPE_FIELDS, recipe_options
 
@@ -123,7 +126,7 @@ def train(
     except KeyboardInterrupt:
         raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
     echo.document(_document(result))
-    echo.result(_table(result))
+    echo.result(_table(result), f"written: {result.weights}")
 
 
 class Interrupt:
@@ -276,11 +279,11 @@ def _document(result: TrainingResult) -> dict[str, object]:
     }
 
 
-def _table(result: TrainingResult) -> str:
+def _table(result: TrainingResult) -> Table:
     last = result.history[-1]
-    rows = [["training", ""], ["classes", str(len(result.classes))]]
-    rows += [["epochs", str(last["epoch"])], ["loss", f"{last['loss']:.4f}"]]
+    rows = [["classes", count(len(result.classes))], ["epochs", str(last["epoch"])]]
+    rows.append(["loss", number(last["loss"])])
     if "validation_top1" in last:
-        rows.append(["validation top-1", f"{last['validation_top1']:.1%}"])
-        rows.append(["validation top-5", f"{last['validation_top5']:.1%}"])
-    return f"{table(rows)}\nwritten: {result.weights}"
+        rows.append(["validation top-1", percent(last["validation_top1"])])
+        rows.append(["validation top-5", percent(last["validation_top5"])])
+    return Table.of(["training", ""], rows)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .echo import Echo, table
+from skviz.reports.tables import Table
 
 if TYPE_CHECKING:
     from skviz.units import Unit
 
+    from .echo import Echo
     from .options.network import Network
 
 
@@ -31,10 +32,10 @@ def show_units(model: str, network: Network, echo: Echo) -> None:
         }
     )
     head = ["unit", "module", "call", "kind", "kernels", "channels", "found by"]
-    echo.result(table([head, *(_row(unit) for unit in probe.units)]))
+    echo.result(Table.of(head, map(_row, probe.units)))
     if gates:
         echo.result(f"\nand {len(gates)} squeeze-and-excitation gates, by their paths:")
-        echo.result(table([head, *(_row(unit) for unit in gates)]))
+        echo.result(Table.of(head, map(_row, gates)))
     for note, names in _notes(probe.units).items():
         echo.warn(f"{names}: {note}")
 

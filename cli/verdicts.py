@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .echo import Echo, command_line, table
+from skviz.numbers import percent
+from skviz.reports.tables import Column, Table
+
+from .echo import Echo, command_line
 
 if TYPE_CHECKING:
     from skviz.studies.controls.suite import Suite
@@ -37,16 +41,16 @@ def conclude(
         files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
     found = JudgeOptions()
     document = to_document(suite, judge(evidence_of(suite), found), found)
-    rows = [["unit", "shift", "survives", "verdict"]]
-    for claim in document["claims"]:
-        left = claim["survives"]
-        shift = claim["total"]["mean"]
-        rows.append([
-            claim["unit"],
-            "-" if shift is None else f"{shift:+.4f}",
-            "-" if left is None else f"{100 * left:.0f} %",
-            VERDICTS[claim["verdict"]],
-        ])  # fmt: skip
+    columns = (
+        Column("unit"),
+        Column("shift", "signed"),
+        Column("survives", partial(percent, digits=0)),
+        Column("verdict", right=True),
+    )
+    rows = [
+        [claim["unit"], claim["total"]["mean"], claim["survives"], VERDICTS[claim["verdict"]]]
+        for claim in document["claims"]
+    ]
     echo.result(f"\nverdicts, from the controls in {suite.path}")
-    echo.result(table(rows))
+    echo.result(Table(columns, rows))
     return {**document, "files": [str(file) for file in files]}

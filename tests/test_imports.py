@@ -17,7 +17,7 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"names", "notes", "version"},
+    {"names", "notes", "numbers", "version"},
     {"errors", "overview"},
     {"units", "files", "deep", "colours", "devices", "allocator", "statistics"},
     {"images"},

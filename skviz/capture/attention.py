@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError
+from skviz.numbers import number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.units import Unit, select_units
 
@@ -154,8 +155,9 @@ class Attention(ShowsTable):
                 values = self.difference(unit.name)
             shown = [values.mean()] if self.scales is None else values
             kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
-            pattern = ".4f" if unit.branches == 1 else "+.4f"
-            rows.append((unit.name, kernels, unit.channels, *(f"{v:{pattern}}" for v in shown)))
+            write = number if unit.branches == 1 else signed
+            texts = (plain(write(value)) for value in shown)
+            rows.append((unit.name, kernels, unit.channels, *texts))
         what = "mean over channels of largest minus smallest kernel"
         if gates:
             what += "; for gates the mean"

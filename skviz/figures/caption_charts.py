@@ -24,7 +24,6 @@ from skviz.figures.text import storable
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import (
     MOST_LISTED,
-    counted,
     extremes,
     from_to,
     listed,
@@ -36,6 +35,7 @@ from skviz.figures.wording import (
     trend,
     upper_first,
 )
+from skviz.numbers import counted
 
 
 def lines(display: ChannelLines, about: About) -> Caption:

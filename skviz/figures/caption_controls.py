@@ -19,7 +19,6 @@ from skviz.figures.text import storable
 from skviz.figures.verdicts import VerdictRows
 from skviz.figures.wording import (
     MOST_LISTED,
-    counted,
     ends,
     extremes,
     listed,
@@ -29,6 +28,7 @@ from skviz.figures.wording import (
     upper_first,
 )
 from skviz.inference.verdicts import VERDICTS
+from skviz.numbers import counted
 
 _FIELD = "effective receptive field (gradient of the central output with respect to the input)"
 _LARGER = VERDICTS["larger"]

@@ -13,7 +13,7 @@ from skviz.errors import UsageError
 from skviz.figures import caption_charts, caption_controls
 from skviz.figures.about import About
 from skviz.figures.caption_parts import Caption
-from skviz.figures.wording import counted
+from skviz.numbers import counted
 
 __all__ = ["About", "Caption", "caption_of"]
 

@@ -33,6 +33,7 @@ from skviz.figures.panels import (
 from skviz.figures.text import clean, closed, font_points, shorten, text_width
 from skviz.inference.class_table import ClassTable
 from skviz.inference.quantity import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
+from skviz.numbers import signed
 from skviz.units import paper_units, select_units
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ class ClassCurves:
         shift = self.shift(unit)
         order = np.argsort(shift)[: np.count_nonzero(~np.isnan(shift))]
         count = min(count, len(order) // 2)
-        words = [f"{self._name(index)} {_signed(shift[index])}" for index in order]
+        words = [f"{self._name(index)} {signed(shift[index])}" for index in order]
         return words[::-1][:count], words[:count]
 
     def plot(self, ax: Axes | None = None) -> Figure:
@@ -427,10 +428,6 @@ def _mean_of_groups(values: FloatArray, starts: NDArray[np.int64]) -> FloatArray
     counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
     sums = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.4f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _listed(word: str, names: list[str], room: float, size: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
+from pathlib import Path
 
 import matplotlib
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
@@ -40,6 +41,11 @@ def fallback_fonts() -> tuple[str, ...]:
     }
     first = (next((name for name in names if name in installed), "") for names in _SCRIPTS)
     return tuple(name for name in first if name)
+
+
+def font_folders() -> list[str]:
+    """Return the folders of Matplotlib's own fonts and of those that help out."""
+    return sorted({str(Path(_file(name)).parent) for name in ("DejaVu Sans", *fallback_fonts())})
 
 
 def can_draw(character: str) -> bool:

@@ -7,36 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skviz import numbers
 from skviz.figures.palette import scale_labels
 
-_MINUS = "\N{MINUS SIGN}"
 UNCHANGED = "is unchanged"
-DIGITS = 4  # decimals
+DIGITS = numbers.DIGITS
+NO_VALUE = "no value"
 MOST_LISTED = 8  # units that an alternative text names one by one
 
 
 def number(value: float, digits: int = DIGITS) -> str:
     """Return a value with four decimals, or so many, or "no value" for nan."""
-    return (
-        "no value"
-        if np.isnan(value)
-        else f"{_rounded(value, digits):.{digits}f}".replace("-", _MINUS)
-    )
+    return numbers.number(value, digits, nothing=NO_VALUE)
 
 
 def signed(value: float) -> str:
     """Return a change with its sign and four decimals, or "no value" for nan."""
-    return "no value" if np.isnan(value) else f"{_rounded(value):+.{DIGITS}f}".replace("-", _MINUS)
-
-
-def _rounded(value: float, digits: int = DIGITS) -> float:
-    """Round as it is written; what rounds to zero has no minus."""
-    return round(float(value), digits) + 0.0
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Return "1 image", "500 images", "1,000 classes"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return numbers.signed(value, nothing=NO_VALUE)
 
 
 def listed(words: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.inference.pairing import Common, UnitPair, common_ground
+from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
 from skviz.scaling import scale_label
@@ -191,11 +192,8 @@ def shown(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     rows = [
         {
             "unit": row["unit"],
-            **{
-                head: "-" if row[name] is None else f"{row[name]:+.4f}"
-                for name, head in columns.items()
-            },
-            "interval": "-" if row["low"] is None else f"{row['low']:+.4f} to {row['high']:+.4f}",
+            **{head: plain(signed(row[name])) for name, head in columns.items()},
+            "interval": plain(interval(row["low"], row["high"]) or NOTHING),
         }
         for row in records(frame)
     ]
@@ -331,10 +329,10 @@ def _sentence(row: dict[str, Any]) -> str:
     start = f"{name}: from {row['from_scale']:g}x to {row['to_scale']:g}x "
     if row["difference"] is None:
         return f"{start}there are no images to compare."
-    text = f"{start}a shifts by {row['a']:+.4f}, b by {row['b']:+.4f}; b minus a is "
-    text += f"{row['difference']:+.4f}"
+    text = f"{start}a shifts by {signed(row['a'])}, b by {signed(row['b'])}; b minus a is "
+    text += signed(row["difference"])
     if row["low"] is None:
         return f"{text}."
     apart = row["low"] > 0 or row["high"] < 0
-    interval = f"interval {row['low']:+.4f} to {row['high']:+.4f}"
-    return f"{text} ({interval}: {'they differ' if apart else 'no clear difference'})."
+    ends = interval(row["low"], row["high"])
+    return f"{text} (interval {ends}: {'they differ' if apart else 'no clear difference'})."

@@ -25,6 +25,7 @@ from skviz.inference.published import (
     published_difference,
 )
 from skviz.inference.summary import Summary, summarise
+from skviz.numbers import signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
 from skviz.scaling import scale_label
@@ -208,7 +209,7 @@ class PaperComparison(ShowsTable):
         if self.correlation is not None:
             said.append(
                 f"Over these {count} steps the shifts correlate with the paper's by"
-                f" {self.correlation:+.2f} (Spearman)."
+                f" {signed(self.correlation, 2)} (Spearman)."
             )
         pairs, ordered = int(self.order["pairs"].sum()), int(self.order["same"].sum())
         if pairs:

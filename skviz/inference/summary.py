@@ -23,6 +23,7 @@ from skviz.inference.quantity import (
     require_kernels,
     values_of,
 )
+from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.measurements import Measurements, RunMeasurements
 from skviz.runs.records import Run
@@ -128,7 +129,9 @@ class Summary(ShowsTable):
         rows = []
         for u, unit in enumerate(self.units):
             found = [_moments(values[:, v, u]) for v in range(len(self.scales))]
-            shown = ["-" if not n else f"{mean:+.4f} ± {std:.4f}" for n, mean, std in found]
+            shown = [
+                plain(f"{signed(mean)} ± {number(std)}" if n else NOTHING) for n, mean, std in found
+            ]
             kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
             rows.append((unit.name, kernels, *shown))
         name = self.measurements.about.get("model")
@@ -138,7 +141,7 @@ class Summary(ShowsTable):
             if self.options.quantity == DIFFERENCE
             else "expected kernel size in pixels"
         )
-        count = f"{len(values)} image" + ("s" if len(values) != 1 else "")
+        count = counted(len(values), "image")
         title = f"{known or 'network'}, {count}: {quantity}, mean ± standard deviation over images"
         columns = ["unit", "kernels", *(scale_label(scale) for scale in self.scales)]
         return Overview(title, pd.DataFrame(rows, columns=columns))

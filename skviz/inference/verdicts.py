@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from skviz import numbers
 from skviz.inference.null import Place
+from skviz.numbers import percent, signed
 from skviz.scaling import scale_label
 
 BLUR = "blur"
@@ -138,33 +140,14 @@ class Verdict:
                 "title": self.title, "sentence": self.sentence}  # fmt: skip
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """Return a number with its sign and a true minus; "-" for none."""
-    if value is None or math.isnan(value):
-        return "-"
-    rounded = round(value, digits) + 0.0  # no negative zero
-    return f"{rounded:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
 def interval(part: Estimate) -> str:
     """Return a mean with its interval: "+0.0123 (+0.0100 to +0.0150)"."""
-    if math.isnan(part.low):
-        return number(part.mean)
-    return f"{number(part.mean)} ({number(part.low)} to {number(part.high)})"
-
-
-def percent(share: float | None) -> str:
-    """Return a share as "24 %", with a true minus and no negative zero; "-" for none."""
-    if share is None or math.isnan(share):
-        return "-"
-    return f"{round(100 * share) + 0:d} %".replace("-", "\N{MINUS SIGN}")
+    return numbers.estimate(part.mean, part.low, part.high)
 
 
 def p_value(p: float | None) -> str:
-    """Return a p-value in a few characters."""
-    if p is None or math.isnan(p):
-        return "-"
-    return "<0.0001" if p < 1e-4 else f"{p:.2g}"
+    """Return a p-value of a verdict, which is told to four decimals."""
+    return numbers.p_value(p, least=1e-4)
 
 
 def _total(verdict: Verdict) -> str:
@@ -187,7 +170,7 @@ def _controls(verdict: Verdict) -> str:
         text = f"{words} gives {interval(verdict.shifts[name])}"
         share = verdict.share(name)
         if share is not None:
-            text += f", {percent(share)} of it"
+            text += f", {percent(share, 0)} of it"
         if name in verdict.left:
             text += f", which leaves {interval(verdict.left[name])}"
         parts.append(text)
@@ -213,7 +196,7 @@ def _null(verdict: Verdict) -> str:
 
 def _place(place: Place) -> str:
     return (
-        f"{number(place.mean)} on average (95 % from {number(place.low)} to {number(place.high)};"
+        f"{signed(place.mean)} on average (95 % from {signed(place.low)} to {signed(place.high)};"
         f" the shift exceeds {place.above} of {place.seeds}, p {p_value(place.p_holm)} over units)"
     )
 

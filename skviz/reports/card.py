@@ -11,7 +11,9 @@ from typing import Any
 
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.inference.verdicts import OBJECTS
-from skviz.reports.markdown import escaped, piped
+from skviz.numbers import count, estimate, interval, number, percent, signed
+from skviz.reports.markdown import escaped, markdown_table
+from skviz.reports.tables import Column, Table
 from skviz.scaling import scale_label
 from skviz.studies.card_words import PAPER
 
@@ -79,8 +81,8 @@ def markdown(card: dict[str, Any]) -> str:
     ]
     if card.get("tried"):
         tried = card["tried"]
-        rows = [[escaped(cell) for cell in row] for row in tried["rows"]]
-        parts += ["## What was tried", piped([escaped(cell) for cell in tried["columns"]], rows)]
+        table = Table.of([Column(head) for head in tried["columns"]], tried["rows"])
+        parts += ["## What was tried", markdown_table(table, escaped).rstrip()]
     if card["notes"].strip():
         parts += ["## Notes", card["notes"].strip()]
     return "\n\n".join(parts) + "\n"
@@ -92,7 +94,7 @@ def _about(card: dict[str, Any]) -> list[str]:
     where = f"{cores} CPU core{'s' if cores > 1 else ''}" if cores else speed["device"]
     half = " (float16)" if card["description"].get("half") else ""
     rows = [
-        ["parameters", f"{card['parameters']:,}"],
+        ["parameters", count(card["parameters"])],
         ["multiply-adds, one image", f"{card['macs'] / 1e9:.3f} G"],
         ["input", f"{seen['size']} x {seen['size']} pixels, crop {seen['crop']:g}"],
         ["file", f"`{weights['file']}`, {weights['bytes'] / 1e6:.2f} MB{half}"],
@@ -100,7 +102,7 @@ def _about(card: dict[str, Any]) -> list[str]:
         ["speed", f"{speed['images_per_second']:g} images/s in float32 on {where}"],
         ["classes", str(len(card["description"].get("classes", ())))],
     ]
-    return ["## The network", piped(["", ""], rows)]
+    return ["## The network", _table(["", ""], rows)]
 
 
 def _data(card: dict[str, Any]) -> list[str]:
@@ -123,27 +125,26 @@ def _training(card: dict[str, Any]) -> list[str]:
         "## Training",
         "The command that repeats it:",
         f"```\n{card['command']}\n```",
-        piped(["recipe", "value"], rows),
+        _table(["recipe", "value"], rows),
     ]
 
 
-def accuracy_rows(card: dict[str, Any]) -> list[list[str]]:
-    """Return top-1 and top-5 per scale as rows of cells, the head first."""
+def accuracy_table(card: dict[str, Any]) -> Table:
+    """Return top-1 and top-5 per scale."""
+    columns = (Column("scale"), Column("top-1", "share"), Column("top-5", "share"))
     found = card["accuracy"].items()
-    rows = [[label, _percent(v["top1"]), _percent(v["top5"])] for label, v in found]
-    return [["scale", "top-1", "top-5"], *rows]
+    return Table(columns, [[label, values["top1"], values["top5"]] for label, values in found])
 
 
 def _accuracy(card: dict[str, Any]) -> list[str]:
     seen = card["photographs"]
     left_out = f" ({len(seen['unreadable'])} unreadable, left out)" if seen["unreadable"] else ""
-    head, *rows = accuracy_rows(card)
     return [
         "## Accuracy",
         f"On the {seen['images']} photographs{left_out} of `{seen['folder']}`, {seen['classes']} "
         f"classes of the {len(card['description'].get('classes', ()))} that the network knows, "
         "with the central object at several scales:",
-        piped(head, rows),
+        markdown_table(accuracy_table(card), str).rstrip(),
     ]
 
 
@@ -166,10 +167,10 @@ def _attention(card: dict[str, Any]) -> list[str]:
         f"The network's own section 4.4, over the {card['photographs']['images']} photographs: "
         "attention difference (mean over channels of the largest minus the smallest kernel), "
         "mean and standard deviation over the photographs.",
-        piped(["unit", *labels, *(f"paper {label}" for label in labels)], _published_rows(paper)),
+        _table(["unit", *labels, *(f"paper {label}" for label in labels)], _published_rows(paper)),
         "The change from 1.0x, and the shares of photographs and of classes whose difference "
         "rises. " + null.format(seeds=seeds),
-        piped(heads, _change_rows(card, judged)),
+        _table(heads, _change_rows(card, judged)),
         "### Where the paper's pattern appears, and where not",
         told,
         rule,
@@ -189,12 +190,8 @@ def _judged(card: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str]]:
 def _published_rows(units: dict[str, Any]) -> list[list[str]]:
     rows = []
     for unit, scales in units.items():
-        own = [f"{v['mean']:+.4f} ± {v['deviation']:.4f}" for v in scales.values()]
-        paper = [
-            "" if v["published"] is None
-            else f"{v['published']:+.4f} ± {v['published_deviation']:.4f}"
-            for v in scales.values()
-        ]  # fmt: skip
+        own = [_moments(v["mean"], v["deviation"]) for v in scales.values()]
+        paper = [_moments(v["published"], v["published_deviation"]) for v in scales.values()]
         rows.append([unit, *own, *paper])
     return rows
 
@@ -208,14 +205,14 @@ def _change_rows(
             if label == "1.0x" or "change" not in values:
                 continue
             others = values.get("untrained_range") or values.get("untrained_change")
-            interval = [_between(values["low"], values["high"])] if "low" in values else []
+            ends = [interval(values["low"], values["high"])] if "low" in values else []
             rows.append([
                 unit,
                 label,
-                _signed(values["change"]),
-                *interval,
-                *(_percent(values[f"{what}_rising"], 0) for what in ("images", "classes")),
-                _between(min(others), max(others)) if others and None not in others else "",
+                signed(values["change"]),
+                *ends,
+                *(percent(values[f"{what}_rising"], 0) for what in ("images", "classes")),
+                interval(min(others), max(others)) if others and None not in others else "",
                 judged.get((unit, label), ("", ""))[0],
             ])  # fmt: skip
     return rows
@@ -227,7 +224,7 @@ def _surround(verdicts: Sequence[dict[str, Any]]) -> list[str]:
     rows = []
     for verdict in [v for v in made if v["unit"] in PAPER] or made:
         blank, whole = verdict["shifts"][SURROUND], verdict["total"]
-        means = [f"{_signed(p['mean'])} ({_between(p['low'], p['high'])})" for p in (blank, whole)]
+        means = [estimate(part["mean"], part["low"], part["high"]) for part in (blank, whole)]
         clear = whole["low"] is not None and whole["low"] * whole["high"] > 0
         times = f"{abs(blank['mean'] / whole['mean']):.2g}" if clear else ""
         rows.append([verdict["unit"], *means, times])
@@ -239,7 +236,7 @@ def _surround(verdicts: Sequence[dict[str, Any]]) -> list[str]:
         f"How far the attention difference moves when what {scale} leaves out is blank and the "
         f"object keeps its size, and when the object is enlarged to {scale}; the last column is "
         "the one by the other, where enlarging clearly moves the unit.",
-        piped(["unit", "blank surround", f"enlarged to {scale}", "times"], rows),
+        _table(["unit", "blank surround", f"enlarged to {scale}", "times"], rows),
     ]
 
 
@@ -251,27 +248,29 @@ def _replaced(replaced: dict[str, Any] | None) -> list[str]:
         before, after, change, low, high = (
             row[k] for k in ("before", "after", "change", "low", "high")
         )
-        change = f"{100 * change:+.1f} points"
-        change += "" if low is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
-        rows.append([row["what"], row["scale"], _percent(before), _percent(after), change])
+        change = f"{_points(change)} points"
+        change += "" if low is None else f" ({interval(low, high, _points)})"
+        rows.append([row["what"], row["scale"], percent(before), percent(after), change])
     return [
         "## When all units get another attention",
         f"Top-1 on {replaced['images']} photographs of `{replaced['folder']}`, with the attention "
         f"of {replaced['replaced']} replaced at once.",
-        piped(["attention in its place", "scale", "top-1 before", "after", "change"], rows),
+        _table(["attention in its place", "scale", "top-1 before", "after", "change"], rows),
     ]
 
 
-def _signed(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.4f}"
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of texts that are Markdown already."""
+    return markdown_table(Table.of(map(Column, heads), rows), str).rstrip()
 
 
-def _between(low: float | None, high: float | None) -> str:
-    return "-" if low is None or high is None else f"{low:+.4f} to {high:+.4f}"
+def _moments(mean: float | None, deviation: float | None) -> str:
+    return "" if mean is None else f"{signed(mean)} ± {number(deviation)}"
 
 
-def _percent(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}%}"
+def _points(share: float | None) -> str:
+    """Return a change of a share in percentage points."""
+    return signed(None if share is None else 100 * share, 1)
 
 
 def _value(value: object) -> str:

@@ -127,7 +127,7 @@ def _table(folder: Path, part: TablePart, stem: str) -> dict[str, Any]:
     long = len(part.frame) > LONGEST
     files = {
         f"tables/{stem}.csv": part.frame.to_csv(index=False),
-        f"tables/{stem}.md": markdown_table(part.columns, part.cells(), part.numbers),
+        f"tables/{stem}.md": markdown_table(part.table),
         f"tables/{stem}.tex": table_environment(part, stem, long),
     }
     for name, text in files.items():

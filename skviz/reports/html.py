@@ -18,7 +18,7 @@ from markupsafe import Markup
 from skviz.files import AnyPath, check_output, write_text
 from skviz.reports.html_data import class_marks, image_data
 from skviz.reports.inline_svg import ColourPairs, inline_svg
-from skviz.reports.parts import NUMBERS, Contents, TablePart
+from skviz.reports.parts import Contents, TablePart
 from skviz.version import __version__
 
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
@@ -75,7 +75,6 @@ def page(contents: Contents) -> str:
         script=Markup(script),
         script_hash=_hash(script),
         version=__version__,
-        is_number=lambda part, column: part.format_of(column) in NUMBERS,
     )
     # File names may hold what is no text: half of a surrogate pair.
     return text.encode("utf-8", "replace").decode("utf-8")
@@ -114,14 +113,13 @@ def _json(value: Mapping[str, Any] | Sequence[Any]) -> Markup:
 
 
 def _rows(part: TablePart) -> list[list[_Cell]]:
-    kinds = part.numbers
-    raw = part.frame.itertuples(index=False, name=None)
+    table = part.table
     return [
         [
             _Cell(text, _sort_value(value, number), number)
-            for text, value, number in zip(texts, values, kinds, strict=True)
+            for text, value, number in zip(texts, values, table.right, strict=True)
         ]
-        for texts, values in zip(part.cells(), raw, strict=True)
+        for texts, values in zip(table.cells, table.rows, strict=True)
     ]
 
 

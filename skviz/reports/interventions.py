@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.figures.wording import upper_first
 from skviz.files import write_json, write_text
+from skviz.numbers import interval, known, signed
+from skviz.reports.markdown import escaped, markdown_table
+from skviz.reports.tables import Column, Table
 from skviz.studies.interventions.kinds import KINDS
 from skviz.studies.interventions.result import ALL, QUANTITIES
 
@@ -16,40 +21,46 @@ if TYPE_CHECKING:
 
     from skviz.studies.interventions.result import InterventionRun
 
-Rows = list[list[str]]
+_three = partial(signed, digits=3)
 STAR = "* the 95 % interval leaves out zero"
 
 
-def unit_rows(frame: pd.DataFrame, scale: float) -> Rows:
+def unit_table(frame: pd.DataFrame, scale: float) -> Table:
     """Return the change of the probability at a scale: a row per unit, a column per kind."""
     part = frame[frame["scale"] == scale]
     kinds = list(dict.fromkeys(part["kind"]))
-    rows = [["unit", *kinds]]
+    rows = []
     for unit in dict.fromkeys(part["unit"]):
         cells = []
         for kind in kinds:
             found = part[(part["unit"] == unit) & (part["kind"] == kind)]
-            cells.append(_starred(found.iloc[0], "probability_change") if len(found) else "")
+            cells.append(_estimate(found.iloc[0], "probability_change") if len(found) else None)
         rows.append([str(unit), *cells])
-    return rows
+    return Table((Column("unit"), *(Column(kind, _starred) for kind in kinds)), rows)
 
 
-def target_rows(frame: pd.DataFrame, target: str, scale: float) -> Rows:
+def target_table(frame: pd.DataFrame, target: str, scale: float) -> Table:
     """Return everything about one target at a scale: a row per kind."""
-    rows = [["kind", "logit", "interval", "probability", "interval", "top-1", "", "divergence"]]
+    columns = (
+        Column("kind"),
+        Column("logit", _three),
+        Column("interval", _ends),
+        Column("probability", "signed"),
+        Column("interval", _ends),
+        Column("top-1 before", "share"),
+        Column("top-1 after", "share"),
+        Column("divergence", "plain"),
+    )
     part = frame[(frame["scale"] == scale) & (frame["unit"] == target)]
+    rows = []
     for _, row in part.iterrows():
-        rows.append([
-            str(row["kind"]),
-            f"{row['logit_change']:+.3f}",
-            _interval(row, "logit_change"),
-            f"{row['probability_change']:+.4f}",
-            _interval(row, "probability_change"),
-            f"{100 * row['top1_before']:.1f} %",
-            f"to {100 * row['top1_after']:.1f} %",
-            f"{row['divergence']:.4f}",
-        ])  # fmt: skip
-    return rows
+        logit, *logit_ends = _estimate(row, "logit_change")
+        chance, *chance_ends = _estimate(row, "probability_change")
+        shares = (row["top1_before"], row["top1_after"])
+        rows.append(
+            [row["kind"], logit, logit_ends, chance, chance_ends, *shares, row["divergence"]]
+        )
+    return Table(columns, rows)
 
 
 def about(run: InterventionRun, frame: pd.DataFrame) -> list[str]:
@@ -131,33 +142,29 @@ def _markdown(run: InterventionRun, frame: pd.DataFrame) -> str:
     parts += [f"- {kind}: {what}" for kind, what in KINDS.items() if kind in run.settings["kinds"]]
     for scale in run.scales:
         parts += ["", f"## {scale:g}x", "", f"Change of the probability; {STAR}.", ""]
-        parts += _piped(unit_rows(frame, scale))
+        parts.append(markdown_table(unit_table(frame, scale), escaped).rstrip())
         for target in groups(run):
             parts += ["", f"{upper_first(group_label(run, target))}:", ""]
-            parts += _piped(target_rows(frame, target, scale))
+            parts.append(markdown_table(target_table(frame, target, scale), escaped).rstrip())
     parts += ["", f"Every number with its interval ({', '.join(QUANTITIES)}): interventions.csv."]
     return "\n".join(parts) + "\n"
 
 
-def _piped(rows: Rows) -> list[str]:
-    lines = ["| " + " | ".join(_plain(cell) for cell in row) + " |" for row in rows]
-    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
+def _ends(ends: Sequence[float]) -> str:
+    low, high = ends
+    return interval(low, high, _three)
 
 
-def _plain(cell: str) -> str:
-    # A unit of a foreign network is called by its module path; a star would start emphasis.
-    return cell.replace("|", "\\|").replace("*", "\\*")
+def _starred(found: Sequence[float] | None) -> str:
+    """Return a change, with a star where its interval leaves out zero."""
+    if found is None:
+        return ""
+    change, low, high = found
+    return f"{signed(change)}{'*' if known(low) and (low > 0 or high < 0) else ' '}"
 
 
-def _starred(row: Any, quantity: str) -> str:
-    low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
-    sure = not math.isnan(low) and (low > 0 or high < 0)
-    return f"{row[quantity]:+.4f}{'*' if sure else ' '}"
-
-
-def _interval(row: Any, quantity: str) -> str:
-    low, high = row[f"{quantity}_low"], row[f"{quantity}_high"]
-    return "" if math.isnan(low) else f"{low:+.3f} {high:+.3f}"
+def _estimate(row: Any, quantity: str) -> tuple[float, float, float]:
+    return row[quantity], row[f"{quantity}_low"], row[f"{quantity}_high"]
 
 
 def _missing(value: object) -> bool:

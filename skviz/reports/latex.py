@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from skviz.reports.parts import FigurePart, TablePart
-from skviz.reports.table_fit import two_lines
+from skviz.reports.tables import Table, two_lines
 from skviz.reports.words import plain
 
 _SPECIAL = {
@@ -104,14 +104,13 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
     It has the columns that a page has room for; texts of prose and of these break their lines.
     """
     part = part.in_brief()
-    cells, long = part.cells(), long or part.prose
-    numbers = part.numbers
-    columns = _columns(part, cells)
-    head, rows = _head(part.columns, numbers), [_row(row) for row in cells]
+    table, long = part.table, long or part.prose
+    columns = _columns(part)
+    head, rows = _head(table), [_row(row) for row in table.cells]
     caption = rf"\caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}"
     label = rf"\label{{tab:{stem}}}"
     if long:
-        font = r"\footnotesize" if part.prose else _font_for(part.columns, cells)
+        font = r"\footnotesize" if part.prose else _font_for(table)
         lines = [
             r"\begingroup", font, r"\setlength{\tabcolsep}{2pt}",
             rf"\begin{{longtable}}{{{columns}}}", rf"{caption}{label}\\", r"\toprule", head,
@@ -130,13 +129,13 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _columns(part: TablePart, cells: Sequence[Sequence[str]]) -> str:
+def _columns(part: TablePart) -> str:
     """Return how columns stand: numbers right, texts left, and long ones of words in lines."""
-    kinds = ["r" if number else "l" for number in part.numbers]
+    kinds = ["r" if number else "l" for number in part.table.right]
     width = r"p{0.8\linewidth}" if part.prose else r"p{0.4\linewidth}"
     if part.prose or part.brief:
         for column in range(1, len(kinds)):
-            if kinds[column] == "l" and any(len(row[column]) > _SHORT for row in cells):
+            if kinds[column] == "l" and any(len(row[column]) > _SHORT for row in part.table.cells):
                 kinds[column] = width
     return "".join(kinds)
 
@@ -146,10 +145,10 @@ def _row(cells: Sequence[str]) -> str:
     return " & ".join(f"{{{escape(cell)}}}" for cell in cells) + r" \\"
 
 
-def _head(heads: Sequence[str], numbers: Sequence[bool]) -> str:
+def _head(table: Table) -> str:
     """Return the head of a table, each of its cells in one or two lines."""
     cells = []
-    for head, number in zip(heads, numbers, strict=True):
+    for head, number in zip(table.heads, table.right, strict=True):
         lines = [escape(line) for line in two_lines(head)]
         stack = r"\\".join(lines)
         side = "r" if number else "l"
@@ -157,9 +156,9 @@ def _head(heads: Sequence[str], numbers: Sequence[bool]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _font_for(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _font_for(table: Table) -> str:
     """Return the largest font in which a table is as wide as a line of an article or less."""
-    texts = zip(*[[*row] for row in rows], strict=True)
+    heads, texts = table.heads, zip(*table.cells, strict=True)
     characters = sum(
         max(*map(len, column), *map(len, two_lines(head)))
         for head, column in zip(heads, texts, strict=True)

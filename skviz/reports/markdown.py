@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from skviz.reports.parts import Contents
+from skviz.reports.tables import Table
 from skviz.reports.words import plain
 from skviz.version import __version__
 
@@ -17,15 +18,14 @@ def markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|~$])", r"\\\1", text)
 
 
-def markdown_table(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool]
-) -> str:
-    """Return a table in the way of GitHub; numbers stand on the right."""
-    lines = [heads, ["--:" if number else ":--" for number in numbers], *rows]
-    return "".join(
-        f"| {' | '.join(row if index == 1 else [markdown(cell) for cell in row])} |\n"
-        for index, row in enumerate(lines)
-    )
+def markdown_table(table: Table, escape: Callable[[str], str] = markdown) -> str:
+    """Return a table in the way of GitHub; numbers stand on the right.
+
+    `escape` makes a cell Markdown; `str` where cells are Markdown already.
+    """
+    head, *rows = ([escape(cell) for cell in row] for row in (table.heads, *table.cells))
+    sides = ["--:" if right else ":--" for right in table.right]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, sides, *rows))
 
 
 def escaped(text: str) -> str:
@@ -33,12 +33,6 @@ def escaped(text: str) -> str:
     # An underscore within a word is no mark.
     text = re.sub(r"([\\`*{}\[\]<>|]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z]))", r"\\\1", plain(text))
     return " ".join(text.split())
-
-
-def piped(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:

@@ -20,7 +20,8 @@ from skviz.figures.depth import DepthLines
 from skviz.figures.lines import ChannelLines
 from skviz.figures.palette import scale_labels
 from skviz.figures.wording import per_scale
-from skviz.reports.parts import FigurePart, signed
+from skviz.numbers import signed
+from skviz.reports.parts import FigurePart
 
 FloatArray = NDArray[np.float64]
 MOST_NAMED = 40  # classes that are named below a chart

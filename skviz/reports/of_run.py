@@ -13,8 +13,9 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
+from skviz.numbers import percent
 from skviz.reports import figure_data, run_tables
-from skviz.reports.parts import Contents, FigurePart, figure_part, written
+from skviz.reports.parts import Contents, FigurePart, figure_part
 from skviz.reports.words import short_paths
 from skviz.scaling import scale_label
 from skviz.units import Unit, paper_units
@@ -102,7 +103,7 @@ def _facts(run: Run, summary: Summary, about: About) -> list[tuple[str, str]]:
     facts.append(("Scales", ", ".join(scale_label(scale) for scale in summary.scales)))
     facts.append(("Units", f"{len(summary.units)}"))
     right = [
-        f"{written(share, 'share')} at {scale_label(scale)}"
+        f"{percent(share)} at {scale_label(scale)}"
         for scale, share in zip(summary.scales, summary.accuracy, strict=True)
         if share is not None
     ]

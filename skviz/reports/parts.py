@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from skviz.reports.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,12 +17,8 @@ if TYPE_CHECKING:
     from skviz.figures.captions import Caption
     from skviz.studies.image import ImageResult
 
-MINUS = "\N{MINUS SIGN}"
-NOTHING = "\N{EN DASH}"
 # Begins the sentence of a caption that explains columns which are not among the brief ones.
 FURTHER = "Further columns: "
-# Formats of numbers, which stand on the right of their column.
-NUMBERS = ("signed", "plain", "share", "p", "scale", "count", "effect", "wide")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,9 +42,8 @@ class FigurePart:
 class TablePart:
     """One table of a report: a frame of plain numbers and texts, and how to write them.
 
-    `heads` has a column's words for a reader, `formats` how its values are written: "signed"
-    (+0.0123), "plain" (0.0123), "share" (12.3 %), "p", "scale" (1.5x), "count", "text",
-    "effect" (+0.12) or "wide" (0.12). A column without an entry is written as it is.
+    `heads` has a column's words for a reader, `formats` how its values are written, by names in
+    `tables.FORMATS`. A column without an entry is written as it is.
 
     `brief` names the columns that are enough where room is short: on slides and pages, whose
     texts are then wrapped rather than cut. `prose` is True for a table of a name and a text
@@ -70,27 +67,15 @@ class TablePart:
         caption = replace(self.caption, text=text)
         return replace(self, frame=self.frame[list(self.brief)], caption=caption)
 
-    @property
-    def columns(self) -> list[str]:
-        """The heads of the columns, for a reader."""
-        return [self.heads.get(name, str(name)) for name in self.frame.columns]
-
-    @property
-    def numbers(self) -> list[bool]:
-        """Which columns are numbers."""
-        return [self.format_of(str(name)) in NUMBERS for name in self.frame.columns]
-
-    def format_of(self, column: str) -> str:
-        """Return how the values of a column are written."""
-        return self.formats.get(column, "text")
+    @cached_property
+    def table(self) -> Table:
+        """The table as every writer takes it."""
+        words = {"title": self.title, "note": self.caption.text}
+        return Table.of_frame(self.frame, self.heads, self.formats, **words)
 
     def cells(self) -> list[list[str]]:
-        """Return the rows as texts for a reader; what the data cannot tell is an en dash."""
-        kinds = [self.format_of(name) for name in self.frame.columns]
-        return [
-            [written(value, kind) for value, kind in zip(row, kinds, strict=True)]
-            for row in self.frame.itertuples(index=False, name=None)
-        ]
+        """Return the rows as texts for a reader."""
+        return self.table.cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,28 +125,3 @@ def figure_part(
             return with_note(display.plot, caption)
 
     return FigurePart(name, caption.title, caption, display, draw, data)
-
-
-def written(value: Any, kind: str = "text") -> str:
-    """Write one value of a table for a reader."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return NOTHING
-    if kind == "count":
-        return f"{int(value):,}"
-    if kind == "scale":
-        from skviz.scaling import scale_label
-
-        return scale_label(float(f"{value:.6g}"))
-    if kind == "share":
-        return f"{100 * value:.1f} %".replace("-", MINUS)
-    if kind == "p":
-        return "<1e-300" if value == 0 else f"{value:.2g}".replace("-", MINUS)
-    pattern = {"signed": "+.4f", "plain": ".4f", "effect": "+.2f", "wide": ".2f"}.get(kind)
-    if pattern is None:
-        return str(value)
-    return signed(value, pattern)
-
-
-def signed(value: float, pattern: str = "+.4f") -> str:
-    """Write a number with its sign, and a real minus sign rather than a hyphen."""
-    return format(float(value), pattern).replace("-", MINUS)

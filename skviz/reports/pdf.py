@@ -1,22 +1,24 @@
-"""A report as a PDF of A4 pages: figures as vectors, captions, tables, table of contents."""
+"""A report as a PDF of A4 pages, set by Typst from `assets/templates/report.typ`.
+
+Needs typst, which is the optional extra `skviz[pdf]`.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from skviz.errors import UsageError
 from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.parts import Contents, FigurePart, TablePart
 from skviz.version import __version__
 
-if TYPE_CHECKING:
-    from skviz.reports.pdf_pages import Pages
-
-Parts = Sequence[FigurePart | TablePart]
-_TITLE, _CHAPTER, _HEAD, _CAPTION = 20.0, 15.0, 12.0, 9.0
-_LEAST = 1.5  # inches of a figure that has to share its page
-_SMALLEST = 0.85  # of its size, for a figure that shares its page with all its words
+_WIDEST = 5  # texts of a column that are measured: the widest is one of the longest
+_MOST_NAMED = 8  # characters without a glyph
 
 
 def write_pdf(
@@ -28,11 +30,13 @@ def write_pdf(
 ) -> list[Path]:
     """Write a report as a PDF and return its path in a list.
 
-    Fonts are embedded and text stays text. `style` is a name for `figure_style`, which goes
-    over "thesis" (figures of 6 inches); with "dark" the pages are dark as well. `command` goes into
-    the properties of the document.
+    Figures are vectors, text stays text in embedded fonts, and the document is tagged for screen
+    readers (PDF/UA-1). The same contents give the same bytes. Characters that no installed font
+    has are replaced visibly, and the first page names them. `style` is a name for `figure_style`,
+    which goes over "thesis" (figures of 6 inches); with "dark" the pages are dark as well.
+    `command` goes into the keywords of the document.
 
-    Raises `UsageError` for an unknown style, and `OutputError`.
+    Raises `UsageError` for an unknown style and where typst is not installed, and `OutputError`.
     """
     check_output(path, overwrite)
     return [write_bytes(path, pdf_bytes(contents, style, command), overwrite=overwrite)]
@@ -40,98 +44,131 @@ def write_pdf(
 
 def pdf_bytes(contents: Contents, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pdf` writes."""
-    from skviz.figures.metadata import made_by
-    from skviz.figures.palette import WARNING_COLOUR
+    if find_spec("typst") is None:
+        raise UsageError(
+            "a PDF needs the package typst, which is not installed; install it with pip install"
+            " 'skviz[pdf]', or choose another ending: .html, .pptx or a folder"
+        )
+    import typst
+
+    from skviz.figures.fonts import font_folders
     from skviz.figures.style import figure_style
-    from skviz.reports.pdf_pages import Pages
     from skviz.reports.words import with_names
 
-    contents = with_names(contents)
     named = [name for name in (style or "default").split(",") if name.strip() != "default"]
     drawn = ",".join(["thesis", *named])
     with figure_style(drawn):
-        weights = dict(contents.facts).get("Weights", "unknown")
-        made = f"skviz {__version__}"
-        pages = Pages(f"{contents.title} · weights: {weights} · {made}")
-        pages.new_page()
-        pages.heading(contents.title, _TITLE)
-        pages.heads.clear()  # the title is no entry of its own contents
-        pages.space(0.15)
-        pages.facts(contents.facts)
-        pages.space(0.15)
-        for note in contents.notes:
-            pages.paragraph(note, weight="bold", colour=WARNING_COLOUR)
-        pages.space(0.2)
-        pages.heading("Contents", _CHAPTER, follow=0.5)
-        pages.heads.clear()
-        chapters: list[tuple[str, Parts]] = [
-            ("Figures", contents.figures),
-            ("Tables", contents.tables),
-        ]
-        count = sum(len(parts) + 1 for _, parts in chapters if parts)
-        start, y = pages.leave_contents(count)
-        for chapter, parts in chapters:
-            _chapter(pages, chapter, parts, drawn)
-        pages.contents(pages.heads, start, y)
-        return pages.pdf(contents.title, made, made_by(command))
+        data = _data(with_names(contents), drawn, command)
+        template = (files("skviz.assets") / "templates" / "report.typ").read_bytes()
+        # Data, not markup: a name such as #read("...") is set as it is.
+        found: bytes = typst.compile(
+            template,
+            sys_inputs={"data": json.dumps(data)},
+            font_paths=typst.Fonts(font_paths=font_folders()),
+            pdf_standards=["ua-1"],
+            timestamp=0,
+        )
+    return found
 
 
-def _chapter(pages: Pages, chapter: str, parts: Parts, style: str) -> None:
-    if not parts:
-        return
-    pages.new_page()
-    pages.heading(chapter, _CHAPTER)
-    pages.space(0.1)
-    for number, part in enumerate(parts, 1):
-        if isinstance(part, FigurePart):
-            _figure(pages, part, number, style)
-        else:
-            assert isinstance(part, TablePart)
-            _table(pages, part, number)
+def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]:
+    """Return what the template sets, in the style that is in force."""
+    import matplotlib
+    from matplotlib.colors import to_hex
+
+    from skviz.figures.fonts import fallback_fonts
+    from skviz.figures.metadata import made_by
+    from skviz.figures.palette import WARNING_COLOUR
+
+    words = _Words()
+    made = f"skviz {__version__}"
+    weights = dict(contents.facts).get("Weights", "unknown")
+    settings = matplotlib.rcParams
+    colours = {
+        "background": settings["figure.facecolor"],
+        "text": settings["text.color"],
+        "grid": settings["grid.color"],
+        "line": settings["axes.edgecolor"],
+        "warning": WARNING_COLOUR,
+    }
+    data = {
+        "title": words(contents.title),
+        "author": made,
+        "keywords": made_by(command),
+        "description": words(f"{contents.title}, weights: {weights}"),
+        "footer": words(f"weights: {weights} · {made}"),
+        "fonts": ["DejaVu Sans", *fallback_fonts()],
+        "look": {name: to_hex(colour) for name, colour in colours.items()},
+        "facts": [[words(word), words(what)] for word, what in contents.facts],
+        "figures": [_figure(part, style, words) for part in contents.figures],
+        "tables": [_table(part, number, words) for number, part in enumerate(contents.tables, 1)],
+        "notes": [words(note) for note in contents.notes],
+    }
+    if words.missing:
+        data["notes"] = [*data["notes"], words.note()]
+    return data
 
 
-def _figure(pages: Pages, part: FigurePart, number: int, style: str) -> None:
-    from skviz.figures.metadata import figure_metadata
+class _Words:
+    """Makes texts drawable, and remembers which characters no installed font has."""
+
+    def __init__(self) -> None:
+        self.missing: dict[str, None] = {}
+
+    def __call__(self, text: str) -> str:
+        from skviz.figures.fonts import can_draw, is_invisible
+        from skviz.figures.text import clean, storable
+
+        if not text.isascii():
+            self.missing |= dict.fromkeys(
+                c for c in storable(text) if not (can_draw(c) or is_invisible(c))
+            )
+        return clean(text)
+
+    def note(self) -> str:
+        """Say which characters are missing, by their code points."""
+        codes = [f"U+{ord(character):04X}" for character in self.missing]
+        more = f" and {len(codes) - _MOST_NAMED} more" if len(codes) > _MOST_NAMED else ""
+        return (
+            f"No font installed here has {', '.join(codes[:_MOST_NAMED])}{more}: they stand as"
+            " \N{REPLACEMENT CHARACTER}. Install a font for their script, such as Noto Sans CJK,"
+            " and write the report again."
+        )
+
+
+def _figure(part: FigurePart, style: str, words: _Words) -> dict[str, Any]:
     from skviz.figures.save import figure_bytes
-    from skviz.reports.pdf_pages import BOTTOM, HEIGHT, ROOM, TOP
 
     figure = part.draw(style)
     width, height = figure.get_size_inches()
-    data = figure_bytes(figure, "pdf", figure_metadata(part.caption))
-    title = f"Figure {number}. {part.title}"
-    caption, words = part.caption.text, f"In words: {part.caption.alt}"
-    text = (
-        pages.paragraph_height(title, _HEAD + 0.5, 3)
-        + pages.paragraph_height(caption, _CAPTION, 12)
-        + 0.5
-    )
-    more = pages.paragraph_height(words, _CAPTION, 12)
-    # The first figure begins below the head of the chapter.
-    page = HEIGHT - BOTTOM - (pages.y if number == 1 else TOP)
-    if (page - text - more) / height > _SMALLEST:
-        text += more  # else the words go on on the next page: the figure is to be read
-    factor = min(1.0, ROOM / width, max(_LEAST, page - text) / height)
-    pages.need(text + factor * height)
-    pages.heading(title, _HEAD, level=1)
-    pages.space(0.05)
-    pages.drawing(data, width, height, factor)
-    pages.space(0.08)
-    pages.paragraph(caption, _CAPTION, lines=12)
-    pages.space(0.05)
-    pages.paragraph(words, _CAPTION, lines=12)
-    pages.space(0.3)
+    return {
+        "title": words(part.title),
+        "caption": words(part.caption.text),
+        "alt": words(part.caption.alt),
+        "svg": figure_bytes(figure, "svg").decode("utf-8"),
+        "width": float(width),
+        "height": float(height),
+    }
 
 
-def _table(pages: Pages, part: TablePart, number: int) -> None:
+def _table(part: TablePart, number: int, words: _Words) -> dict[str, Any]:
+    from skviz.reports.tables import two_lines
+
     brief = part.in_brief()
-    title = f"Table {number}. {part.title}"
-    follow = pages.paragraph_height(brief.caption.text, _CAPTION) + (2.4 if part.prose else 1.2)
-    pages.heading(title, _HEAD, level=1, follow=follow)
-    pages.space(0.03)
-    pages.paragraph(brief.caption.text, _CAPTION)
-    pages.space(0.1)
-    if part.prose:
-        pages.prose([(name, text) for name, text in part.cells()])
-    else:
-        pages.table(brief.columns, brief.cells(), brief.numbers, wrapped=bool(part.brief))
-    pages.space(0.35)
+    table = brief.table
+    rows = [[words(cell) for cell in row] for row in table.cells]
+    longest = [sorted(column, key=len)[-_WIDEST:] for column in zip(*rows, strict=True)]
+    return {
+        "title": words(f"Table {number}. {part.title}"),
+        "caption": words(brief.caption.text),
+        "heads": [two_lines(words(head)) for head in table.heads],
+        "rows": rows,
+        "right": table.right,
+        "prose": part.prose,
+        "longest": [len(column[-1]) for column in longest],
+        "widest": _transposed(longest),
+    }
+
+
+def _transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [list(row) for row in zip(*columns, strict=True)]

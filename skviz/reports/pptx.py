@@ -259,15 +259,15 @@ def _table(deck: Deck, part: TablePart) -> None:
     if len(chosen) < len(rows):
         title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
         whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
-    heads, rows = list(map(plain, brief.columns)), [list(map(plain, row)) for row in rows]
-    fit, most = fit_table(heads, rows, brief.numbers, wrapped=bool(part.brief))
+    heads, rows = list(map(plain, brief.table.heads)), [list(map(plain, row)) for row in rows]
+    fit, most = fit_table(heads, rows, brief.table.right, wrapped=bool(part.brief))
     slides = max(1, -(-len(rows) // most))
     each = -(-len(rows) // slides) if rows else 1
     for number in range(slides):
         shown = rows[number * each : (number + 1) * each]
         words = f"{title} ({number + 1} of {slides})" if slides > 1 else title
         noted = whole[number * each : (number + 1) * each]
-        lines = ["\t".join(row) for row in [part.columns, *noted]]
+        lines = ["\t".join(row) for row in [part.table.heads, *noted]]
         notes = f"{part.caption.text}\n\n" + "\n".join(lines)
         slide = deck.slide(words, _source(brief), notes)
         frame = deck.table(slide, shown, fit)
@@ -284,7 +284,7 @@ def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:
     frame = part.frame
     if len(frame) <= most:
         return range(len(frame))
-    signed = [name for name in frame.columns if part.format_of(str(name)) == "signed"]
+    signed = [name for name in frame.columns if part.formats.get(str(name)) == "signed"]
     if not signed:
         return range(12)
     values = frame[signed[-1]].to_numpy(np.float64)

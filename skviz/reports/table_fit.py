@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from skviz.figures.text import clean, text_width, wrap
+from skviz.reports.tables import two_lines
 from skviz.reports.words import fitted
 
 _PAD = 1.0  # within a cell, left and right together, in font sizes
@@ -112,15 +113,6 @@ class TableFit:
 def row_height(size: float) -> float:
     """Return the height in inches of a row in a font size."""
     return _ROW * size / 72
-
-
-def two_lines(head: str) -> tuple[str, ...]:
-    """Part a head of several words where it gets narrowest."""
-    words = head.split()
-    if len(words) < 2:
-        return (head,)
-    splits = [(" ".join(words[:n]), " ".join(words[n:])) for n in range(1, len(words))]
-    return min(splits, key=lambda lines: max(map(len, lines)))
 
 
 def _share(widths: Sequence[float], room: float) -> float:

@@ -1,25 +1,159 @@
-"""The tables of a run's summary as CSV files."""
+"""One table for every reader: columns that know how their values are written, and rows of these.
+
+A writer takes a `Table` and nothing else: `terminal`, `markdown`, `latex`, `html`, `slides` and
+`pdf` are in modules of their own, CSV is here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skviz import numbers
 from skviz.files import check_output, output_folder, write_text
+from skviz.numbers import Writer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.inference.summary import Summary
 
-TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
+SUMMARY_TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
+
+
+def scale(value: float | None) -> str:
+    """Return "1.5x" for a scale, also for one that was stored in single precision."""
+    from skviz.scaling import scale_label
+
+    return scale_label(float(f"{value:.6g}")) if numbers.known(value) else numbers.NOTHING
+
+
+def ends(pair: tuple[float | None, float | None]) -> str:
+    """Return an interval of two ends; empty where it was not computed."""
+    return numbers.interval(*pair)
+
+
+# How the values of a column are written, by name.
+FORMATS: dict[str, Writer] = {
+    "text": numbers.text,
+    "signed": numbers.signed,
+    "effect": partial(numbers.signed, digits=2),
+    "plain": numbers.number,
+    "wide": partial(numbers.number, digits=2),
+    "share": numbers.percent,
+    "p": numbers.p_value,
+    "count": numbers.count,
+    "scale": scale,
+    "interval": ends,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its head, how its values are written, and on which side they stand.
+
+    `write` is a name in `FORMATS` or a function from a value to its text. `unit` stands behind
+    the head: "width (px)". Numbers stand on the right, texts on the left, unless `right` says
+    otherwise.
+    """
+
+    head: str
+    write: str | Writer = "text"
+    unit: str = ""
+    right: bool | None = None
+
+    @property
+    def title(self) -> str:
+        """The head with its unit."""
+        return f"{self.head} ({self.unit})" if self.unit else self.head
+
+    @property
+    def on_right(self) -> bool:
+        """Whether values stand on the right."""
+        return self.write != "text" if self.right is None else self.right
+
+    def written(self, value: Any) -> str:
+        """Return the text of a value."""
+        return (FORMATS[self.write] if isinstance(self.write, str) else self.write)(value)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns, rows of one value per column, and a title and a note that go with them."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Sequence[Any]]
+    title: str = ""
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, heads: Iterable[str | Column], rows: Iterable[Sequence[Any]], **words: str
+    ) -> Table:
+        """Return a table whose columns are told by their heads.
+
+        The first of those given as words is one of texts; of the others, values that are numbers
+        or ready texts stand on the right.
+        """
+        columns = (
+            head if isinstance(head, Column) else Column(head, right=index > 0)
+            for index, head in enumerate(heads)
+        )
+        return cls(tuple(columns), list(rows), **words)
+
+    @classmethod
+    def of_frame(
+        cls,
+        frame: pd.DataFrame,
+        heads: Mapping[str, str] | None = None,
+        formats: Mapping[str, str] | None = None,
+        **words: str,
+    ) -> Table:
+        """Return the table of a frame, with heads for a reader and names of `FORMATS`."""
+        columns = (
+            Column((heads or {}).get(name, str(name)), (formats or {}).get(name, "text"))
+            for name in frame.columns
+        )
+        return cls(tuple(columns), list(frame.itertuples(index=False, name=None)), **words)
+
+    @property
+    def heads(self) -> list[str]:
+        """The heads of the columns, with their units."""
+        return [column.title for column in self.columns]
+
+    @property
+    def right(self) -> list[bool]:
+        """Which columns stand on the right."""
+        return [column.on_right for column in self.columns]
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The rows as texts."""
+        return [
+            [column.written(value) for column, value in zip(self.columns, row, strict=True)]
+            for row in self.rows
+        ]
+
+
+def two_lines(head: str) -> tuple[str, ...]:
+    """Part a head of several words where it gets narrowest."""
+    words = head.split()
+    if len(words) < 2:
+        return (head,)
+    splits = [(" ".join(words[:n]), " ".join(words[n:])) for n in range(1, len(words))]
+    return min(splits, key=lambda lines: max(map(len, lines)))
 
 
 def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write a CSV file for each of `TABLES`, which are those of `Summary`; return the paths.
+    """Write a CSV file for each of `SUMMARY_TABLES`; return the paths.
 
     Nothing is written unless all of them may be. Raises `OutputError`.
     """
     output_folder(folder)
-    files = [folder / f"{name}.csv" for name in TABLES]
+    files = [folder / f"{name}.csv" for name in SUMMARY_TABLES]
     for file in files:
         check_output(file, overwrite)
     frames = (

@@ -13,8 +13,9 @@ from skviz.figures.save import figure_bytes
 from skviz.figures.style import figure_style
 from skviz.figures.text import storable
 from skviz.figures.verdicts import VerdictRows
-from skviz.figures.wording import counted, listed, signed
+from skviz.figures.wording import listed
 from skviz.inference.verdicts import VERDICTS
+from skviz.numbers import counted, signed
 from skviz.reports.parts import FigurePart, TablePart
 
 MOST_UNITS = 5  # of a slide

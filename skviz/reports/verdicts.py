@@ -18,11 +18,11 @@ from skviz.inference.verdicts import (
     Estimate,
     Verdict,
     interval,
-    number,
     p_value,
-    percent,
 )
-from skviz.reports.markdown import escaped, piped
+from skviz.numbers import number, percent, signed
+from skviz.reports.markdown import escaped, markdown_table
+from skviz.reports.tables import Column, Table
 from skviz.runs.measurements import RunMeasurements
 from skviz.scaling import scale_label
 from skviz.studies.controls.evidence import evidence_of
@@ -173,13 +173,14 @@ def markdown(document: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
 
 
 def _summary(verdicts: Sequence[Verdict]) -> str:
-    rows = [["unit", "verdict", "shift", "p, random networks", "paired test alone"]]
+    heads = ["unit", "verdict", "shift", "p, random networks", "paired test alone"]
+    rows = []
     for verdict in verdicts:
         alone = f"{verdict.paired} (p {p_value(verdict.paired_p)})"
         rows.append(
             [verdict.unit, verdict.title, interval(verdict.total), p_value(verdict.null_p), alone]
         )
-    return _table(rows)
+    return _table(heads, rows)
 
 
 def _left(verdicts: Sequence[Verdict]) -> str:
@@ -187,15 +188,15 @@ def _left(verdicts: Sequence[Verdict]) -> str:
     names += [name for name in verdicts[0].left if " + " in name]
     minus = " \N{MINUS SIGN} "
     heads = [f"shift{minus}{name.replace(' + ', minus)}" for name in names]
-    rows = [["unit", *heads, "survives"]]
+    rows = []
     for verdict in verdicts:
         cells = [interval(verdict.left[name]) for name in names]
-        rows.append([verdict.unit, *cells, percent(verdict.survives)])
+        rows.append([verdict.unit, *cells, percent(verdict.survives, 0)])
     note = (
         "*survives*: the smallest of these by the whole shift, where that is clearly not zero;"
         " below 0 % or above 100 % a control gives more than the whole shift, or works against it."
     )
-    return f"{_table(rows)}\n\n{note}"
+    return f"{_table(['unit', *heads, 'survives'], rows)}\n\n{note}"
 
 
 def _more(verdicts: Sequence[Verdict]) -> list[str]:
@@ -206,32 +207,30 @@ def _more(verdicts: Sequence[Verdict]) -> list[str]:
     sharp = verdicts[0].high_resolution is not None
     if names or sharp:
         count = verdicts[0].sharp_images
-        head = ["unit", *names, *([f"{count} images without interpolation"] if sharp else [])]
-        rows = [head]
+        heads = ["unit", *names, *([f"{count} images without interpolation"] if sharp else [])]
+        rows = []
         for verdict in verdicts:
             more = (
                 [interval(verdict.high_resolution)] if verdict.high_resolution is not None else []
             )
             rows.append([verdict.unit, *(interval(verdict.shifts[name]) for name in names), *more])
         note = "Zooming out goes from the smallest scale to 1.0x, all others as the whole shift."
-        parts += ["## Other controls", note, _table(rows)]
+        parts += ["## Other controls", note, _table(heads, rows)]
     if verdicts[0].others:
-        rows = [["unit", *verdicts[0].others]]
-        rows += [[c.unit, *(number(part.mean) for part in c.others.values())] for c in verdicts]
+        heads = ["unit", *verdicts[0].others]
+        rows = [[c.unit, *(signed(part.mean) for part in c.others.values())] for c in verdicts]
         note = "The whole shift after some weights were drawn anew; see the controls' names."
-        parts += ["## Networks that are random in part", note, _table(rows)]
+        parts += ["## Networks that are random in part", note, _table(heads, rows)]
     return parts
 
 
 def _costs(costs: Mapping[str, float | None]) -> str:
-    rows = [["run", "time as a multiple of the plain run's"]]
-    rows += [[name, "-" if cost is None else f"{cost:.2f}"] for name, cost in costs.items()]
-    return _table(rows)
+    rows = [[name, number(cost, 2)] for name, cost in costs.items()]
+    return _table(["run", "time as a multiple of the plain run's"], rows)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = ([escaped(cell) for cell in row] for row in rows)
-    return piped(head, body)
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return markdown_table(Table.of(map(Column, heads), rows), escaped).rstrip()
 
 
 def _columns(name: str, part: Estimate) -> dict[str, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from skviz.inference.verdicts import Verdict, number
+from skviz.inference.verdicts import Verdict
+from skviz.numbers import counted, signed
 from skviz.scaling import scale_label
 
 # The paper claims the pattern for these units, and that it is gone at SK_5_3.
@@ -22,7 +23,7 @@ def sentence(verdict: Verdict, scales: Mapping[str, Mapping[str, Any]]) -> str:
         f" It rises in {shares[0]:.0%} of the photographs and {shares[1]:.0%} of the classes."
     )  # fmt: skip
     if published is not None and first is not None:
-        paper = f" The paper's SKNet-50 changes by {number(published - first)}."
+        paper = f" The paper's SKNet-50 changes by {signed(published - first)}."
     return f"{verdict.unit}: {verdict.title}. {verdict.sentence}{rising}{paper}"
 
 
@@ -45,8 +46,8 @@ def summary(verdicts: Sequence[Verdict]) -> list[str]:
         )
     held = [verdict.unit for verdict in verdicts if verdict.outcome == "larger"]
     told.append(
-        f'"Larger objects get the larger kernel" holds at {len(held)} of {len(verdicts)} unit'
-        + ("s" if len(verdicts) > 1 else "")
+        f'"Larger objects get the larger kernel" holds at {len(held)} of '
+        + counted(len(verdicts), "unit")
         + (f": {listed(held)}." if held else ".")
     )
     for sign, words in ((1, "rises"), (-1, "falls")):

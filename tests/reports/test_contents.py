@@ -17,9 +17,9 @@ from skviz.figures.classes import ClassCurves
 from skviz.inference.summary import summarise
 from skviz.reports.contents import image_contents, run_contents
 from skviz.reports.figure_data import data_of
-from skviz.reports.parts import written
 from skviz.reports.saved import read_result
 from skviz.reports.single import _data_document
+from skviz.reports.tables import Column
 from skviz.runs.records import Run
 from skviz.studies.image import ImageResult
 
@@ -211,12 +211,12 @@ def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
 
 
 def test_values_as_a_reader_sees_them() -> None:
-    assert written(-0.01234, "signed") == "\N{MINUS SIGN}0.0123"
-    assert written(float("nan"), "signed") == "\N{EN DASH}"
-    assert written(1.100000023841858, "scale") == "1.1x"
-    assert written(0.123, "share") == "12.3 %"
-    assert written(0, "p") == "<1e-300"
-    assert written(12345, "count") == "12,345"
+    assert Column("", "signed").written(-0.01234) == "\N{MINUS SIGN}0.0123"
+    assert Column("", "signed").written(float("nan")) == "\N{EN DASH}"
+    assert Column("", "scale").written(1.100000023841858) == "1.1x"
+    assert Column("", "share").written(0.123) == "12.3 %"
+    assert Column("", "p").written(0) == "<1e-300"
+    assert Column("", "count").written(12345) == "12,345"
 
 
 def test_data_of_something_else_is_refused() -> None:

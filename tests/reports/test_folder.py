@@ -21,6 +21,7 @@ from skviz.reports.folder import INDEX, file_stems, write_folder
 from skviz.reports.latex import escape
 from skviz.reports.markdown import markdown, markdown_table
 from skviz.reports.parts import TablePart
+from skviz.reports.tables import Table
 from skviz.runs.records import Run
 
 DOCUMENT = r"""\documentclass{article}
@@ -148,7 +149,7 @@ def test_latex_is_escaped(text: str, expected: str) -> None:
 
 def test_markdown_is_escaped() -> None:
     assert markdown("a|b <i> *c* & _d_ [e](f)") == (r"a\|b &lt;i&gt; \*c\* &amp; \_d\_ \[e\]\(f\)")
-    assert markdown_table(["a", "b"], [["x\ny", "1"]], [False, True]) == (
+    assert markdown_table(Table.of(["a", "b"], [["x\ny", "1"]])) == (
         "| a | b |\n| :-- | --: |\n| x y | 1 |\n"
     )
 

@@ -6,8 +6,11 @@ import io
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -107,6 +110,23 @@ def test_long_tables_repeat_their_heads() -> None:
     assert "+149.0000" in together
 
 
+def table_of(frame: pd.DataFrame) -> list[str]:
+    """Return the text of the pages of a report of one table."""
+    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame)
+    found = reader(pdf_bytes(Contents("long", [], [], [table], [], [])))
+    return [page.extract_text() for page in found.pages]
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert "width" in table_of(pd.DataFrame({"unit": [], "width": []}))[-1]
+
+
+def test_few_rows_of_long_texts_go_on_on_the_next_page() -> None:
+    texts = [f"begin{row} " + "many words " * 400 + f" end{row}" for row in range(4)]
+    together = "".join(table_of(pd.DataFrame({"unit": list("abcd"), "text": texts})))
+    assert all(f"begin{row}" in together and f"end{row}" in together for row in range(4))
+
+
 def test_dark_pages(contents: Contents) -> None:
     light, dark = pdf_bytes(Contents("t", [], [], [], [], [])), pdf_bytes(
         Contents("t", [], [], [], [], []), "dark"
@@ -135,3 +155,46 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="unknown style"):
         write_pdf(given, tmp_path / "other.pdf", style="drak")
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.pdf"]
+
+
+def test_without_typst_the_extra_is_named(tmp_path: Path) -> None:
+    """In an interpreter that finds no typst: nothing is written, and what to install is said."""
+    code = f"""
+import sys
+sys.modules["typst"] = None
+from skviz.reports.parts import Contents
+from skviz.reports.pdf import write_pdf
+write_pdf(Contents("t", [], [], [], [], []), {str(tmp_path / "r.pdf")!r})
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "UsageError" in done.stderr
+    assert "pip install 'skviz[pdf]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_document_says_what_it_is(contents: Contents, data: bytes) -> None:
+    found = reader(data)
+    assert found.metadata is not None
+    assert str(found.metadata.author).startswith("skviz")
+    root = found.root_object
+    assert root["/MarkInfo"]["/Marked"]  # tagged, for screen readers
+    assert root["/Lang"] == "en"
+    assert b"pdfuaid" in root["/Metadata"].get_data()
+    told = [str(part.get("/Alt")) for part in tags(root["/StructTreeRoot"], "/Figure")]
+    for part in contents.figures:
+        assert any(part.caption.alt[:40] in alternative for alternative in told)
+    assert len(list(tags(root["/StructTreeRoot"], "/Table"))) == len(contents.tables)
+
+
+def tags(node: Any, kind: str) -> Iterator[Any]:
+    """Yield the elements of a kind in the tree that a screen reader walks."""
+    node = node.get_object()
+    if isinstance(node, list):
+        for child in node:
+            yield from tags(child, kind)
+    elif isinstance(node, dict):
+        if node.get("/S") == kind:
+            yield node
+        if "/K" in node:
+            yield from tags(node["/K"], kind)

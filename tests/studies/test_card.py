@@ -19,6 +19,7 @@ from skviz.errors import OutputError, UsageError
 from skviz.inference.judging import judge
 from skviz.inference.published import published_deviation, published_difference
 from skviz.models import build
+from skviz.numbers import percent, signed
 from skviz.reports.card import markdown, write_card
 from skviz.runs.analyze import Options
 from skviz.runs.measurements import RunMeasurements
@@ -271,8 +272,8 @@ def test_blank_surround_is_beside_enlarging(card: dict, suite: Suite) -> None:
         for line in markdown(card).partition("### A blank surround")[2].splitlines()
         if line.startswith("| SK_3_4 |")
     ]
-    assert f"| {shift('object-constant'):+.4f} (" in row
-    assert f"| {shift('plain'):+.4f} (" in row
+    assert f"| {signed(shift('object-constant'))} (" in row
+    assert f"| {signed(shift('plain'))} (" in row
 
 
 def test_replaced_attention_is_that_of_the_records(
@@ -288,7 +289,7 @@ def test_replaced_attention_is_that_of_the_records(
         own = records[(records["kind"] == row["kind"]) & (records["scale"] == scale)]
         assert row["after"] == pytest.approx(own["correct"].astype(float).mean(), abs=1e-6)
         assert row["before"] == pytest.approx(own["correct_before"].astype(float).mean(), abs=1e-6)
-        assert f"| {row['scale']} | {row['before']:.1%} | {row['after']:.1%} |" in told
+        assert f"| {row['scale']} | {percent(row['before'])} | {percent(row['after'])} |" in told
 
 
 def test_command_that_repeats_the_training(card: dict) -> None:
@@ -306,7 +307,7 @@ def test_card_as_text(card: dict, tmp_path: Path) -> None:
     told = text.read_text()
     for part in (*card["summary"], card["command"], "drawn by a test", "What was said."):
         assert part in told
-    assert f"| 1.0x | {card['accuracy']['1.0x']['top1']:.1%} |" in told
+    assert f"| 1.0x | {percent(card['accuracy']['1.0x']['top1'])} |" in told
     assert "| SK_4_6 |" in told
     assert r"| a \| b, plain | 36 | 69.0 % |" in told
     assert markdown(card) == told

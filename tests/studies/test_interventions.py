@@ -25,7 +25,7 @@ from skviz.figures.captions import caption_of
 from skviz.figures.interventions import InterventionPanels
 from skviz.models import load_model, model_info
 from skviz.models.registry import CONFIGS
-from skviz.reports.interventions import target_rows, to_dict, unit_rows, write_results
+from skviz.reports.interventions import target_table, to_dict, unit_table, write_results
 from skviz.runs.options import Options
 from skviz.scaling import enlarge
 from skviz.studies.interventions.kinds import (
@@ -121,13 +121,13 @@ def test_the_table_is_the_mean_of_the_records(done: InterventionRun) -> None:
             assert row[f"{quantity}_low"] <= row[quantity] <= row[f"{quantity}_high"]
     assert done.labelled
     assert table["divergence"].max() > 0.001
-    rows = unit_rows(table, 2.0)
-    assert rows[0] == [
+    rows = unit_table(table, 2.0)
+    assert rows.heads == [
         "unit", "smallest", "largest", "uniform", "mean", "channels", "images", "patch",
     ]  # fmt: skip
-    assert [row[0] for row in rows[1:]] == ["SK_2_1", "SK_3_1", "all"]
-    assert "" not in rows[1]
-    assert len(target_rows(table, "all", 1.0)) == 1 + 6
+    assert [row[0] for row in rows.cells] == ["SK_2_1", "SK_3_1", "all"]
+    assert "" not in rows.cells[0]
+    assert len(target_table(table, "all", 1.0).cells) == 6
 
 
 def test_shards_resume_and_other_settings_are_refused(
@@ -240,7 +240,7 @@ def test_without_labels_the_predicted_class_counts(
     document = to_dict(run, table)
     assert document["truth"] == "predicted"
     assert document["rows"][0]["logit_change_low"] is None
-    assert target_rows(table, "SK_3_1", 1.0)[1][2] == ""
+    assert target_table(table, "SK_3_1", 1.0).cells[0][2] == ""
 
 
 def test_an_image_alone_has_nobody_to_exchange_with(
