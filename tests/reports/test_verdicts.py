@@ -65,7 +65,7 @@ def test_costs_are_listed_and_unknown_ones_too(suite: Suite, tmp_path: Path) -> 
     assert document["costs"]["blur"] == 1.5
     assert document["costs"]["random-05"] is None
     assert "| blur | 1.50 |" in text
-    assert "| random-05 | - |" in text
+    assert "| random-05 | \N{EN DASH} |" in text
 
 
 def test_numbers_are_those_of_the_runs(suite: Suite) -> None:
