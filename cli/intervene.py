@@ -139,7 +139,12 @@ def intervene(
             files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
     echo.document(
-        {**to_dict(run, frame), "seconds": seconds, "files": [str(file) for file in files]}
+        {
+            **to_dict(run, frame),
+            "notes": [note.to_dict() for note in run.baseline.notes],
+            "seconds": seconds,
+            "files": [str(file) for file in files],
+        }
     )
     _print(run, frame, work, echo)
     for file in files:

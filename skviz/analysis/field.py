@@ -118,7 +118,7 @@ def receptive_field(
             "through_attention": through_attention,
         },
         errors=tuple(errors),
-        notes=measure.notes,
+        notes=(*(str(note) for note in chosen.notes), *measure.notes),
     )
     return replace(field, notes=(*field.notes, *_cut_off(field)))
 
