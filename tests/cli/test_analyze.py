@@ -93,6 +93,7 @@ def test_json(data: Path, tmp_path: Path) -> None:
         "classes": 2,
         "shards": {"done": 3, "total": 3},
         "unreadable": [],
+        "notes": [],
     }
     assert Run(out).channels("3_1").shape == (12, 3, 2, 16)
 
@@ -157,6 +158,7 @@ def test_subset_and_parts_that_merge(data: Path, tmp_path: Path) -> None:
         "merged": [str(part) for part in parts],
         "images": 12,
         "unreadable": [],
+        "notes": [],
     }
     result = run("merge", parts[0], parts[0], "--out", tmp_path / "twice")
     assert result.exit_code == 2
