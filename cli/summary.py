@@ -102,6 +102,8 @@ def summary(
         records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
         quantity=quantity,
     )  # fmt: skip
+    for note in records.notes:
+        echo.warn(str(note))
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []
     places = places_of(found.measurements, random_runs(null)) if null else {}
     document = found.to_dict() if as_json else {}

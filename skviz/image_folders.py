@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+import skviz.images  # noqa: F401  # registers readers of more formats with Pillow
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note
@@ -40,7 +41,7 @@ _UPWARDS = "links that lead back up"
 _UNLISTED = "folders that cannot be listed"
 _NO_FILE = "neither a file nor a folder"
 _NO_IMAGE = "files that Pillow does not know as images"
-_HEIF = "HEIC images, which `pip install pillow-heif` makes readable"
+_HEIF = "HEIC images, which `pip install 'skviz[heic]'` makes readable"
 
 
 @dataclass
@@ -142,7 +143,7 @@ def _below(path: Path, above: str, chain: tuple[str, ...], listing: Listing) -> 
         name = f"{above}{entry.name}"
         if entry.name.startswith("."):
             listing.skip(_HIDDEN, name)
-        elif _is_folder(entry):
+        elif os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
             if not is_data_folder(entry.name):
                 listing.skip(_SYSTEM, name)
                 continue
@@ -171,7 +172,7 @@ def _below(path: Path, above: str, chain: tuple[str, ...], listing: Listing) -> 
 
 def _no_image(entry: os.DirEntry[str]) -> str:
     """Say why a file is no image by its first bytes; nothing where it is one."""
-    if not entry.is_file():
+    if not os.path.isfile(entry):  # False for a link to itself, where entry.is_file raises.
         return _NO_FILE
     if starts_like_image(entry):
         return ""
@@ -180,14 +181,8 @@ def _no_image(entry: os.DirEntry[str]) -> str:
             first = file.read(_FIRST_BYTES)
     except OSError:
         return _NO_IMAGE
-    return _HEIF if first[4:8] == b"ftyp" and first[8:12] in _HEIF_BRANDS else _NO_IMAGE
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # A link to itself.
-        return False
+    heif = first[4:8] == b"ftyp" and first[8:12] in _HEIF_BRANDS
+    return _HEIF if heif and "HEIF" not in Image.OPEN else _NO_IMAGE
 
 
 def _refuse_parts(listing: Listing) -> None:

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from skviz.colours import notes_on_exif, to_srgb
 from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
+from skviz.names import escaped
 from skviz.notes import Assumption
 
 with contextlib.suppress(ImportError):  # HEIC images, where the user has installed a reader.
@@ -87,11 +88,11 @@ def read_picture(source: ImageSource) -> Picture:
     if isinstance(source, Image.Image):
         return _decode(source, name)
     if isinstance(source, (str, os.PathLike)):
-        with _open_file(source, name or _UNNAMED) as file:
+        with _open_file(source, _shown(name)) as file:
             return _open_image(file, name)
     if isinstance(source, bytes):
         if not source:
-            raise ImageError(f"cannot read {name or _UNNAMED}: there are no bytes")
+            raise ImageError(f"cannot read {_shown(name)}: there are no bytes")
         return _open_image(io.BytesIO(source), name)
     if hasattr(source, "read"):
         return _open_image(source, name)
@@ -111,6 +112,10 @@ def source_name(source: ImageSource) -> str | None:
     if isinstance(name, os.PathLike):
         name = os.fspath(name)
     return name if isinstance(name, str) and name else None
+
+
+def _shown(name: str | None) -> str:
+    return _UNNAMED if name is None else escaped(name)
 
 
 def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
@@ -137,13 +142,13 @@ def _open_image(file: BinaryIO, name: str | None) -> Picture:
     try:
         image = Image.open(file)
     except Exception as error:
-        raise ImageError(f"cannot read '{name or _UNNAMED}': {_reason(error)}") from error
+        raise ImageError(f"cannot read '{_shown(name)}': {_reason(error)}") from error
     with image:
         return _decode(image, name)
 
 
 def _decode(image: Image.Image, name: str | None) -> Picture:
-    shown = name or _UNNAMED
+    shown = _shown(name)
     if image.format == "EPS":
         raise ImageError(
             f"cannot read '{shown}': EPS is a program that would have to run; convert it to PNG"

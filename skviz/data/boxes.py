@@ -30,10 +30,12 @@ def with_boxes(images: ImageSet, folder: Path) -> ImageSet:
     for place in files:
         by_stem.setdefault(place.name, []).append(place)
     boxes = np.full((len(images), 4), np.nan)
+    places = [PurePosixPath(name).with_suffix("") for name in images.names]
+    taken = {place for place in places if place in files}
     owner: dict[PurePosixPath, int] = {}
-    for index, name in enumerate(images.names):
-        place = PurePosixPath(name).with_suffix("")
-        named = [place] if place in files else by_stem.get(place.name, [])
+    for index, place in enumerate(places):
+        elsewhere = [other for other in by_stem.get(place.name, []) if other not in taken]
+        named = [place] if place in taken else elsewhere
         if not named:
             continue
         if len(named) > 1 or owner.setdefault(named[0], index) != index:

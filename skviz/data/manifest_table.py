@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,19 +85,27 @@ def _read(path: Path) -> pd.DataFrame:
         encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
         if encoding == "utf-8" and b"\0" in data[:1024]:
             raise UsageError("it holds zero bytes, as UTF-16 without a mark does; save it as UTF-8")
-        # Labels such as 007 or NA are names: nothing but an empty field is missing.
-        frame: pd.DataFrame = pd.read_csv(
-            io.BytesIO(data),
-            dtype=object,
-            keep_default_na=False,
-            na_values=[""],
-            encoding=encoding,
-            # A list of files holds their names as they are, also where these are not UTF-8.
-            encoding_errors="surrogateescape",
-            skipinitialspace=True,
-            index_col=False,
-        )
+        with warnings.catch_warnings():
+            # pandas drops fields beyond the head line, and warns.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Labels such as 007 or NA are names: nothing but an empty field is missing.
+            frame: pd.DataFrame = pd.read_csv(
+                io.BytesIO(data),
+                dtype=object,
+                keep_default_na=False,
+                na_values=[""],
+                encoding=encoding,
+                # A list of files holds their names as they are, also where they are no UTF-8.
+                encoding_errors="surrogateescape",
+                skipinitialspace=True,
+                index_col=False,
+            )
         return frame
+    except pd.errors.ParserWarning as error:
+        raise UsageError(
+            f"cannot read the manifest '{path}': rows have more fields than the head line; put "
+            "fields with a comma in them between quotes"
+        ) from error
     except Exception as error:  # Damaged files raise anything.
         raise UsageError(f"cannot read the manifest '{path}': {error}") from error
 

@@ -113,14 +113,16 @@ def plan_files(
 
 def _different_stems(images: Sequence[Path]) -> list[str]:
     # Compared without case: some file systems do not tell dog.png from Dog.png.
-    own = {image.stem.casefold() for image in images}
+    # What is no text in an image's name is none of its results' names.
+    plain = [escaped(image.stem).replace("\\", "_") for image in images]
+    own = {stem.casefold() for stem in plain}
     taken: set[str] = set()
     stems = []
-    for image in images:
-        stem, number = image.stem, 1
+    for first in plain:
+        stem, number = first, 1
         while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
             number += 1
-            stem = f"{image.stem}-{number}"
+            stem = f"{first}-{number}"
         taken.add(stem.casefold())
         stems.append(stem)
     return stems

@@ -92,8 +92,8 @@ def test_json(data: Path, tmp_path: Path) -> None:
         "units": ["SK_3_1"],
         "classes": 2,
         "shards": {"done": 3, "total": 3},
-        "notes": [],
         "unreadable": [],
+        "notes": [],
     }
     assert Run(out).channels("3_1").shape == (12, 3, 2, 16)
 

@@ -85,7 +85,7 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
     commands = {
         "controls": (folder, "--out", tmp_path / "suite", "--only", "plain", *few),
         "intervene": (folder, "--out", tmp_path / "done", "--kinds", "uniform", *few),
-        "field": (folder, "--out", tmp_path, "--stage", "3_4,4_6", "--scales", "1,2"),
+        "receptive-field": (folder, "--out", tmp_path, "--stage", "3_4,4_6", "--scales", "1,2"),
     }
     for command, arguments in commands.items():
         said, document = call(command, *arguments)
@@ -96,7 +96,7 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
 def test_reports_say_it(folder: Path, tmp_path: Path) -> None:
     call("analyze", folder, "--out", tmp_path / "run")
     said, _ = call("report", tmp_path / "run", "--to", tmp_path / "run.html")
-    assert f"Warning: 5 images (0.tif, 1.tif, 2.tif, ...): {LINE}.\n" in said
+    assert f"Warning: Assumed: {LINE} (5: 0.tif, 1.tif, 2.tif, ...).\n" in said
     assert LINE in (tmp_path / "run.html").read_text()
     said, _ = call("report", folder / "1.tif", "--scales", "1,2", "--to", tmp_path / "one.html")
     assert LINE in said

@@ -95,7 +95,7 @@ CASES: dict[str, tuple[str, str, int]] = {
     "unknown command": ("atention {photo.jpg}", "Did you mean 'attention'?", 2),
     "strange command": ("zzz", "no such command 'zzz'. Known are: ", 2),
     "unknown option": ("attention {photo.jpg} --scale 1", "No such option", 2),
-    "extra argument": ("models sknet50", "unexpected extra argument", 2),
+    "extra argument": ("models sknet50 sknet101", "unexpected extra argument", 2),
 }
 
 

@@ -72,6 +72,50 @@ def test_wrong_folders(picture: Draw, tmp_path: Path) -> None:
         open_folder(tmp_path / "nothing")
 
 
+def test_what_a_folder_leaves_out_is_said(picture: Draw, tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/2.png", "b/@eaDir/2.png", "b/.trash/2.png"):
+        picture(tmp_path / name, 0)
+    (tmp_path / "b" / "notes.txt").write_text("no image")
+    images = open_dataset(tmp_path)
+    assert list(images.names) == ["a/1.png", "b/2.png"]
+    assert {note.names for note in images.notes} == {
+        ("b/@eaDir",),
+        ("b/.trash",),
+        ("b/notes.txt",),
+    }
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "list.txt").write_text("no image")
+    with pytest.raises(UsageError, match=r"found none; left out: .* \(1: list.txt\)"):
+        open_dataset(tmp_path / "c")
+
+
+def xml(left: int) -> str:
+    edges = zip(("xmin", "ymin", "xmax", "ymax"), (left, 2, 20, 21), strict=True)
+    return f"<a><bndbox>{''.join(f'<{e}>{v}</{e}>' for e, v in edges)}</bndbox></a>"
+
+
+def test_boxes_of_images_of_one_name(picture: Draw, tmp_path: Path) -> None:
+    """Files at the same place belong together; a name alone must say whose a box is."""
+    for name in ("cat/0.png", "cat/1.png", "dog/0.png"):
+        picture(tmp_path / "set" / name, 0)
+    boxes = tmp_path / "boxes"
+    for left, name in enumerate(("cat/0.xml", "dog/0.xml", "far/1.xml", "__MACOSX/1.xml")):
+        (boxes / name).parent.mkdir(parents=True, exist_ok=True)
+        (boxes / name).write_text(xml(left))
+    source = DataSource(tmp_path / "set", boxes=boxes)
+    images = open_dataset(source)
+    assert [images.boxes[i, 0] for i in range(3)] == [0, 2, 1]
+    (boxes / "dog" / "0.xml").unlink()
+    assert open_dataset(source).box(2) is None
+    (boxes / "cat" / "0.xml").rename(boxes / "0.xml")
+    with pytest.raises(UsageError, match=r"fits '0.xml', and so does that of 'cat/0.png'"):
+        open_dataset(source)
+    (boxes / "dog" / "sub").mkdir()
+    (boxes / "dog" / "sub" / "0.xml").write_text(xml(3))
+    with pytest.raises(UsageError, match=r"alone fits '.*0.xml' and '.*0.xml'; put the files"):
+        open_dataset(source)
+
+
 @pytest.fixture
 def listed(picture: Draw, tmp_path: Path) -> Path:
     for name in ("1.png", "2.png", "sub/3.png"):

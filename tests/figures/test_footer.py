@@ -8,16 +8,17 @@ from dataclasses import replace
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from tests.synthetic import make_run
 
-from skviz.analysis.records import Run
 from skviz.figures import RUN_FIGURES, RunFigure, draw_field, figure_style
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.footer import with_note
 from skviz.figures.palette import WARNING_COLOUR
+from skviz.inference.summary import summarise
+from skviz.runs.records import Run
 from tests.figures.extremes import STAGES, bars_of, compared_of, lines_of
 from tests.figures.extremes_controls import field_of, panels_of, suite_of, verdicts_of
 from tests.figures.tidy import troubles
+from tests.helpers.synthetic import make_run
 
 UNTRAINED = "Untrained network: its weights are random."
 
@@ -41,7 +42,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("kind", RUN_FIGURES)
 def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
-    figure, caption = RunFigure(kind, style="paper").drawn(run.summary(resamples=0))
+    figure, caption = RunFigure(kind, style="paper").drawn(summarise(run, resamples=0))
     said = below(figure)
     assert said.startswith("sknet26, weights: photos; 12 images of 'val'.")
     trained = run.settings["model"]["trained"]
@@ -55,7 +56,7 @@ def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["lines", "units"])
 def test_bands_are_explained_where_they_are(run: Run, kind: str) -> None:
-    summary = run.summary(resamples=0)
+    summary = summarise(run, resamples=0)
     assert "Bands: one standard" in below(RunFigure(kind, deviations=True).drawn(summary)[0])
     assert "Bands" not in below(RunFigure(kind).drawn(summary)[0])
 

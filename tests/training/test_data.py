@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from skviz.data import open_dataset
 from skviz.errors import ImageError, UsageError
 from skviz.scaling import InputSpec, enlarge
 from skviz.training import Recipe, data
@@ -42,6 +44,33 @@ def test_empty_classes_are_named(images: Path) -> None:
     (images / "zebra").mkdir()
     with pytest.raises(UsageError, match=r"found none for: v1\.0 empty, zebra; remove the empty"):
         open_folder(images, None)
+
+
+def test_the_images_are_those_of_every_command(images: Path) -> None:
+    (images / "ant" / "0.png").rename(images / "ant" / "0.png?w=100")
+    (images / "ant" / "more").symlink_to("..")
+    for name in ("@eaDir", ".hidden", "cup/__MACOSX"):
+        (images / name).mkdir()
+        (images / name / "thumb.png").write_bytes((images / "cup" / "0.png").read_bytes())
+    (images / "loose.png").write_bytes((images / "cup" / "0.png").read_bytes())
+    (images / "cup").rename(images / "\udcefcup")
+    folder = open_folder(images, None)
+    assert folder.classes == ["ant", "bee", r"\xefcup"]
+    assert folder.targets == [0] * 6 + [1] * 6 + [2] * 6
+    assert sorted(open_dataset(images / "ant").names) == sorted(
+        Path(path).name for path, label in folder.samples if label == 0
+    )
+    assert not drop_unreadable(folder, 0)
+    said = " ".join(map(str, folder.notes))
+    for name in ("ant/more", "@eaDir", ".hidden", r"\xefcup/__MACOSX", "loose.png"):
+        assert name in said
+
+
+def test_training_and_validation_are_no_classes(images: Path, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        shutil.copytree(images, tmp_path / "set" / part)
+    with pytest.raises(UsageError, match=r"name one of them, such as '.*/set/val'"):
+        open_folder(tmp_path / "set", None)
 
 
 @pytest.mark.parametrize("workers", [0, 1])

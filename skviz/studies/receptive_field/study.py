@@ -122,7 +122,11 @@ def receptive_field(
             "through_attention": through_attention,
         },
         errors=tuple(errors),
-        notes=(*measure.notes, *map(str, notes_on_pictures(assumed))),
+        notes=(
+            *(str(note) for note in chosen.notes),
+            *measure.notes,
+            *map(str, notes_on_pictures(assumed)),
+        ),
     )
     return replace(field, notes=(*field.notes, *_cut_off(field)))
 
