@@ -203,6 +203,7 @@ def test_card_of_a_network(card: dict, weights: Path) -> None:
         "images": 7,
         "classes": 2,
         "unreadable": [],
+        "notes": [],
     }
     assert set(card["accuracy"]) == {"1.0x", "1.5x", "2.0x"}
     right = sum(entry["right"][0] for entry in card["classes"].values())

@@ -195,7 +195,7 @@ def test_wrong_usage(data: Path, tmp_path: Path, arguments: str, message: str) -
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("list.csv", "file\n", "expected a column 'path'"),
+        ("list.csv", "photo\n", "expected a column 'path'"),
         ("list.csv", "path,label\nno.png,a\n", "not one of 1 is there"),
         ("list.parquet", "no parquet", "cannot read the manifest"),
         ("list.txt", "path\n", "it is no data set"),
@@ -212,7 +212,7 @@ def test_manifest_with_a_missing_file(data: Path, tmp_path: Path) -> None:
     (data / "list.csv").write_text("path,label\nant/0.png,ant\nant/no.png,ant\n")
     result = analyze(data / "list.csv", tmp_path / "run")
     assert result.exit_code == 3
-    assert "Warning: 1 of 2 files" in result.stderr
+    assert "list.csv' lists and that are missing (1: ant/no.png)" in result.stderr
     assert "no such file" in result.stderr
 
 
