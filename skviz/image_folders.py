@@ -40,7 +40,7 @@ _SYSTEM = "folders of a file server, an archive program or a file system"
 _UPWARDS = "links that lead back up"
 _UNLISTED = "folders that cannot be listed"
 _NO_FILE = "neither a file nor a folder"
-_NO_IMAGE = "files that Pillow does not know as images"
+_NO_IMAGE = "files that Pillow cannot read as images"
 _HEIF = "HEIC images, which `pip install 'skviz[heic]'` makes readable"
 
 

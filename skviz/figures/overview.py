@@ -26,6 +26,7 @@ from skviz.figures.palette import (
 from skviz.figures.style import figure_style
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.figures.thumbnails import Thumbnails
+from skviz.names import escaped
 from skviz.scaling import Views
 from skviz.units import select_units
 
@@ -80,7 +81,7 @@ class AttentionFigure:
                 f" {views.scales} and attention at {attention.scales}"
             )
         charts = select_units(stages, attention.units)
-        name = Path(views.source).name if views.source else ""
+        name = escaped(Path(views.source).name) if views.source else ""
         return cls(
             thumbnails=Thumbnails.from_views(views, captions),
             lines=tuple(

@@ -54,7 +54,7 @@ def views_of(suite: Suite, images: ImageSet, number: int | None = None) -> Contr
             if number is not None:
                 raise
             continue
-        return ControlViews(rows, title=images.names[index])
+        return ControlViews(rows, title=images.shown_name(index))
     raise UsageError(f"expected an image of '{suite.path}' that can be read, there is none")
 
 

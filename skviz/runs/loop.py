@@ -236,7 +236,9 @@ def class_map(
     """
     if not names or outputs is None:
         return None, None
+    # Networks that skviz trained have the names as they are stored, others as they were given.
     index = {escaped(name): number for number, name in enumerate(known or ())}
+    index |= {name: number for number, name in enumerate(known or ())}
     if index and all(name in index for name in names):
         return "name", np.array([index[name] for name in names], np.int64)
     if all(_NUMBER.fullmatch(name) for name in names):
