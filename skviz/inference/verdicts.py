@@ -62,7 +62,7 @@ class Verdict:
 
     `total` is the shift T from 1.0x to `scale`; `steps` the mean change from each scale to the
     next from 1.0x on, `steady` whether all go the way of T. `shifts` has the shift of every
-    control by name (for "zoom-out-*" from the smallest scale to 1.0x), `left` T minus it for
+    control by name (for zoom-out from the smallest scale to 1.0x), `left` T minus it for
     blur, object and resampling, and "blur + object-..." where both are taken off.
     `high_resolution` is T over the images whose enlargement needs no interpolation,
     `sharp_images` their number. `raw` and `matched` are the places among random networks;
