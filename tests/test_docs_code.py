@@ -35,7 +35,7 @@ SHELL = [
 ELSEWHERE = {
     *("a.pth", "b.pth", "sknet50.pth", "cifar.pth", "path/to/net.py:build"),
     *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
-    *("part-*", "part-8", "images.csv", "cat.jpg", "photos_val/"),
+    *("part-*", "part-8", "images.csv", "cat.jpg", "photos_val/", "photos_controls/"),
 }
 MAKES = (
     "analyze",
