@@ -24,7 +24,7 @@ TITLE = "Redraw from records"
 ABOUT = (
     "Made-up records of {records:,} images, 3 scales, 16 units and up to 1,000 classes, written "
     "by the library's own writer. Reading: the Parquet files with PyArrow, and an empty "
-    "Matplotlib figure saved as PNG. Figure: `Run.summary` and figure 4, saved as PNG. Summary: "
+    "Matplotlib figure saved as PNG. Figure: `skviz.summarise` and figure 4, saved as PNG. Summary: "
     "what `skviz summary` prints, without intervals and with. Fresh processes, imports not "
     "counted."
 )
@@ -75,7 +75,7 @@ def run(setting: Setting) -> list[Measured]:
 
 def write(folder: Path, images: int, shard_size: int = 512) -> None:
     """Write the run; channels are few, because only their number of arrays takes time."""
-    sys.path.insert(0, str(TESTS))
+    sys.path.insert(0, str(TESTS / "helpers"))
     from synthetic import make_run, stage_units
 
     classes = max(1, _CLASSES * images // _IMAGES)
