@@ -100,7 +100,7 @@ def card(
     from skviz.models import DEFAULT_MODEL, load_model
     from skviz.models.registry import bundled_weights
     from skviz.reports.card import accuracy_table, check_card, write_card
-    from skviz.studies.card import model_card, read_tried, replaced_attention
+    from skviz.studies.card import model_card, read_notes, read_tried, replaced_attention
     from skviz.studies.controls.suite import Suite
     from skviz.studies.interventions.result import InterventionRun
 
@@ -115,7 +115,7 @@ def card(
     check_card(out, name, overwrite)
     # Before anything is measured: what is wrong with the files must not show afterwards.
     what = read_tried(tried) if tried else None
-    text = notes.read_text("utf-8") if notes else ""
+    text = read_notes(notes) if notes else ""
     network = load_model(name, weights).to(choose_device(device))
     replaced = (
         replaced_attention(InterventionRun(interventions), network) if interventions else None

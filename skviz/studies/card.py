@@ -192,6 +192,17 @@ def replaced_attention(run: InterventionRun, network: nn.Module) -> dict[str, An
     }
 
 
+def read_notes(path: Path) -> str:
+    """Read Markdown that a card takes over; raises `UsageError` for what is no text in UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"expected notes as text in UTF-8 in '{path}', cannot read them: {error}; save the "
+            "file as UTF-8"
+        ) from error
+
+
 def read_tried(path: Path) -> dict[str, Any]:
     """Read what was tried from a CSV file: `columns` and `rows`, all of them text.
 

@@ -109,6 +109,16 @@ def test_wrong_usage(
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("option", ["--notes", "--tried"])
+def test_files_that_are_no_text(option: str, given: Path, tmp_path: Path) -> None:
+    """Refused before anything is measured, without a traceback."""
+    (tmp_path / "file").write_bytes(b"\xff\xfe\n")
+    result = run(given, tmp_path / "card", option, str(tmp_path / "file"))
+    assert result.exit_code == 2
+    assert "UTF-8" in result.stderr
+    assert not (tmp_path / "card" / "sknet50_lite.controls").exists()
+
+
 def test_classes_that_the_network_does_not_know(given: Path, tmp_path: Path) -> None:
     """Nothing is measured for them."""
     for name in ("bee", "dog"):
