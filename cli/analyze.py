@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from .options.network import Network, network as chosen_network
 from .options.running import RunOptions, computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
+    from skviz.notes import Note
     from skviz.runs.analyze import Analysis
     from skviz.runs.records import Run
 
@@ -108,8 +110,7 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
     from skviz.runs.tuning import Arithmetic
 
     run = analysis.run
-    for note in analysis.notes:
-        echo.warn(str(note))
+    echo.notes(analysis.notes)
     if not run.settings["model"]["trained"]:
         echo.warn("untrained network: the attention is that of random weights")
     if any(unit.branches == 1 for unit in run.units):
@@ -150,10 +151,9 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
     run = analysis.run
     errors, images, complete = run.errors, run.images, run.complete
     if analysis.ranks.first:
-        for note in run.notes:
-            if note not in analysis.notes:  # What was assumed to read images is known only now.
-                echo.warn(str(note))
-        echo.document(_document(run, images, complete, errors, analysis.resumed))
+        notes = run.notes  # What was assumed to read images is known only now.
+        echo.notes(notes, analysis.notes)
+        echo.document(_document(run, images, complete, errors, notes, analysis.resumed))
     if not complete:
         left = len(run.missing)
         echo.note(f"this process is done; {left} shards of '{run.path}' are still with others")
@@ -179,6 +179,7 @@ def _document(
     images: int,
     complete: bool,
     errors: list[dict[str, str]],
+    notes: Sequence[Note],
     resumed: bool,
 ) -> object:
     return {
@@ -191,5 +192,5 @@ def _document(
         "classes": len(run.present),
         "shards": {"done": len(run.done), "total": run.settings["shards"]},
         "unreadable": errors,
-        "notes": [*(run.settings["model"].get("notes") or ()), *(n.to_dict() for n in run.notes)],
+        "notes": [*(run.settings["model"].get("notes") or ()), *(note.to_dict() for note in notes)],
     }

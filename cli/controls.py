@@ -205,15 +205,14 @@ def _cost(cost: float) -> str:
 def _print(suite: Suite, said: set[Note], echo: Echo) -> None:
     costs = suite.costs
     plain = suite.entries["plain"]
-    for note in suite.plain.notes:
-        if note not in said:
-            echo.warn(str(note))
+    notes = suite.plain.notes
+    echo.notes(notes, said)
     echo.document(
         {
             "suite": str(suite.path),
             "images": suite.plain.images,
             "unreadable": suite.plain.errors,
-            "notes": [note.to_dict() for note in suite.plain.notes],
+            "notes": [note.to_dict() for note in notes],
             "missing": list(suite.missing),
             "runs": [suite.entries[name].to_dict(plain) for name in suite.names],
         }

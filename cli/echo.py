@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,6 +16,7 @@ from skviz.files import json_text
 from skviz.names import printable
 
 if TYPE_CHECKING:
+    from skviz.notes import Note
     from skviz.reports.tables import Table
 
 # Where the group notes what was called, for the metadata of what is written.
@@ -55,6 +57,12 @@ class Echo:
     def warn(self, text: str) -> None:
         """Say what a reader of the results must know."""
         say(f"Warning: {text}", err=True)
+
+    def notes(self, notes: Iterable[Note], said: Container[Note] = ()) -> None:
+        """Warn of what a run notes; what was `said` is not said again."""
+        for note in notes:
+            if note not in said:
+                self.warn(str(note))
 
     def error(self, text: str) -> None:
         """Say what failed while the rest goes on."""

@@ -128,9 +128,7 @@ def intervene(
             files.append(save_figure(figure, path, metadata, overwrite=True))
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
     notes = run.baseline.notes
-    for note in notes:
-        if note not in work.analysis.notes:
-            echo.warn(str(note))
+    echo.notes(notes, work.analysis.notes)
     echo.document(
         {
             **to_dict(run, frame),
@@ -151,8 +149,7 @@ def intervene(
 
 def _announce(work: Interventions, echo: Echo) -> None:
     run, total = work.run, work.run.baseline.settings["shards"]
-    for note in work.analysis.notes:
-        echo.warn(str(note))
+    echo.notes(work.analysis.notes)
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
     if work.analysis.keep.class_map is None:

@@ -26,16 +26,15 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
 
     echo = Echo(quiet=quiet, as_json=as_json)
     run = merge_runs(runs, out)
-    images, errors = run.images, run.errors
-    for note in run.notes:
-        echo.warn(str(note))
+    images, errors, notes = run.images, run.errors, run.notes
+    echo.notes(notes)
     echo.document(
         {
             "run": str(run.path),
             "merged": [str(path) for path in runs],
             "images": images,
             "unreadable": errors,
-            "notes": [note.to_dict() for note in run.notes],
+            "notes": [note.to_dict() for note in notes],
         }
     )
     echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")

@@ -13,6 +13,7 @@ from . import options
 from .echo import Echo, command_line
 from .exit_codes import FAILED, IN_PART, Failure
 from .options.network import Network, network as chosen_network
+from .verdicts import is_suite
 
 if TYPE_CHECKING:
     from skviz.errors import SkvizError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Errors = list[tuple[Path, SkvizError]]
 
 SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
-_RUN_FILE, _SUITE_FILE = "run.json", "controls.json"
 
 
 @click.command()
@@ -110,7 +110,7 @@ def _of_run(folder: Path, controls: Path | None) -> Contents:
     from skviz.reports.contents import run_contents
     from skviz.runs.records import Run
 
-    if (folder / _SUITE_FILE).is_file() and not (folder / _RUN_FILE).is_file():
+    if is_suite(folder):
         from skviz.studies.controls.suite import Suite
 
         return run_contents(Suite(folder).plain, folder if controls is None else controls)

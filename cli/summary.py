@@ -77,7 +77,6 @@ def summary(
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
-    from skviz.errors import UsageError
     from skviz.figures.style import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
@@ -88,12 +87,7 @@ def summary(
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
-    suite = Suite(run) if is_suite(run) or (verdicts and not (run / "run.json").exists()) else None
-    if verdicts is not None and suite is None:
-        raise UsageError(
-            f"expected a folder of `skviz controls`, with a controls.json in it, for --verdicts, "
-            f"got the run '{run}'"
-        )
+    suite = Suite(run) if verdicts is not None or is_suite(run) else None
     records = suite.plain if suite else Run(run)
     if not records.complete:
         missing = len(records.missing)
@@ -102,8 +96,7 @@ def summary(
         records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
         quantity=quantity,
     )  # fmt: skip
-    for note in records.notes:
-        echo.warn(str(note))
+    echo.notes(records.notes)
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []
     places = places_of(found.measurements, random_runs(null)) if null else {}
     document = found.to_dict() if as_json else {}

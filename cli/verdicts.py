@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +38,12 @@ def conclude(
     if suite.missing:
         echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
     files: list[Path] = []
-    if page is not None:
+    if page is None:
+        how = JudgeOptions()
+        document = to_document(suite, judge(evidence_of(suite), how), how)
+    else:
         files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
-    found = JudgeOptions()
-    document = to_document(suite, judge(evidence_of(suite), found), found)
+        document = json.loads(files[1].read_text(encoding="utf-8"))
     columns = (
         Column("unit"),
         Column("shift", "signed"),

@@ -98,12 +98,15 @@ class Pictures:
     """Reads pictures, each at most once as long as they fit into `MEMORY`.
 
     The loader is what limits a core at small sizes. Processes forked from this one share
-    what has been read before.
+    what has been read before; others begin with nothing, as sending it would take longer.
     """
 
     def __init__(self) -> None:
         self._read: dict[str, Image.Image] = {}
         self._bytes = 0
+
+    def __reduce__(self) -> tuple[type[Pictures], tuple[()]]:
+        return Pictures, ()
 
     def __call__(self, path: str) -> Image.Image:
         """Return the picture at a path, to be copied before it is changed."""

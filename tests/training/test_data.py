@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -110,6 +111,16 @@ def test_training_pictures_have_the_size_asked_for(images: Path) -> None:
     assert first.dtype is torch.float32
     assert label == 0
     assert not torch.equal(first, second)
+
+
+def test_pictures_that_are_kept_are_not_sent_to_other_processes(images: Path) -> None:
+    folder = open_folder(images, None)
+    drop_unreadable(folder, 0)
+    sent = pickle.dumps(folder.loader)
+    assert len(sent) < 200
+    path = folder.samples[0][0]
+    there = pickle.loads(sent)
+    assert np.array_equal(np.asarray(there(path)), np.asarray(folder.loader(path)))
 
 
 def test_a_picture_is_read_once(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
