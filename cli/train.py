@@ -30,6 +30,12 @@ _SHOWN = 5
 @click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
 @options.model
 @click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Weights of the same network to begin from; a classifier of other classes is drawn anew.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="DIR",
@@ -72,6 +78,7 @@ _SHOWN = 5
 def train(
     data: Path,
     model: str | None,
+    weights: Path | None,
     out: Path,
     validation: Path | None,
     input_size: int | None,
@@ -109,6 +116,7 @@ def train(
                 data,
                 out,
                 model=model or DEFAULT_MODEL,
+                weights=weights,
                 validation=validation,
                 recipe=Recipe(**given),
                 input_size=input_size,

@@ -175,7 +175,7 @@ def load_model(
             f"expected the bundled weights {path.name} to have the checksum {expected}, got "
             f"{digest}; the file is damaged, install skviz again"
         )
-    known = _description(metadata, path)
+    known = described(metadata, path)
     with torch.device("meta"):
         shapes = SKNet(_known_config(name)).state_dict()
     found = find_weights(shapes, state, path, weights_key)
@@ -204,7 +204,7 @@ def load_model(
     )
 
 
-def _description(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+def described(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     """What the weights say of themselves: classes and what the network expects to see."""
     try:
         known = json.loads(metadata.get("skviz", "{}"))

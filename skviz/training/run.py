@@ -17,7 +17,9 @@ from torch.utils.data import DataLoader
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder
 from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
-from skviz.models.registry import input_spec
+from skviz.models.checkpoints import read_checkpoint
+from skviz.models.registry import described, input_spec, sha256_of
+from skviz.models.weight_sets import find_weights, load_weights
 from skviz.names import escaped
 from skviz.notes import Note, combined
 from skviz.scaling import InputSpec
@@ -62,6 +64,7 @@ def train(
     *,
     model: str = DEFAULT_MODEL,
     config: SKNetConfig | None = None,
+    weights: str | os.PathLike[str] | None = None,
     validation: str | os.PathLike[str] | None = None,
     recipe: Recipe | None = None,
     input_size: int | None = None,
@@ -83,7 +86,8 @@ def train(
     of the same classes, or some of them, seen at 1.0x and `input_size` pixels, the size that
     the network is made for (by default that of the recipe; larger often suits, as objects
     look larger in random crops: Touvron et al. 2019). `config` takes the place of the table's
-    entry for `model`, whose name it keeps.
+    entry for `model`, whose name it keeps. `weights` is a file to begin from, of the same
+    network; a classifier of other classes is drawn anew.
 
     With the same arguments, `workers` included, two runs on one machine give the same
     weights; `resume` goes on exactly behind the last whole epoch. `report` is called after
@@ -113,6 +117,8 @@ def train(
     if broken:
         found(broken)
     network = _network(config, recipe.seed, len(train_set.classes), spec.size)
+    if weights is not None:
+        begin_from(network, Path(weights), train_set.classes)
     trainer = Trainer(
         network,
         train_set,
@@ -120,7 +126,7 @@ def train(
         recipe,
         spec,
         folder,
-        run_settings(model, network.config, recipe, spec, train_set, workers),
+        run_settings(model, network.config, recipe, spec, train_set, workers, weights),
         device=device,
         workers=workers,
         report=report,
@@ -132,7 +138,7 @@ def train(
         # Weights of the run that is replaced must not pass for those of the new one.
         (folder / WEIGHTS).unlink(missing_ok=True)
     trained = trainer.run()
-    weights = export_checkpoint(
+    written = export_checkpoint(
         folder / CHECKPOINT,
         folder / WEIGHTS,
         credits=credits,
@@ -141,7 +147,7 @@ def train(
         overwrite=True,
     )
     classes, history = tuple(train_set.classes), tuple(trainer.history)
-    return TrainingResult(trained, folder, weights, classes, history, tuple(broken), notes)
+    return TrainingResult(trained, folder, written, classes, history, tuple(broken), notes)
 
 
 def run_settings(
@@ -151,6 +157,7 @@ def run_settings(
     spec: InputSpec,
     train_set: ClassFolders,
     workers: int,
+    weights: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
     """Return everything that decides what a run computes, as plain values.
 
@@ -165,6 +172,8 @@ def run_settings(
         "data": {"images": len(train_set), "digest": _digest(train_set)},
         "workers": workers,
     }
+    if weights is not None:
+        settings["weights"] = {"file": escaped(Path(weights).name), "sha256": sha256_of(Path(weights))}
     # JSON knows no tuples: compare and store what a reader of the metrics file sees too.
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain
@@ -194,6 +203,16 @@ def _network(config: SKNetConfig, seed: int, classes: int, size: int) -> SKNet:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return SKNet(config.with_(classes=classes, input_size=size))
+
+
+def begin_from(network: SKNet, path: Path, classes: Sequence[str]) -> None:
+    """Load weights to go on from: all of them, or all but a classifier of other classes."""
+    state, metadata = read_checkpoint(path)
+    found = find_weights(network.state_dict(), state, path)
+    same = described(metadata, path)["classes"] == list(classes)
+    kept = {name: t for name, t in found.tensors.items() if same or not name.startswith("fc.")}
+    drawn = {} if same else {f"fc.{name}": t for name, t in network.fc.state_dict().items()}
+    load_weights(network, replace(found, tensors={**kept, **drawn}))
 
 
 def _results_folder(out: Path, may_hold_run: bool) -> Path:
