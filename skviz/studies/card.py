@@ -330,6 +330,8 @@ def training_command(description: dict[str, Any]) -> str | None:
             words += ["--" + field.replace("_", "-"), text]
     if description["spec"]["size"] != recipe["size"]:
         words += ["--input-size", str(description["spec"]["size"])]
+    if "weights" in data:
+        words += ["--weights", str(data["weights"]["file"])]
     if data.get("workers") is not None:
         words += ["--workers", str(data["workers"])]
     if description.get("half"):

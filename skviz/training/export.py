@@ -139,7 +139,7 @@ def export_checkpoint(
         )
     settings = saved.settings
     spec = {**settings["spec"]}
-    begun = {"weights": settings["weights"]} if "weights" in settings else {}
+    also = {key: settings[key] for key in ("workers", "weights") if key in settings}
     metadata = describe(
         settings["model"],
         InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"])),
@@ -147,6 +147,6 @@ def export_checkpoint(
         settings["recipe"],
         credits=credits,
         results=_repeatable(saved.history[-1]) if saved.history else {},
-        data={"folder": folder, **settings.get("data", {}), "workers": settings.get("workers"), **begun},
+        data={"folder": folder, **settings.get("data", {}), **also},
     )
     return export_weights(final_weights(saved), path, metadata, half=half, overwrite=overwrite)

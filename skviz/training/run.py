@@ -173,7 +173,8 @@ def run_settings(
         "workers": workers,
     }
     if weights is not None:
-        settings["weights"] = {"file": escaped(Path(weights).name), "sha256": sha256_of(Path(weights))}
+        path = Path(weights)
+        settings["weights"] = {"file": escaped(path.name), "sha256": sha256_of(path)}
     # JSON knows no tuples: compare and store what a reader of the metrics file sees too.
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
@@ -311,3 +312,28 @@ def test_trained_weights_load_with_what_is_known_of_them(images: Path, tmp_path:
         loaded, trained = network(picture), result.network(picture)
     assert loaded.shape == (2, 3)
     torch.testing.assert_close(loaded, trained, rtol=0.02, atol=0.02)
+
+
+def test_training_goes_on_from_weights(
+    images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe
+) -> None:
+    first = train(images, tmp_path / "first", config=tiny, recipe=short, workers=0)
+    still = replace(short, epochs=1, learning_rate=1e-12, warmup_epochs=0.0, ema_decay=0.0)
+    second = train(
+        images, tmp_path / "second", config=tiny, weights=first.weights, recipe=still, workers=0
+    )
+    before, after = (dict(r.network.named_parameters()) for r in (first, second))
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=1e-6, rtol=0.0)
+    said = read_checkpoint(second.weights)[1]["skviz"]
+    assert json.loads(said)["data"]["weights"]["file"] == "model.safetensors"
+    fewer = tmp_path / "fewer"
+    for folder in sorted(images.iterdir())[:2]:
+        shutil.copytree(folder, fewer / folder.name)
+    third = train(
+        fewer, tmp_path / "third", config=tiny, weights=first.weights, recipe=still, workers=0
+    )
+    assert third.network.fc.out_features == 2
+    for name, value in third.network.named_parameters():
+        if not name.startswith("fc."):
+            torch.testing.assert_close(value, before[name], atol=1e-6, rtol=0.0)
