@@ -15,7 +15,7 @@ from .exit_codes import IN_PART, Failure
 if TYPE_CHECKING:
     from torch import nn
 
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
 
 
 @click.command()
@@ -101,7 +101,7 @@ def card(
     from skviz.models.registry import bundled_weights
     from skviz.reports.card import accuracy_table, check_card, write_card
     from skviz.studies.card import model_card, read_notes, read_tried, replaced_attention
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
     from skviz.studies.interventions.result import InterventionRun
 
     echo = Echo(quiet=quiet, as_json=as_json)
@@ -121,7 +121,7 @@ def card(
         replaced_attention(InterventionRun(interventions), network) if interventions else None
     )
     suite = (
-        Suite(made)
+        ControlSuite(made)
         if made
         else _make(str(data), out / f"{name}.controls", network, scales, seeds, workers, echo)
     )
@@ -143,7 +143,7 @@ def card(
 
 def _make(
     data: str, out: Path, network: nn.Module, scales: str, seeds: int, workers: int, echo: Echo
-) -> Suite:
+) -> ControlSuite:
     """Make the controls of a network, or go on with them."""
     from skviz.data import DataSource, open_dataset
     from skviz.models import model_info

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from skviz.data import ImageSet
     from skviz.notes import Note
     from skviz.runs.analyze import Analysis
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
 
 
 @click.command()
@@ -139,17 +139,17 @@ def controls(
 
 def make(
     images: ImageSet, model: nn.Module, out: Path, echo: Echo, **what: Any
-) -> tuple[Suite, list[str], set[Note]]:
-    """Make a suite, or go on with it, as `make_suite` does.
+) -> tuple[ControlSuite, list[str], set[Note]]:
+    """Make a suite, or go on with it, as `controls` does.
 
     Returns it, the runs made now, and the notes that were said.
     """
-    from skviz.studies.controls.making import make_suite
+    from skviz.studies.controls.making import controls
 
     measured: list[str] = []
     said: set[Note] = set()
     try:
-        suite = make_suite(
+        suite = controls(
             images,
             model,
             out=out,
@@ -182,7 +182,7 @@ def _announce(analysis: Analysis, measured: list[str], said: set[Note], echo: Ec
         echo.note(f"resuming {name}: {done} of {total} shards are done")
 
 
-def _write_verdicts(suite: Suite, overwrite: bool, added: bool, echo: Echo) -> None:
+def _write_verdicts(suite: ControlSuite, overwrite: bool, added: bool, echo: Echo) -> None:
     from skviz.reports.verdicts import NAMES, write_verdicts
 
     there = [name for name in NAMES if (suite.path / name).exists()]
@@ -194,7 +194,7 @@ def _write_verdicts(suite: Suite, overwrite: bool, added: bool, echo: Echo) -> N
         echo.result(f"written: {path}")
 
 
-def _report(suite: Suite, name: str, place: tuple[int, int], echo: Echo) -> None:
+def _report(suite: ControlSuite, name: str, place: tuple[int, int], echo: Echo) -> None:
     echo.note(f"{place[0]} of {place[1]}: {name}, {_cost(suite.costs[name])}")
 
 
@@ -202,7 +202,7 @@ def _cost(cost: float) -> str:
     return "time not known" if cost != cost else f"{cost:.2f} times the plain run"
 
 
-def _print(suite: Suite, said: set[Note], echo: Echo) -> None:
+def _print(suite: ControlSuite, said: set[Note], echo: Echo) -> None:
     costs = suite.costs
     plain = suite.entries["plain"]
     notes = suite.plain.notes

@@ -152,7 +152,7 @@ def _announce(work: Interventions, echo: Echo) -> None:
     echo.notes(work.analysis.notes)
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
-    if work.analysis.keep.class_map is None:
+    if work.analysis.record.class_map is None:
         echo.warn(
             "the classes of data set and network cannot be compared: the class that the "
             "unchanged network predicts counts as the true one"

@@ -111,9 +111,9 @@ def _of_run(folder: Path, controls: Path | None) -> Contents:
     from skviz.runs.records import Run
 
     if is_suite(folder):
-        from skviz.studies.controls.suite import Suite
+        from skviz.studies.controls.suite import ControlSuite
 
-        return run_contents(Suite(folder).plain, folder if controls is None else controls)
+        return run_contents(ControlSuite(folder).plain, folder if controls is None else controls)
     return run_contents(Run(folder), controls)
 
 

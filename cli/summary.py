@@ -83,11 +83,11 @@ def summary(
     from skviz.reports.tables import write_tables
     from skviz.runs.records import Run
     from skviz.studies.controls.evidence import random_runs
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
-    suite = Suite(run) if verdicts is not None or is_suite(run) else None
+    suite = ControlSuite(run) if verdicts is not None or is_suite(run) else None
     records = suite.plain if suite else Run(run)
     if not records.complete:
         missing = len(records.missing)

@@ -13,7 +13,7 @@ from skviz.reports.tables import Column, Table
 from .echo import Echo, command_line
 
 if TYPE_CHECKING:
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
 
 
 def is_suite(folder: Path) -> bool:
@@ -24,7 +24,7 @@ def is_suite(folder: Path) -> bool:
 
 
 def conclude(
-    suite: Suite, page: Path | None, style: str, overwrite: bool, echo: Echo
+    suite: ControlSuite, page: Path | None, style: str, overwrite: bool, echo: Echo
 ) -> dict[str, Any]:
     """Print what each unit's shift is consistent with; return the document.
 

@@ -85,8 +85,8 @@ if TYPE_CHECKING:
         enlarge as enlarge,
     )
     from skviz.studies.controls.change import analyze as analyze
-    from skviz.studies.controls.making import make_suite as make_suite
-    from skviz.studies.controls.suite import Suite as Suite
+    from skviz.studies.controls.making import controls as controls
+    from skviz.studies.controls.suite import ControlSuite as ControlSuite
     from skviz.studies.image import (
         ImageResult as ImageResult,
         analyze_image as analyze_image,
@@ -109,8 +109,8 @@ if TYPE_CHECKING:
 _ROOMS = {
     "skviz.inference.compare": ("Comparison", "compare"),
     "skviz.inference.paper": ("PaperComparison", "compare_with_paper"),
-    "skviz.studies.controls.making": ("make_suite",),
-    "skviz.studies.controls.suite": ("Suite",),
+    "skviz.studies.controls.making": ("controls",),
+    "skviz.studies.controls.suite": ("ControlSuite",),
     "skviz.data": (
         "DataSource",
         "ImageSet",

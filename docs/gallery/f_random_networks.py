@@ -16,7 +16,7 @@ from skviz.runs.measurements import RunMeasurements
 
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)
-suite = skviz.make_suite(
+suite = skviz.controls(
     pictures,
     skviz.load_model(),
     out=work / "controls",

@@ -10,7 +10,7 @@ from skviz.data.loading import ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.files import check_output
 from skviz.scaling import InputSpec
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.controls.views import example_views
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VIEWS = "views.png"
 
 
-def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Figure:
+def draw_views(suite: ControlSuite, images: ImageSet, number: int | None = None) -> Figure:
     """Draw `views_of` on a new figure; raises what it raises."""
     from skviz.figures.captions import About, caption_of
     from skviz.figures.footer import with_note
@@ -30,7 +30,7 @@ def draw_views(suite: Suite, images: ImageSet, number: int | None = None) -> Fig
     return with_note(views.plot, caption_of(views, About.of_run(suite.plain)))
 
 
-def views_of(suite: Suite, images: ImageSet, number: int | None = None) -> ControlViews:
+def views_of(suite: ControlSuite, images: ImageSet, number: int | None = None) -> ControlViews:
     """Return the views of every control of a suite, for one image of its data set.
 
     `number` chooses the image; by default the first that can be read. Raises `UsageError` or
@@ -59,7 +59,7 @@ def views_of(suite: Suite, images: ImageSet, number: int | None = None) -> Contr
 
 
 def write_views(
-    suite: Suite, images: ImageSet, *, overwrite: bool = False, command: str | None = None
+    suite: ControlSuite, images: ImageSet, *, overwrite: bool = False, command: str | None = None
 ) -> Path:
     """Write `draw_views` to views.png in the suite's folder; raises `OutputError`.
 

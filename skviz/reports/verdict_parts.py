@@ -16,7 +16,7 @@ from skviz.reports.verdicts import to_frame
 from skviz.runs.records import Run
 from skviz.scaling import scale_label
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.suite import PLAIN, Suite
+from skviz.studies.controls.suite import PLAIN, ControlSuite
 
 
 def verdict_parts(
@@ -27,7 +27,7 @@ def verdict_parts(
     Raises `UsageError` where the folder is no suite, its plain run is not finished, or it is
     about other images or another network than the run.
     """
-    suite = Suite(controls)
+    suite = ControlSuite(controls)
     _check_same(suite, run)
     options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
     verdicts = judge(evidence_of(suite), options)
@@ -40,7 +40,7 @@ def verdict_parts(
     return [figure], [_verdicts(verdicts, about, options), _sentences(verdicts, about)], notes
 
 
-def _check_same(suite: Suite, run: Run) -> None:
+def _check_same(suite: ControlSuite, run: Run) -> None:
     own, other = run.settings, suite.plain.settings
     for what, key, field in (("data set", "dataset", "digest"), ("network", "model", "state")):
         if own[key].get(field) != other[key].get(field):

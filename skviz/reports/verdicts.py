@@ -30,7 +30,7 @@ from skviz.studies.controls.evidence import evidence_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.studies.controls.suite import Suite
+    from skviz.studies.controls.suite import ControlSuite
 
 FORMAT = "skviz verdicts"
 NAMES = ("verdicts.md", "verdicts.json", "verdicts.csv", "verdicts.png", "verdicts.pdf")
@@ -51,7 +51,7 @@ consistent with; that is no proof of it."""
 
 
 def write_verdicts(
-    suite: Suite,
+    suite: ControlSuite,
     folder: Path,
     overwrite: bool = False,
     options: JudgeOptions | None = None,
@@ -92,7 +92,9 @@ def write_verdicts(
     return files
 
 
-def to_document(suite: Suite, verdicts: Sequence[Verdict], options: JudgeOptions) -> dict[str, Any]:
+def to_document(
+    suite: ControlSuite, verdicts: Sequence[Verdict], options: JudgeOptions
+) -> dict[str, Any]:
     """Return the page as one JSON document."""
     settings = suite.plain.settings
     costs = {name: None if math.isnan(cost) else cost for name, cost in suite.costs.items()}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from skviz.data.loading import ViewMaker
     from skviz.runs.forward import Forward
-    from skviz.runs.loop import Keep
+    from skviz.runs.loop import RecordOptions
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
@@ -50,7 +50,7 @@ class Analysis:
     resumed: bool
     options: Options
     forward: Forward
-    keep: Keep
+    record: RecordOptions
     ranks: Ranks
     views: ViewMaker
     replaced: Replacement | None = None
@@ -90,7 +90,7 @@ class Analysis:
             Progress(todo, show=progress and self.ranks.first) as shown,
             closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
         ):
-            run_shards(self.run.path, loaded, forward, self.images, self.keep, shown)
+            run_shards(self.run.path, loaded, forward, self.images, self.record, shown)
         clean(self.run)
         return self.run
 
@@ -115,7 +115,7 @@ def prepare(
     from skviz.capture.probe import Probe
     from skviz.data.loading import ViewMaker
     from skviz.runs.forward import Forward, check_precision, settle_arithmetic
-    from skviz.runs.loop import Keep, class_map, class_notes
+    from skviz.runs.loop import RecordOptions, class_map, class_notes
     from skviz.runs.trained import settled
 
     path = check_run_folder(Path(out))
@@ -199,7 +199,7 @@ def prepare(
         settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
     resumed = start_run(path, settings)
     run = Run(path)
-    keep = Keep(probe.units, checked, vectors, options.class_channels, mapping)
+    record = RecordOptions(probe.units, checked, vectors, options.class_channels, mapping)
     missing = tuple(ranks.share(run.missing))
     return Analysis(
         run,
@@ -208,7 +208,7 @@ def prepare(
         resumed,
         options,
         forward,
-        keep,
+        record,
         ranks,
         views,
         replaced,

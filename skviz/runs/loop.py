@@ -36,7 +36,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 @dataclass(frozen=True)
-class Keep:
+class RecordOptions:
     """What every shard holds beside means: `vectors` are numbers of units kept whole."""
 
     units: tuple[Unit, ...]
@@ -51,7 +51,7 @@ class ShardBuilder:
     """Collects the batches of one shard. Its memory is bounded by the size of a shard."""
 
     images: ImageSet
-    keep: Keep
+    record: RecordOptions
     index: list[NDArray[np.int64]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     crops: list[NDArray[np.float32]] = field(default_factory=list)
@@ -63,9 +63,9 @@ class ShardBuilder:
     notes: list[tuple[str, Assumption]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.channels = [None] * len(self.keep.units)
-        self.groups = [None] * len(self.keep.units)
-        self.vectors = {number: [] for number in self.keep.vectors}
+        self.channels = [None] * len(self.record.units)
+        self.groups = [None] * len(self.record.units)
+        self.vectors = {number: [] for number in self.record.vectors}
 
     def add(self, batch: Batch, measured: Measured | None) -> None:
         """Add a batch; `measured` is None where no image of it could be read."""
@@ -76,10 +76,10 @@ class ShardBuilder:
         labels = self.images.labels[batch.index]
         self.index.append(batch.index)
         self.crops.append(batch.crops)
-        self.ranks.append(ranks(labels, measured, self.keep.class_map))
+        self.ranks.append(ranks(labels, measured, self.record.class_map))
         for number, attention in enumerate(measured.attention):
             self.channels[number] = update(self.channels[number], attention)
-            if self.keep.class_channels:
+            if self.record.class_channels:
                 new = group_moments(attention.cpu().numpy(), labels)
                 old = self.groups[number]
                 self.groups[number] = new if old is None else merge_groups(old, new)
@@ -91,7 +91,7 @@ class ShardBuilder:
 
     def finish(self) -> ShardData:
         """Return what is written to disk."""
-        units, scales = self.keep.units, self.keep.scales
+        units, scales = self.record.units, self.record.scales
         branches = max(unit.branches for unit in units)
         none = np.empty((0, len(scales)))
         index = np.concatenate([np.empty(0, np.int64), *self.index])
@@ -106,7 +106,7 @@ class ShardBuilder:
             attention=np.concatenate([*means, *(part.means for part in self.measured)]),
             predicted=predicted,
             probability=np.concatenate([none, *(part.probability for part in self.measured)]),
-            correct=correctness(labels, predicted, self.keep.class_map),
+            correct=correctness(labels, predicted, self.record.class_map),
             rank=np.concatenate([none.astype(np.int32), *self.ranks]),
             crop=np.concatenate([none.astype(np.float32), *self.crops]),
             channels=[_on_cpu(moments) for moments in self.channels if moments is not None],
@@ -163,14 +163,14 @@ def run_shards(
     loaded: Iterable[Batch],
     forward: Forward,
     images: ImageSet,
-    keep: Keep,
+    record: RecordOptions,
     progress: Progress,
 ) -> None:
     """Measure batches, in the order of a plan, and write a shard when its last batch is there.
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
-    builder = ShardBuilder(images, keep)
+    builder = ShardBuilder(images, record)
     # The disk is waited for while the network runs on; one shard at a time, in order.
     writing: Future[None] | None = None
     with stop_on_signals() as stop, ThreadPoolExecutor(1) as writer:
@@ -184,9 +184,9 @@ def run_shards(
                     writing.result()
                 data = builder.finish()
                 writing = writer.submit(
-                    write_shard, run, batch.chunk.shard, data, keep.units, keep.scales
+                    write_shard, run, batch.chunk.shard, data, record.units, record.scales
                 )
-                builder = ShardBuilder(images, keep)
+                builder = ShardBuilder(images, record)
             progress.advance(batch.chunk.stop - batch.chunk.start)
         if writing is not None:
             writing.result()

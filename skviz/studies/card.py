@@ -33,7 +33,7 @@ from skviz.runs.settings import Settings, state_digest
 from skviz.scaling import InputSpec, scale_label
 from skviz.studies.card_words import listed, sentence, summary
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.interventions.kinds import KINDS
 from skviz.studies.interventions.result import InterventionRun
 from skviz.training.export import read_description
@@ -49,7 +49,7 @@ REPLACED = ("images", "mean", "uniform")
 
 
 def model_card(
-    suite: Suite,
+    suite: ControlSuite,
     network: nn.Module,
     weights: Path,
     *,

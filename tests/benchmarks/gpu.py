@@ -169,7 +169,7 @@ def alone(analysis: Analysis, batch: int, options: argparse.Namespace) -> dict[s
     copied = seconds(lambda: forward.images(pixels))
     passed = seconds(lambda: forward.run(pixels))
     reduced = seconds(lambda: forward.measure(one.pixels))
-    kept = seconds(lambda: ShardBuilder(analysis.images, analysis.keep).add(one, measured))
+    kept = seconds(lambda: ShardBuilder(analysis.images, analysis.record).add(one, measured))
     # Whichever memory format is the quicker: the bare pass is to be as good as it can.
     bare = min(
         seconds(bare_pass(analysis, pixels, options.precision, last)) for last in (False, True)

@@ -15,7 +15,7 @@ from skviz.cli import controls as command
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.records import Run
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 
 TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 NETWORK = ("--model", "tiny", "--workers", 0, "--device", "cpu", "--shard-size", 4)
@@ -59,7 +59,7 @@ def test_a_suite_with_its_costs_and_its_views(data: Path, tmp_path: Path) -> Non
     assert (out / "verdicts.json").is_file()
     assert "Warning: untrained network" in result.stderr
     assert "2 of 5: blur, " in result.stderr
-    assert Suite(out).names == tuple(names)
+    assert ControlSuite(out).names == tuple(names)
     assert Image.open(out / "views.png").width > 300
     view, page = ((out / name).read_bytes() for name in ("views.png", "verdicts.md"))
     again = run("controls", data, "--out", out, "--quick", "--seeds", 1, *NETWORK)
@@ -84,7 +84,7 @@ def test_cascade_adds_the_units(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "suite"
     result = run("controls", data, "--out", out, "--cascade", "--only", "*-SK_*", *NETWORK)
     assert result.exit_code == 0
-    assert list(Suite(out).cascade) == ["SK_3_1", "SK_2_1"]
+    assert list(ControlSuite(out).cascade) == ["SK_3_1", "SK_2_1"]
 
 
 def test_unreadable_images_are_counted_once(data: Path, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_unreadable_images_are_counted_once(data: Path, tmp_path: Path) -> None:
     result = run("controls", data, "--out", tmp_path / "s", "--only", "blur,random-00", *NETWORK)
     assert result.exit_code == 3
     assert "1 of 8 images could not be read; each run lists them" in result.stderr
-    assert Suite(tmp_path / "s").run("random-00").images == 7
+    assert ControlSuite(tmp_path / "s").run("random-00").images == 7
 
 
 def test_interrupted_says_how_to_go_on(

@@ -26,7 +26,7 @@ from skviz.figures.style import figure_style
 from skviz.inference.null import NullShifts, reach
 from skviz.inference.summary import Summary, summarise
 from skviz.studies.controls.evidence import random_runs
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py")))
@@ -42,7 +42,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def summary(suite: Path) -> Summary:
-    return summarise(Suite(suite).plain, resamples=0)
+    return summarise(ControlSuite(suite).plain, resamples=0)
 
 
 @pytest.fixture(scope="module")

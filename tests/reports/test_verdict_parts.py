@@ -18,7 +18,7 @@ from skviz.figures.metadata import figure_info
 from skviz.reports.contents import run_contents
 from skviz.reports.table_fit import TableFit
 from skviz.runs.records import Run
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 
 tests = Path(__file__).resolve().parent.parent
 made = runpy.run_path(str(tests / "helpers" / "synthetic_suite.py"))
@@ -32,11 +32,11 @@ SHIFTS = {
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite(made["make_suite"](tmp_path_factory.mktemp("suite"), SHIFTS))
+def suite(tmp_path_factory: pytest.TempPathFactory) -> ControlSuite:
+    return ControlSuite(made["make_suite"](tmp_path_factory.mktemp("suite"), SHIFTS))
 
 
-def test_a_suite_adds_its_verdicts(suite: Suite) -> None:
+def test_a_suite_adds_its_verdicts(suite: ControlSuite) -> None:
     contents = run_contents(suite.plain, suite.path, resamples=200)
     assert contents.figures[0].name == "verdicts"
     assert isinstance(contents.figures[0].draw("web"), Figure)
@@ -50,7 +50,7 @@ def test_a_suite_adds_its_verdicts(suite: Suite) -> None:
     assert "1.0x to 2.0x" in contents.tables[1].frame["what was found"][0]
 
 
-def test_a_folder_of_controls_is_a_run_with_verdicts(suite: Suite, tmp_path: Path) -> None:
+def test_a_folder_of_controls_is_a_run_with_verdicts(suite: ControlSuite, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     result = CliRunner().invoke(cli, ["report", str(suite.path), "--to", str(page)])
     assert result.exit_code == 0, result.stderr
@@ -62,7 +62,7 @@ def test_slides_have_a_few_units_each_and_their_sentences(tmp_path: Path) -> Non
     from skviz.reports.pptx import deck_bytes
 
     shifts = {name: values + values for name, values in SHIFTS.items()}
-    many = Suite(made["make_suite"](tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
+    many = ControlSuite(made["make_suite"](tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
     contents = run_contents(many.plain, many.path, resamples=50)
     assert len(contents.tables[0].frame) == 8
     contents = replace(contents, figures=contents.figures[:1], tables=contents.tables[:2])
@@ -103,7 +103,9 @@ def test_names_stay_whole_and_verdicts_are_wrapped(width: float) -> None:
     assert cut.cell(text, 1)[0].endswith("…")
 
 
-def test_files_of_a_folder_of_controls_say_their_command(suite: Suite, tmp_path: Path) -> None:
+def test_files_of_a_folder_of_controls_say_their_command(
+    suite: ControlSuite, tmp_path: Path
+) -> None:
     folder = tmp_path.resolve() / "report"
     result = CliRunner().invoke(cli, ["report", str(suite.path), "--to", str(folder)])
     assert result.exit_code == 0, result.stderr
@@ -114,7 +116,7 @@ def test_files_of_a_folder_of_controls_say_their_command(suite: Suite, tmp_path:
     assert "survives" in (folder / "tables" / "verdicts.csv").read_text()
 
 
-def test_controls_of_other_images_are_refused(suite: Suite, tmp_path: Path) -> None:
+def test_controls_of_other_images_are_refused(suite: ControlSuite, tmp_path: Path) -> None:
     made["make_run"](tmp_path / "run")
     settings = tmp_path / "run" / "run.json"
     settings.write_text(settings.read_text().replace('"digest": "0"', '"digest": "other"'))

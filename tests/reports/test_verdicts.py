@@ -15,7 +15,7 @@ from skviz.errors import OutputError, UsageError
 from skviz.inference.judging import judge
 from skviz.reports.verdicts import NAMES, write_verdicts
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 
 tests = Path(__file__).resolve().parent.parent
 made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
@@ -38,11 +38,11 @@ TITLES = [
 
 
 @pytest.fixture(scope="module")
-def suite(tmp_path_factory: pytest.TempPathFactory) -> Suite:
-    return Suite(made.make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
+def suite(tmp_path_factory: pytest.TempPathFactory) -> ControlSuite:
+    return ControlSuite(made.make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
 
 
-def test_page_says_the_same_in_every_file(suite: Suite, tmp_path: Path) -> None:
+def test_page_says_the_same_in_every_file(suite: ControlSuite, tmp_path: Path) -> None:
     files = write_verdicts(suite, tmp_path / "page")
     assert [file.name for file in files] == list(NAMES)
     text = files[0].read_text()
@@ -59,7 +59,7 @@ def test_page_says_the_same_in_every_file(suite: Suite, tmp_path: Path) -> None:
     assert files[4].read_bytes().startswith(b"%PDF")
 
 
-def test_costs_are_listed_and_unknown_ones_too(suite: Suite, tmp_path: Path) -> None:
+def test_costs_are_listed_and_unknown_ones_too(suite: ControlSuite, tmp_path: Path) -> None:
     files = write_verdicts(suite, tmp_path)
     text, document = files[0].read_text(), json.loads(files[1].read_text())
     assert document["costs"]["blur"] == 1.5
@@ -68,7 +68,7 @@ def test_costs_are_listed_and_unknown_ones_too(suite: Suite, tmp_path: Path) -> 
     assert "| random-05 | \N{EN DASH} |" in text
 
 
-def test_numbers_are_those_of_the_runs(suite: Suite) -> None:
+def test_numbers_are_those_of_the_runs(suite: ControlSuite) -> None:
     evidence = evidence_of(suite)
     assert len(evidence.random) == 6
     assert "masked" in evidence.controls
@@ -82,13 +82,13 @@ def test_numbers_are_those_of_the_runs(suite: Suite) -> None:
 
 def test_missing_controls_are_named(tmp_path: Path) -> None:
     shifts = {"plain": SHIFTS["plain"]}
-    suite = Suite(made.make_suite(tmp_path / "suite", shifts, seeds=0))
+    suite = ControlSuite(made.make_suite(tmp_path / "suite", shifts, seeds=0))
     text = write_verdicts(suite, tmp_path / "page")[0].read_text()
     assert "**Not made: random networks, blur, object.** The verdict needs them." in text
     assert TITLES[0] not in text.split("## Units")[1]
 
 
-def test_nothing_is_overwritten_unasked(suite: Suite, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unasked(suite: ControlSuite, tmp_path: Path) -> None:
     (tmp_path / "verdicts.csv").write_text("mine")
     with pytest.raises(OutputError, match="already exists"):
         write_verdicts(suite, tmp_path)
@@ -103,7 +103,7 @@ def test_names_are_no_markup(tmp_path: Path) -> None:
         settings = json.loads(file.read_text())
         settings["model"]["name"] = "<b>x</b> | *y*"
         file.write_text(json.dumps(settings))
-    text = write_verdicts(Suite(folder), tmp_path / "page")[0].read_text()
+    text = write_verdicts(ControlSuite(folder), tmp_path / "page")[0].read_text()
     assert r"\<b\>x\</b\> \| \*y\*" in text
 
 
@@ -121,10 +121,10 @@ def test_high_resolution_images_are_chosen_by_their_crop(tmp_path: Path) -> None
     if "crop" in table.column_names:
         table = table.drop(["crop"])
     pq.write_table(table.append_column("crop", column), file)
-    evidence = evidence_of(Suite(folder))
+    evidence = evidence_of(ControlSuite(folder))
     assert evidence.high_resolution is not None
     np.testing.assert_array_equal(evidence.high_resolution, np.arange(images) % 2 == 1)
-    text = write_verdicts(Suite(folder), tmp_path / "page")[0].read_text()
+    text = write_verdicts(ControlSuite(folder), tmp_path / "page")[0].read_text()
     assert f"{images // 2} images without interpolation" in text
 
 
@@ -136,4 +136,4 @@ def test_runs_of_different_images_are_refused(tmp_path: Path) -> None:
     settings["dataset"]["digest"] = "other"
     file.write_text(json.dumps(settings))
     with pytest.raises(UsageError, match=r"expected runs of one data set in .*, 'blur' is of"):
-        evidence_of(Suite(folder))
+        evidence_of(ControlSuite(folder))

@@ -33,9 +33,9 @@ from skviz.studies.card import (
 )
 from skviz.studies.card_words import summary
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.making import make_suite
+from skviz.studies.controls.making import controls
 from skviz.studies.controls.networks import reestimate_bn
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.interventions.measure import intervene_dataset
 from skviz.studies.interventions.result import InterventionRun
 from skviz.training import Recipe, describe, export_weights
@@ -89,11 +89,11 @@ def network(weights: Path) -> torch.nn.Module:
 @pytest.fixture(scope="module")
 def suite(
     folder: Path, network: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory
-) -> Suite:
+) -> ControlSuite:
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("suite")
     options = Options(workers=0, tune=False)
-    return make_suite(folder, network, out=out, seeds=3, only=ONLY, options=options, progress=False)
+    return controls(folder, network, out=out, seeds=3, only=ONLY, options=options, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def card(
-    suite: Suite,
+    suite: ControlSuite,
     network: torch.nn.Module,
     weights: Path,
     interventions: InterventionRun,
@@ -153,7 +153,9 @@ def test_numbers_are_those_of_single_images(
     assert card["classes"]["bee"]["right"][::2] == first[bees].sum(axis=0).tolist()
 
 
-def test_ranks_are_in_the_records(suite: Suite, folder: Path, network: torch.nn.Module) -> None:
+def test_ranks_are_in_the_records(
+    suite: ControlSuite, folder: Path, network: torch.nn.Module
+) -> None:
     records = suite.plain.records(["image", "scale", "correct", "rank"])
     for (name, scale), rows in records.groupby(["image", "scale"], observed=True):
         views = skviz.enlarge(folder / str(name), [float(scale)], SPEC)
@@ -215,7 +217,7 @@ def test_card_of_a_network(card: dict, weights: Path) -> None:
     json.dumps(card, allow_nan=False)
 
 
-def test_verdicts_of_the_card_are_those_of_the_suite(card: dict, suite: Suite) -> None:
+def test_verdicts_of_the_card_are_those_of_the_suite(card: dict, suite: ControlSuite) -> None:
     verdicts = judge(evidence_of(suite))
     assert [told["verdict"] for told in card["verdicts"]] == [v.outcome for v in verdicts]
     for told, verdict in zip(card["verdicts"], verdicts, strict=True):
@@ -261,7 +263,7 @@ def test_words_name_the_controls_that_are_missing() -> None:
     assert "no verdict can hold: random networks, blur and object." in told
 
 
-def test_blank_surround_is_beside_enlarging(card: dict, suite: Suite) -> None:
+def test_blank_surround_is_beside_enlarging(card: dict, suite: ControlSuite) -> None:
     def shift(name: str) -> float:
         frame = suite.run(name).records(["unit", "scale", "difference"])
         means = frame[frame["unit"] == "SK_3_4"].groupby("scale")["difference"].mean()
@@ -316,7 +318,7 @@ def test_card_as_text(card: dict, tmp_path: Path) -> None:
 
 
 def test_card_without_recipe_and_extras(
-    card: dict, suite: Suite, network: torch.nn.Module, weights: Path
+    card: dict, suite: ControlSuite, network: torch.nn.Module, weights: Path
 ) -> None:
     told = markdown({**card, "description": {}, "command": None, "notes": ""})
     assert "does not say how it was trained" in told
@@ -334,7 +336,7 @@ def test_speed_is_measured() -> None:
     assert speed["cores"] == torch.get_num_threads()
 
 
-def test_suite_of_another_network(suite: Suite, weights: Path) -> None:
+def test_suite_of_another_network(suite: ControlSuite, weights: Path) -> None:
     other = skviz.load_model("sknet50_lite", weights)
     with torch.no_grad():
         next(other.parameters()).mul_(2)
@@ -346,7 +348,7 @@ def test_suite_without_predictions(
     folder: Path, network: torch.nn.Module, weights: Path, tmp_path: Path
 ) -> None:
     options = Options(workers=0, predictions=False, tune=False)
-    bare = make_suite(
+    bare = controls(
         folder, network, out=tmp_path / "suite", only=["plain"], options=options, progress=False
     )
     with pytest.raises(UsageError, match="7 photographs without predictions"):
@@ -376,7 +378,7 @@ def test_interventions_that_do_not_fit(
         replaced_attention(InterventionRun(run.path), network)
 
 
-def test_weights_without_class_names(suite: Suite, tmp_path: Path) -> None:
+def test_weights_without_class_names(suite: ControlSuite, tmp_path: Path) -> None:
     path = tmp_path / "plain.pth"
     torch.save(build("sknet50_lite", classes=3).state_dict(), path)
     with pytest.raises(UsageError, match=r"weights that name their classes, got plain\.pth"):

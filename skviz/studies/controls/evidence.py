@@ -13,10 +13,10 @@ from skviz.errors import UsageError
 from skviz.inference.judging import Evidence
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import Run
-from skviz.studies.controls.suite import FILE, Suite
+from skviz.studies.controls.suite import FILE, ControlSuite
 
 
-def evidence_of(suite: Suite) -> Evidence:
+def evidence_of(suite: ControlSuite) -> Evidence:
     """Return the measurements of a suite's finished runs.
 
     Raises `UsageError` where the plain run is not finished, or the runs are not of one data
@@ -44,7 +44,7 @@ def random_runs(folders: Iterable[str | os.PathLike[str]]) -> list[RunMeasuremen
     found: list[RunMeasurements] = []
     for folder in map(Path, folders):
         if (folder / FILE).is_file():
-            runs = Suite(folder).random
+            runs = ControlSuite(folder).random
         else:
             run = Run(folder)
             control = run.settings.get("control") or {}
@@ -69,7 +69,7 @@ def _sharp(plain: Run) -> Any:
     return sides >= plain.settings["spec"]["size"]
 
 
-def _check_same(suite: Suite, plain: Run) -> None:
+def _check_same(suite: ControlSuite, plain: Run) -> None:
     own = plain.settings
     for name in suite.names:
         other = suite.run(name).settings

@@ -25,7 +25,15 @@ from skviz.scaling import DEFAULT_SCALES, check_scales
 from skviz.studies.controls.change import ControlChange
 from skviz.studies.controls.control import Control
 from skviz.studies.controls.networks import Calibration
-from skviz.studies.controls.suite import FILE, FORMAT, PLAIN, VERSION, Entry, Suite, read_entries
+from skviz.studies.controls.suite import (
+    FILE,
+    FORMAT,
+    PLAIN,
+    VERSION,
+    ControlSuite,
+    Entry,
+    read_entries,
+)
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -37,7 +45,7 @@ QUICK = (PLAIN, "blur", "object-constant", "masked", "random-*")
 # The first two of these that are not the plain run's own filter.
 _FILTERS = ("bilinear", "lanczos", "bicubic")
 
-Report = Callable[[Suite, str, int, int], object]
+Report = Callable[[ControlSuite, str, int, int], object]
 
 
 def list_controls(
@@ -76,7 +84,7 @@ def list_controls(
     return [None, *_chosen(found, list(only), list(skip))]
 
 
-def make_suite(
+def controls(
     dataset: ImageSet | DataSource | str | os.PathLike[str],
     model: nn.Module,
     *,
@@ -92,7 +100,7 @@ def make_suite(
     progress: bool = True,
     report: Report = lambda suite, name, place, total: None,
     before: Callable[[Analysis], object] = lambda analysis: None,
-) -> Suite:
+) -> ControlSuite:
     """Make the plain run and its controls in a folder, or go on with them; return the suite.
 
     Arguments are those of `prepare` and `list_controls`. Finished runs are kept, an unfinished
@@ -115,7 +123,7 @@ def make_suite(
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
     entries = read_entries(path) if (path / FILE).exists() else {}
     # Before anything is written: names that are wrong must leave nothing behind.
-    controls = list_controls(
+    wanted = list_controls(
         Probe(model, units, attention=attention).units,
         seeds=seeds,
         cascade=cascade,
@@ -128,10 +136,10 @@ def make_suite(
     at_one = ViewMaker((1.0,), model_info(model).spec, options.resample, options.fill)
     calibration = Calibration(images, at_one)
     output_folder(path)
-    for control in controls:
+    for control in wanted:
         name = PLAIN if control is None else control.name
         entries.setdefault(name, Entry(name, control))
-    for place, control in enumerate(controls, start=1):
+    for place, control in enumerate(wanted, start=1):
         name = PLAIN if control is None else control.name
         _write(path, entries)
         started = time.perf_counter()
@@ -155,8 +163,8 @@ def make_suite(
             if new:
                 entries[name] = _timed(entries[name], analysis, new, time.perf_counter() - started)
                 _write(path, entries)
-        report(Suite(path), name, place, len(controls))
-    return Suite(path)
+        report(ControlSuite(path), name, place, len(wanted))
+    return ControlSuite(path)
 
 
 def check_suite_folder(path: Path) -> Path:
@@ -178,8 +186,8 @@ def check_suite_folder(path: Path) -> Path:
     return path
 
 
-def _chosen(controls: list[Control], only: list[str], skip: list[str]) -> list[Control]:
-    names = [PLAIN, *(control.name for control in controls)]
+def _chosen(listed: list[Control], only: list[str], skip: list[str]) -> list[Control]:
+    names = [PLAIN, *(control.name for control in listed)]
     for pattern in (*only, *skip):
         if not fnmatch.filter(names, pattern):
             raise UsageError(
@@ -191,7 +199,7 @@ def _chosen(controls: list[Control], only: list[str], skip: list[str]) -> list[C
         return any(fnmatch.fnmatchcase(control.name, pattern) for pattern in patterns)
 
     # The plain run is not in the list: every control is measured against it.
-    return [c for c in controls if (not only or matches(c, only)) and not matches(c, skip)]
+    return [c for c in listed if (not only or matches(c, only)) and not matches(c, skip)]
 
 
 def _timed(entry: Entry, analysis: Analysis, shards: Iterable[int], seconds: float) -> Entry:

@@ -62,7 +62,7 @@ class Entry:
         )
 
 
-class Suite:
+class ControlSuite:
     """A folder made by `skviz controls`, finished or not; reads what is there when it is asked.
 
     Raises `UsageError` where the folder is none, and `RunError` for a damaged controls.json.
@@ -73,7 +73,7 @@ class Suite:
         self.entries = read_entries(self.path)
 
     def __repr__(self) -> str:
-        return f"Suite({str(self.path)!r})"
+        return f"ControlSuite({str(self.path)!r})"
 
     @property
     def plain(self) -> Run:

@@ -123,7 +123,7 @@ class _Measure:
         self.run, self.means = work.run, means
         self.images = work.analysis.images
         self.forward = work.analysis.forward
-        self.class_map = work.analysis.keep.class_map
+        self.class_map = work.analysis.record.class_map
         self.units = {unit.name: unit for unit in work.analysis.run.units}
 
     def __call__(self, batch: Batch) -> Shard:

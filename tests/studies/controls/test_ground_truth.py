@@ -12,8 +12,8 @@ from skviz.inference.judging import judge
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.making import make_suite
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.making import controls
+from skviz.studies.controls.suite import ControlSuite
 
 made = runpy.run_path(
     str(Path(__file__).resolve().parents[2] / "helpers" / "controls_ground_truth.py")
@@ -24,12 +24,12 @@ MOST, LITTLE = (0.8, 1.2), 0.2
 
 
 @pytest.fixture(scope="module")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Suite]:
+def suites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ControlSuite]:
     """A suite of every network; the null from three seeds."""
     folder = tmp_path_factory.mktemp("ground-truth")
     pictures = made["draw_pictures"](folder / "pictures")
     return {
-        name: make_suite(
+        name: controls(
             pictures,
             made["Network"](name),
             out=folder / name,
@@ -43,7 +43,7 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Suite]:
     }
 
 
-def shift(suite: Suite, name: str) -> float:
+def shift(suite: ControlSuite, name: str) -> float:
     """Mean over images of the view with the largest object minus that at 1.0x."""
     measured = RunMeasurements(suite.run(name))
     one = measured.scales.index(1.0)
@@ -52,7 +52,9 @@ def shift(suite: Suite, name: str) -> float:
     return float(paired.mean())
 
 
-def failures(suite: Suite, looks_at: str, exchanged: dict[str, str] | None = None) -> list[str]:
+def failures(
+    suite: ControlSuite, looks_at: str, exchanged: dict[str, str] | None = None
+) -> list[str]:
     """Say which controls do not show what they must; `exchanged` reads one for another."""
     shows, hides = EXPECTED[looks_at]
     plain = shift(suite, "plain")
@@ -66,12 +68,14 @@ def failures(suite: Suite, looks_at: str, exchanged: dict[str, str] | None = Non
 
 
 @pytest.mark.parametrize("looks_at", EXPECTED)
-def test_controls_show_what_the_network_looks_at(suites: dict[str, Suite], looks_at: str) -> None:
+def test_controls_show_what_the_network_looks_at(
+    suites: dict[str, ControlSuite], looks_at: str
+) -> None:
     assert shift(suites[looks_at], "plain") > 0.3
     assert failures(suites[looks_at], looks_at) == []
 
 
-def test_a_network_that_looks_at_nothing_shifts_nowhere(suites: dict[str, Suite]) -> None:
+def test_a_network_that_looks_at_nothing_shifts_nowhere(suites: dict[str, ControlSuite]) -> None:
     suite = suites["nothing"]
     names = [name for name in suite.names if not name.startswith("random")]
     assert max(abs(shift(suite, name)) for name in names) < SILENT
@@ -90,20 +94,20 @@ def test_a_network_that_looks_at_nothing_shifts_nowhere(suites: dict[str, Suite]
     ],
 )
 def test_exchanged_controls_are_noticed(
-    suites: dict[str, Suite], looks_at: str, one: str, other: str
+    suites: dict[str, ControlSuite], looks_at: str, one: str, other: str
 ) -> None:
     found = failures(suites[looks_at], looks_at, {one: other, other: one})
     assert [line.split(":")[0] for line in found] == sorted([one, other])
 
 
-def test_every_network_has_its_own_pattern(suites: dict[str, Suite]) -> None:
+def test_every_network_has_its_own_pattern(suites: dict[str, ControlSuite]) -> None:
     """What the tables expect of one network is not what they expect of another."""
     for looks_at in EXPECTED:
         for other in set(EXPECTED) - {looks_at}:
             assert failures(suites[looks_at], other), f"{looks_at} passes for {other}"
 
 
-def test_zooming_out_is_a_dose_for_the_size_alone(suites: dict[str, Suite]) -> None:
+def test_zooming_out_is_a_dose_for_the_size_alone(suites: dict[str, ControlSuite]) -> None:
     measured = RunMeasurements(suites["size"].run("zoom-out-mean"))
     curve = measured.difference[:, :, 0].mean(axis=0)
     assert measured.scales == pytest.approx((0.5, 2 / 3, 1.0))
@@ -111,7 +115,7 @@ def test_zooming_out_is_a_dose_for_the_size_alone(suites: dict[str, Suite]) -> N
     assert abs(shift(suites["blur"], "zoom-out-mean")) < SILENT
 
 
-def test_random_networks_shift_less_than_those_that_look(suites: dict[str, Suite]) -> None:
+def test_random_networks_shift_less_than_those_that_look(suites: dict[str, ControlSuite]) -> None:
     for looks_at in EXPECTED:
         suite = suites[looks_at]
         null = [shift(suite, f"random-{seed:02d}") for seed in range(3)]
@@ -133,7 +137,7 @@ def test_the_verdict_is_what_the_network_looks_at(
 ) -> None:
     """Twenty random networks, so that a shift beyond all of them has p below 0.05."""
     pictures = made["draw_pictures"](tmp_path / "pictures")
-    suite = make_suite(
+    suite = controls(
         pictures,
         made["Network"](looks_at),
         out=tmp_path / "suite",

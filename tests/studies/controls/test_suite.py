@@ -21,8 +21,8 @@ from skviz.runs.records import Run
 from skviz.runs.settings import state_digest
 from skviz.studies.controls import making
 from skviz.studies.controls.change import analyze
-from skviz.studies.controls.making import list_controls, make_suite
-from skviz.studies.controls.suite import Suite
+from skviz.studies.controls.making import controls, list_controls
+from skviz.studies.controls.suite import ControlSuite
 
 QUIET = {"options": Options(workers=0, shard_size=8), "progress": False}
 
@@ -78,7 +78,7 @@ def test_a_suite_is_a_folder_of_ordinary_runs(
 ) -> None:
     state = state_digest(tiny)
     done: list[tuple[str, int, int]] = []
-    suite = make_suite(
+    suite = controls(
         few, tiny, out=tmp_path / "suite", seeds=2, cascade=True, **QUIET,
         report=lambda suite, *what: done.append(what),
     )  # fmt: skip
@@ -89,7 +89,7 @@ def test_a_suite_is_a_folder_of_ordinary_runs(
     assert [run.path.name for run in suite.random] == ["random-00", "random-01"]
     assert list(suite.cascade) == ["SK_3_1", "SK_2_1"]
     assert list(suite.units) == ["SK_2_1", "SK_3_1"]
-    assert repr(suite) == f"Suite('{tmp_path / 'suite'}')"
+    assert repr(suite) == f"ControlSuite('{tmp_path / 'suite'}')"
     for name in suite.names:
         run = suite.run(name)
         control = suite.control(name)
@@ -109,7 +109,7 @@ def test_a_suite_is_a_folder_of_ordinary_runs(
 def test_costs_are_multiples_of_the_plain_run(
     few: Path, tiny: torch.nn.Module, tmp_path: Path
 ) -> None:
-    suite = make_suite(few, tiny, out=tmp_path, only=["blur"], **QUIET)
+    suite = controls(few, tiny, out=tmp_path, only=["blur"], **QUIET)
     document = json.loads((tmp_path / "controls.json").read_text())
     plain, blur = document["runs"]
     assert (plain["name"], plain["control"], plain["cost"]) == ("plain", None, 1.0)
@@ -118,21 +118,21 @@ def test_costs_are_multiples_of_the_plain_run(
     assert suite.costs["blur"] == pytest.approx(blur["cost"], abs=1e-3)
     # Without its list, the runs are kept and their times are not known.
     (tmp_path / "controls.json").unlink()
-    again = make_suite(few, tiny, out=tmp_path, only=["blur"], **QUIET)
+    again = controls(few, tiny, out=tmp_path, only=["blur"], **QUIET)
     assert again.names == ("plain", "blur")
     assert all(math.isnan(cost) for cost in again.costs.values())
     assert json.loads((tmp_path / "controls.json").read_text())["runs"][0]["cost"] is None
 
 
 def test_an_interrupted_suite_goes_on(few: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
-    def stop(suite: Suite, name: str, place: int, total: int) -> None:
+    def stop(suite: ControlSuite, name: str, place: int, total: int) -> None:
         if name == "blur":
             raise KeyboardInterrupt
 
     only = ["blur", "masked", "random-*"]
     with pytest.raises(KeyboardInterrupt):
-        make_suite(few, tiny, out=tmp_path, only=only, seeds=1, report=stop, **QUIET)
-    begun = Suite(tmp_path)
+        controls(few, tiny, out=tmp_path, only=only, seeds=1, report=stop, **QUIET)
+    begun = ControlSuite(tmp_path)
     assert begun.names == ("plain", "blur")
     assert begun.missing == ("masked", "random-00")
     with pytest.raises(UsageError, match=r"'masked' in .*, it is not finished; run the same"):
@@ -143,7 +143,7 @@ def test_an_interrupted_suite_goes_on(few: Path, tiny: torch.nn.Module, tmp_path
             progress=False)  # fmt: skip
     lost = tmp_path / "masked/shards/00001.parquet"
     lost.unlink()
-    suite = make_suite(few, tiny, out=tmp_path, only=only, seeds=1, **QUIET)
+    suite = controls(few, tiny, out=tmp_path, only=only, seeds=1, **QUIET)
     assert suite.missing == ()
     assert lost.exists()
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
@@ -154,8 +154,8 @@ def test_an_interrupted_suite_goes_on(few: Path, tiny: torch.nn.Module, tmp_path
 
 
 def test_a_suite_can_grow(few: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
-    make_suite(few, tiny, out=tmp_path, only=["random-*"], seeds=1, **QUIET)
-    suite = make_suite(few, tiny, out=tmp_path, only=["random-*", "blur"], seeds=2, **QUIET)
+    controls(few, tiny, out=tmp_path, only=["random-*"], seeds=1, **QUIET)
+    suite = controls(few, tiny, out=tmp_path, only=["random-*", "blur"], seeds=2, **QUIET)
     assert set(suite.names) == {"plain", "random-00", "random-01", "blur"}
     with pytest.raises(UsageError, match=r"expected a run of .*, got 'blue'. Did you mean 'blur'"):
         suite.run("blue")
@@ -164,20 +164,20 @@ def test_a_suite_can_grow(few: Path, tiny: torch.nn.Module, tmp_path: Path) -> N
 def test_other_settings_and_other_folders_are_refused(
     few: Path, tiny: torch.nn.Module, tmp_path: Path
 ) -> None:
-    make_suite(few, tiny, out=tmp_path / "a", only=["blur"], **QUIET)
+    controls(few, tiny, out=tmp_path / "a", only=["blur"], **QUIET)
     with pytest.raises(UsageError, match="scales: "):
-        make_suite(few, tiny, out=tmp_path / "a", only=["blur"], scales=(1.0, 3.0), **QUIET)
+        controls(few, tiny, out=tmp_path / "a", only=["blur"], scales=(1.0, 3.0), **QUIET)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"or a suite of controls, got .*'thesis.txt'; choose"):
-        make_suite(few, tiny, out=tmp_path / "b", **QUIET)
+        controls(few, tiny, out=tmp_path / "b", **QUIET)
     with pytest.raises(OutputError, match=r"a folder for the controls, got .*, which is a file"):
-        make_suite(few, tiny, out=tmp_path / "b" / "thesis.txt", **QUIET)
+        controls(few, tiny, out=tmp_path / "b" / "thesis.txt", **QUIET)
     for scales in ((1.5, 2.0), (0.5, 1.0)):
         with pytest.raises(ScaleError, match=r"expected the scales 1.0 and a larger one: .* got"):
-            make_suite(few, tiny, out=tmp_path / "c", scales=scales, **QUIET)
+            controls(few, tiny, out=tmp_path / "c", scales=scales, **QUIET)
     with pytest.raises(UsageError, match="Did you mean 'masked'"):
-        make_suite(few, tiny, out=tmp_path / "c", only=["maske"], **QUIET)
+        controls(few, tiny, out=tmp_path / "c", only=["maske"], **QUIET)
     assert not (tmp_path / "c").exists()
 
 
@@ -187,7 +187,7 @@ def test_several_processes_are_refused(
     for name, value in (("RANK", "0"), ("WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="expected one process for a suite of controls"):
-        make_suite(few, tiny, out=tmp_path / "suite", **QUIET)
+        controls(few, tiny, out=tmp_path / "suite", **QUIET)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +207,12 @@ def test_several_processes_are_refused(
 def test_a_damaged_list_is_named(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "controls.json").write_text(text)
     with pytest.raises(RunError, match=rf"cannot read .*controls.json.* 1: .*{reason}.*remove it"):
-        Suite(tmp_path)
+        ControlSuite(tmp_path)
 
 
 def test_a_folder_without_a_list_is_no_suite(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"with a controls.json in it, got .*; make one with"):
-        Suite(tmp_path)
+        ControlSuite(tmp_path)
 
 
 def test_a_run_remembers_its_control(few: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_quick_names_are_names_of_controls() -> None:
 
 def test_the_data_set_is_shared(few: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
     images = open_dataset(few)
-    suite = make_suite(images, tiny, out=tmp_path / "s", only=["masked"], **QUIET)
+    suite = controls(images, tiny, out=tmp_path / "s", only=["masked"], **QUIET)
     digests = {suite.run(name).settings["dataset"]["digest"] for name in suite.names}
     assert digests == {images.digest()}
 
@@ -316,7 +316,7 @@ def test_the_figure_shows_the_first_image_that_can_be_read(
     shutil.copytree(few, pictures)
     (pictures / "00.png").write_bytes(b"no picture")
     images = open_dataset(pictures)
-    suite = make_suite(images, tiny, out=tmp_path / "s", only=["blur", "random-00"], **QUIET)
+    suite = controls(images, tiny, out=tmp_path / "s", only=["blur", "random-00"], **QUIET)
     figure = draw_views(suite, images)
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert {"01.png", "plain", "blur"} <= set(texts)
