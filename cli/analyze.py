@@ -77,12 +77,12 @@ def analyze(
     from skviz.devices import choose_device
     from skviz.runs.analyze import prepare
     from skviz.runs.ranks import Ranks
-    from skviz.runs.store import check_run_folder
+    from skviz.runs.records import RUN
     from skviz.scaling import parse_scales
     from skviz.studies.controls.change import change_of
 
     echo = Echo(quiet=quiet, as_json=as_json)
-    check_run_folder(out)
+    RUN.check(out)
     wanted = parse_scales(scales)
     change = change_of(control)
     opened = images.open()

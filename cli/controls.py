@@ -101,15 +101,11 @@ def controls(
     from skviz.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views
     from skviz.scaling import parse_scales
-    from skviz.studies.controls.making import (
-        DEFAULT_SEEDS,
-        QUICK,
-        QUICK_SEEDS,
-        check_suite_folder,
-    )
+    from skviz.studies.controls.making import DEFAULT_SEEDS, QUICK, QUICK_SEEDS
+    from skviz.studies.controls.suite import SUITE
 
     echo = Echo(quiet=quiet, as_json=as_json)
-    check_suite_folder(out)
+    SUITE.check(out)
     wanted = parse_scales(scales)
     opened = images.open()
     suite, measured, said = make(

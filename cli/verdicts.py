@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def is_suite(folder: Path) -> bool:
     """Tell whether a folder is one of `skviz controls`."""
-    from skviz.studies.controls.suite import FILE
+    from skviz.studies.controls.suite import SUITE
 
-    return (folder / FILE).is_file() and not (folder / "run.json").is_file()
+    return (folder / SUITE.file).is_file() and not (folder / "run.json").is_file()
 
 
 def conclude(

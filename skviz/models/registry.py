@@ -75,7 +75,7 @@ class ModelInfo:
 
     `missing` are the tensors that were not loaded from the file (`allow_mismatch`). With any
     missing, `trained` is false until a probe has shown that none of them changes the attention
-    (see `skviz.runs.trained`). `notes` are sentences that belong beside every result, and
+    (see `skviz.capture.trained`). `notes` are sentences that belong beside every result, and
     `example` the shapes of the inputs, where they were given.
     """
 

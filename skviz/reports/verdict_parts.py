@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.errors import UsageError
 from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
 from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import to_frame
+from skviz.runs.folder import check_same
 from skviz.runs.records import Run
 from skviz.scaling import scale_label
 from skviz.studies.controls.evidence import evidence_of
-from skviz.studies.controls.suite import PLAIN, ControlSuite
+from skviz.studies.controls.suite import ControlSuite
 
 
 def verdict_parts(
@@ -28,27 +28,18 @@ def verdict_parts(
     about other images or another network than the run.
     """
     suite = ControlSuite(controls)
-    _check_same(suite, run)
+    plain = suite.plain
+    advice = f"make controls for it with `skviz controls`, or report on '{plain.path}'"
+    check_same(plain.path, plain.settings, run.settings, f"'{run.path}'", advice)
     options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
     verdicts = judge(evidence_of(suite), options)
-    about = About.of_run(suite.plain)
+    about = About.of_run(plain)
     rows = VerdictRows.from_verdicts(verdicts)
     figure = figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))
     notes = []
     if suite.missing:
         notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")
     return [figure], [_verdicts(verdicts, about, options), _sentences(verdicts, about)], notes
-
-
-def _check_same(suite: ControlSuite, run: Run) -> None:
-    own, other = run.settings, suite.plain.settings
-    for what, key, field in (("data set", "dataset", "digest"), ("network", "model", "state")):
-        if own[key].get(field) != other[key].get(field):
-            raise UsageError(
-                f"expected controls of the same {what} as '{run.path}', those in '{suite.path}' "
-                f"are of another one; make them for it with `skviz controls`, or report on"
-                f" '{suite.path / PLAIN}'"
-            )
 
 
 def _verdicts(verdicts: Sequence[Verdict], about: About, options: JudgeOptions) -> TablePart:

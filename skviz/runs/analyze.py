@@ -5,33 +5,57 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.names import escaped
 from skviz.notes import Note
-from skviz.runs.change import Change, Replacement
+from skviz.runs.folder import Settings, remove_leftovers
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
-from skviz.runs.records import Run
-from skviz.runs.settings import FORMAT, VERSION, Settings, state_digest, unit_to_dict, versions
-from skviz.runs.store import check_run_folder, clean, start_run
+from skviz.runs.records import RUN, Run
+from skviz.runs.settings import state_digest, unit_to_dict, versions
+from skviz.runs.shards import make_folders
 from skviz.scaling import DEFAULT_SCALES, check_scales
 from skviz.units import Unit, notes_of, select_units
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from skviz.capture.probe import Probe
     from skviz.data.loading import ViewMaker
+    from skviz.runs.attention import RecordOptions
     from skviz.runs.forward import Forward
-    from skviz.runs.loop import RecordOptions
+    from skviz.runs.loop import Measurement
+    from skviz.runs.sharded import ShardedRecords
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What is different from a plain run: how views are made, or which network runs.
+
+    `settings` are what `run.json` says of it. `network` runs in place of the given one, if
+    any; `kept` names the parameters that it has from the given one, because nothing can
+    re-initialise them, `untrained` says whether it has nothing left of its training, and
+    `settle` does what is left to do before it first runs.
+    """
+
+    settings: Settings
+    views: ViewMaker
+    network: nn.Module | None = None
+    kept: tuple[str, ...] = ()
+    untrained: bool = False
+    settle: Callable[[], None] = lambda: None
+
+
+# Makes what is different, for a network, a data set, and what makes the views of a plain run.
+Change = Callable[["Probe", ImageSet, "ViewMaker"], Changed]
 
 
 @dataclass(frozen=True)
@@ -39,9 +63,8 @@ class Analysis:
     """An analysis that is ready to go on: its folder exists and fits, the network was tried.
 
     `missing` are the shards that this process has still to do, `resumed` says whether the run
-    was begun before. `views` makes what the network sees; `replaced` is the network that runs
-    in place of the given one, if another does. `notes` say what was left out of the
-    data set, and what was assumed.
+    was begun before. `views` makes what the network sees, `settle` does what is left to do
+    before it runs. `notes` say what was left out of the data set, and what was assumed.
     """
 
     run: Run
@@ -53,8 +76,8 @@ class Analysis:
     record: RecordOptions
     ranks: Ranks
     views: ViewMaker
-    replaced: Replacement | None = None
     notes: tuple[Note, ...] = ()
+    settle: Callable[[], None] = field(default=lambda: None, repr=False)
 
     def __call__(self, progress: bool = True) -> Run:
         """Do what is missing; returns the run.
@@ -62,37 +85,53 @@ class Analysis:
         Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
         when the records cannot be written, `CaptureError`.
         """
-        from skviz.data.loading import ChunkReader, Plan, batches, choose_workers
-        from skviz.runs.forward import find_batch_size
-        from skviz.runs.loop import run_shards
-        from skviz.runs.progress import Progress
+        from skviz.runs.attention import AttentionMeasurement
         from skviz.runs.tuning import Arithmetic
 
         if not self.missing:
             return self.run
-        settings, options, forward = self.run.settings, self.options, self.forward
-        if self.replaced is not None:
-            self.replaced.settle()
-            forward.ready.clear()
-        scales = len(self.run.scales)
-        forward.batch_size = options.batch_size or find_batch_size(forward, scales)
+        self.settle()
+        self.find_batch_size()
         # What the run was begun with, also where this process would choose otherwise.
-        forward.adopt(Arithmetic.of(settings.get("arithmetic")), self.images, self.views)
-        at_once = max(1, forward.batch_size // scales)
-        plan = Plan(self.missing, len(self.images), settings["shard_size"], at_once)
-        todo = sum(plan.size(shard) for shard in plan.shards)
-        on_cpu = forward.device.type == "cpu"
-        workers = options.workers
-        if workers is None:
-            workers = choose_workers(todo, on_cpu, self.ranks.local_world)
-        reader = ChunkReader(self.images, self.views)
-        with (
-            Progress(todo, show=progress and self.ranks.first) as shown,
-            closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
-        ):
-            run_shards(self.run.path, loaded, forward, self.images, self.record, shown)
-        clean(self.run)
+        arithmetic = Arithmetic.of(self.run.settings.get("arithmetic"))
+        self.forward.adopt(arithmetic, self.images, self.views)
+        measurement = AttentionMeasurement(self.images, self.forward, self.record)
+        at_once = max(1, self.forward.batch_size // len(self.run.scales))
+        self.measure(measurement, self.run, self.missing, at_once, progress)
+        if self.run.complete:
+            remove_leftovers(self.run.path)
         return self.run
+
+    def find_batch_size(self) -> None:
+        """Settle how many views the network gets at once."""
+        from skviz.runs.forward import find_batch_size
+
+        scales = len(self.run.scales)
+        self.forward.batch_size = self.options.batch_size or find_batch_size(self.forward, scales)
+
+    def measure(
+        self,
+        measurement: Measurement,
+        folder: ShardedRecords,
+        shards: Sequence[int],
+        at_once: int,
+        progress: bool,
+    ) -> None:
+        """Take a measurement of shards of these images, with these options, into a folder."""
+        from skviz.runs.loop import measure
+
+        measure(
+            self.images,
+            measurement,
+            folder,
+            views=self.views,
+            shards=shards,
+            at_once=at_once,
+            device=self.forward.device,
+            workers=self.options.workers,
+            processes=self.ranks.local_world,
+            progress=progress and self.ranks.first,
+        )
 
 
 def prepare(
@@ -113,12 +152,13 @@ def prepare(
     """
     from skviz.allocator import keep_memory
     from skviz.capture.probe import Probe
+    from skviz.capture.trained import settled
     from skviz.data.loading import ViewMaker
+    from skviz.runs.attention import RecordOptions
+    from skviz.runs.classes import class_map, class_notes
     from skviz.runs.forward import Forward, check_precision, settle_arithmetic
-    from skviz.runs.loop import RecordOptions, class_map, class_notes
-    from skviz.runs.trained import settled
 
-    path = check_run_folder(Path(out))
+    path = RUN.check(Path(out))
     options = options or Options()
     if options.keep_memory:
         keep_memory()
@@ -132,42 +172,37 @@ def prepare(
     # The class output of random weights predicts nothing.
     predictions = options.predictions and not info.missing
     vectors = _numbers(options.channels, probe.units)
-    if change is not None:
-        change = change.bind(probe, images)
     plain = ViewMaker(checked, info.spec, options.resample, options.fill)
-    views = plain if change is None else change.views(plain)
-    checked = views.scales
-    replaced = None
-    if change is not None:
-        replaced = change.replacement(probe, info.spec, images, plain)
-    if replaced is not None:
-        probe = probe.on(replaced.network)
-    forward = Forward(probe, info.spec, len(checked), options.precision, predictions)
+    changed = None if change is None else change(probe, images, plain)
+    views = plain if changed is None else changed.views
+    if changed is not None and changed.network is not None:
+        probe = probe.on(changed.network)
+    forward = Forward(probe, info.spec, len(views.scales), options.precision, predictions)
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
     notes = (
         *images.notes,
         *class_notes(compared, images.classes, outputs),
         *(Note("assumed", text) for text in notes_of(probe.units)),
-        *_notes(replaced),
+        *_kept_notes(changed),
     )
     size = options.shard_size or _shard_size(len(images))
     settings: Settings = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": RUN.format,
+        "version": RUN.version,
         "model": {
             "name": info.name,
             "weights": info.weights,
             "sha256": info.sha256,
             # Of the given network: another one follows from it, the change and the images.
             "state": state,
-            "trained": info.trained and not (change is not None and change.untrained),
+            "trained": info.trained and not (changed is not None and changed.untrained),
             "classes": None if info.classes is None else list(info.classes),
             "notes": list(info.notes),
         },
-        "control": _change_settings(change, replaced),
+        "control": None if changed is None else changed.settings,
         "units": [unit_to_dict(unit) for unit in probe.units],
-        "scales": list(checked),
+        "scales": list(views.scales),
         "spec": asdict(info.spec),
         "resample": views.resample,
         "fill": views.fill,
@@ -193,44 +228,42 @@ def prepare(
         "command": command or shlex.join(sys.argv),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    if not (path / "run.json").exists():
-        work = len(images) * len(checked)
+    if not (path / RUN.file).exists():
+        work = len(images) * len(views.scales)
         chosen, errors = settle_arithmetic(forward, images, views, work, options)
         settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
-    resumed = start_run(path, settings)
+    resumed = RUN.begin(path, settings)
+    make_folders(path, bool(vectors))
     run = Run(path)
-    record = RecordOptions(probe.units, checked, vectors, options.class_channels, mapping)
-    missing = tuple(ranks.share(run.missing))
+
+    def settle() -> None:
+        if changed is not None and changed.network is not None:
+            changed.settle()
+            forward.ready.clear()  # Copies of the network as it was before.
+
     return Analysis(
-        run,
-        images,
-        missing,
-        resumed,
-        options,
-        forward,
-        record,
-        ranks,
-        views,
-        replaced,
-        notes,
+        run=run,
+        images=images,
+        missing=tuple(ranks.share(run.missing)),
+        resumed=resumed,
+        options=options,
+        forward=forward,
+        record=RecordOptions(probe.units, views.scales, vectors, options.class_channels, mapping),
+        ranks=ranks,
+        views=views,
+        notes=notes,
+        settle=settle,
     )
 
 
-def _change_settings(change: Change | None, replaced: Replacement | None) -> Settings | None:
-    if change is None:
-        return None
-    kept = {} if replaced is None or not replaced.kept else {"kept": list(replaced.kept)}
-    return {**change.to_dict(), **kept}
-
-
-def _notes(replaced: Replacement | None) -> tuple[Note, ...]:
-    if replaced is None or not replaced.kept:
+def _kept_notes(changed: Changed | None) -> tuple[Note, ...]:
+    if changed is None or not changed.kept:
         return ()
     text = (
         "parameters that keep the given network's values, because nothing says how to "
         "re-initialise them"
     )
-    return (Note.about("left out", text, replaced.kept),)
+    return (Note.about("left out", text, changed.kept),)
 
 
 def _shard_size(images: int) -> int:

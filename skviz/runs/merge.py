@@ -12,17 +12,17 @@ from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder, write_bytes
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.runs.records import Run
-from skviz.runs.settings import Settings, differences
+from skviz.runs.folder import Settings, differences, remove_leftovers
+from skviz.runs.records import RUN, Run
+from skviz.runs.sharded import table_file
 from skviz.runs.shards import (
     NOTES,
     channels_file,
     errors_file,
+    make_folders,
     moments_file,
     notes_file,
-    table_file,
 )
-from skviz.runs.store import check_run_folder, clean, start_run
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")
@@ -35,18 +35,20 @@ def merge_runs(runs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[st
     called again. Raises `UsageError` for runs that are unfinished, differ, or share an image,
     and `OutputError`.
     """
-    path = check_run_folder(Path(out))
+    path = RUN.check(Path(out))
     parts = [Run(run) for run in runs]
     if not parts:
         raise UsageError("expected the folders of the runs to merge, got none")
     _check(parts)
-    start_run(path, _settings(parts))
+    settings = _settings(parts)
+    RUN.begin(path, settings)
+    make_folders(path, bool(settings["channels"]))
     merged = Run(path)
     missing = set(merged.missing)
     for number, (part, shard) in enumerate(_shards(parts)):
         if number in missing:
             _copy(part, shard, merged, number)
-    clean(merged)
+    remove_leftovers(path)
     return merged
 
 

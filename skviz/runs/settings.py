@@ -1,11 +1,10 @@
-"""What was done: the contents of `run.json`, and whether two runs did the same."""
+"""What `run.json` holds of units, weights and versions."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -15,28 +14,10 @@ from skviz.units import Kernel, Unit
 if TYPE_CHECKING:
     from torch import nn
 
-Settings = dict[str, Any]
-
-FORMAT, VERSION = "skviz run", 1
-# What may differ when a run is resumed: it says where, when and with what, not what was done.
-# The weights are compared by their values, `model.state`.
-FREE = (
-    "versions",
-    "command",
-    "created",
-    "merged_from",
-    "notes",
-    "arithmetic",
-    "rounding",
-    "model.weights",
-    "model.sha256",
-    "model.notes",
-    "dataset.root",
-)
 _PACKAGES = ("skviz", "torch", "torchvision", "numpy", "pillow", "pyarrow")
 
 
-def unit_to_dict(unit: Unit) -> Settings:
+def unit_to_dict(unit: Unit) -> dict[str, Any]:
     """Return a unit as `run.json` holds it."""
     kernels = [
         None if kernel is None else {**asdict(kernel), "effective": kernel.effective}
@@ -107,29 +88,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say in words where two settings differ, one line per entry; empty when they agree.
-
-    `FREE` entries may differ. Both sides are compared as JSON sees them.
-    """
-    mine, yours = (json.loads(json.dumps(entry)) for entry in (old, new))
-    return list(_differences(mine, yours, ""))
-
-
-def _differences(old: Any, new: Any, where: str) -> Iterator[str]:
-    if where in FREE:
-        return
-    if isinstance(old, dict) and isinstance(new, dict):
-        for key in dict.fromkeys((*old, *new)):
-            yield from _differences(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
-    elif old != new:
-        yield f"{where}: {_shown(old)} in the run, {_shown(new)} now"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        value = [entry.get("name", entry) for entry in value]
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from skviz.files import output_folder, write_bytes, write_json
 from skviz.notes import Assumption
+from skviz.runs.sharded import SHARDS, Cells, write_table
 from skviz.statistics.moments import Moments, group_moments
 from skviz.units import Unit
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 # The tables have a folder to themselves, which other tools open as one table.
-FOLDERS = ("shards", "moments", "errors")
+FOLDERS = (SHARDS, "moments", "errors")
 VECTORS = "channels"
 # Only where something was assumed to read a shard's images.
 NOTES = "notes"
@@ -30,7 +31,7 @@ NOTES = "notes"
 
 @dataclass(frozen=True)
 class ShardData:
-    """What was measured on the n readable images of one shard.
+    """What was measured on the n readable images of one shard, of U units at S scales.
 
     `attention` is the mean over channels, (n, S, U, M), nan where a unit has fewer branches;
     `labels` (n,); `predicted` (n, S), -1 without a class output; `probability` (n, S), nan
@@ -42,6 +43,8 @@ class ShardData:
     `errors` the unreadable images, `notes` what had to be assumed to read others.
     """
 
+    units: Sequence[Unit]
+    scales: Sequence[float]
     images: Sequence[str]
     labels: NDArray[np.int32]
     attention: Floats
@@ -56,10 +59,28 @@ class ShardData:
     errors: Sequence[Mapping[str, str]] = ()
     notes: Sequence[tuple[str, Assumption]] = ()
 
+    def write(self, run: Path, number: int) -> None:
+        """Write the files of the shard, each whole or not at all, the table last.
 
-def table_file(run: Path, number: int) -> Path:
-    """Path of a shard's table: the file that says that the shard is done."""
-    return run / "shards" / f"{number:05d}.parquet"
+        Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
+        """
+        make_folders(run, bool(self.vectors))
+        for index, vectors in self.vectors.items():
+            buffer = io.BytesIO()
+            np.save(buffer, vectors)
+            path = channels_file(run, number, index, self.units[index])
+            write_bytes(path, buffer.getvalue(), overwrite=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, **_moments(self))
+        write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
+        errors = [dict(error) for error in self.errors]
+        write_json(errors_file(run, number), errors, overwrite=True)
+        if self.notes:
+            output_folder(run / NOTES)
+            notes = [{"image": name, **note._asdict()} for name, note in self.notes]
+            write_json(notes_file(run, number), notes, overwrite=True)
+        words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
+        write_table(run, number, _columns(self), words)
 
 
 def moments_file(run: Path, number: int) -> Path:
@@ -82,30 +103,6 @@ def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
     # A unit of a foreign network is called by its module path, which may hold anything.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
     return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
-
-
-def write_shard(
-    run: Path, number: int, data: ShardData, units: Sequence[Unit], scales: Sequence[float]
-) -> None:
-    """Write the files of a shard, each whole or not at all, the table last.
-
-    Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
-    """
-    make_folders(run, bool(data.vectors))
-    for index, vectors in data.vectors.items():
-        buffer = io.BytesIO()
-        np.save(buffer, vectors)
-        path = channels_file(run, number, index, units[index])
-        write_bytes(path, buffer.getvalue(), overwrite=True)
-    buffer = io.BytesIO()
-    np.savez(buffer, **_moments(data, units))
-    write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
-    write_json(errors_file(run, number), [dict(error) for error in data.errors], overwrite=True)
-    if data.notes:
-        output_folder(run / NOTES)
-        notes = [{"image": name, **note._asdict()} for name, note in data.notes]
-        write_json(notes_file(run, number), notes, overwrite=True)
-    write_bytes(table_file(run, number), _parquet(data, units, scales), overwrite=True)
 
 
 def make_folders(run: Path, vectors: bool) -> None:
@@ -135,65 +132,40 @@ def expected_kernels(attention: Floats, units: Sequence[Unit]) -> Floats:
     return expected
 
 
-def make_table(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) -> pa.Table:
-    """Return the table of a shard: one row per image, scale and unit, in this order."""
+def _columns(data: ShardData) -> dict[str, pa.Array]:
+    """Return the columns of a shard's table: one row per image, scale and unit, in this order."""
     import pyarrow as pa
 
+    units, scales = data.units, data.scales
     n, s, u, branches = data.attention.shape
-    shape = (n, s, u)
-
-    def column(values: NDArray[Any], kind: pa.DataType, null: NDArray[Any] | None = None) -> Any:
-        full = np.broadcast_to(values, shape).reshape(-1)
-        mask = None if null is None else np.broadcast_to(null, shape).reshape(-1)
-        return pa.array(full, type=kind, mask=mask)
-
-    def words(values: Sequence[str], index: NDArray[Any]) -> Any:
-        codes = pa.array(np.broadcast_to(index, shape).reshape(-1), pa.int32())
-        return pa.DictionaryArray.from_arrays(codes, pa.array(list(values), pa.string()))
-
-    def maybe(values: Floats) -> Any:
-        return column(values.astype(np.float32), pa.float32(), np.isnan(values))
-
-    rank = np.full((n, s), -1, np.int32) if data.rank is None else data.rank
-    crop = np.full((n, s), np.nan) if data.crop is None else data.crop.astype(np.float64)
-    views = np.arange(n, dtype=np.int32)[:, None, None]
-    columns = {
-        "image": words(data.images, views),
-        "label": column(data.labels[:, None, None], pa.int32()),
-        "scale": column(np.array(scales, np.float32)[None, :, None], pa.float32()),
-        "unit": words([unit.name for unit in units], np.arange(u, dtype=np.int32)),
-        **{f"attention_{m}": maybe(data.attention[..., m]) for m in range(branches)},
-        "difference": maybe(differences(data.attention, units)),
-        "expected_kernel": maybe(expected_kernels(data.attention, units)),
-        "predicted": column(data.predicted[:, :, None], pa.int32()),
-        "probability": maybe(data.probability[:, :, None]),
-        "correct": column(
-            data.correct[:, :, None] == 1, pa.bool_(), data.correct[:, :, None] == -1
-        ),
-        "rank": column(rank[:, :, None], pa.int32(), rank[:, :, None] == -1),
-        "crop": maybe(crop[:, :, None]),
+    cells, real, whole = Cells((n, s, u)), pa.float32(), pa.int32()
+    rank = np.full((n, s, 1), -1) if data.rank is None else data.rank[:, :, None]
+    crop = np.full((n, s), np.nan) if data.crop is None else data.crop
+    correct = data.correct[:, :, None]
+    return {
+        "image": cells.words(data.images, 0),
+        "label": cells.numbers(data.labels[:, None, None], whole),
+        "scale": cells.numbers(np.array(scales, np.float32)[None, :, None], real),
+        "unit": cells.words([unit.name for unit in units], 2),
+        **{f"attention_{m}": cells.numbers(data.attention[..., m], real) for m in range(branches)},
+        "difference": cells.numbers(differences(data.attention, units), real),
+        "expected_kernel": cells.numbers(expected_kernels(data.attention, units), real),
+        "predicted": cells.numbers(data.predicted[:, :, None], whole),
+        "probability": cells.numbers(data.probability[:, :, None], real),
+        "correct": cells.numbers(correct, pa.bool_(), correct == -1),
+        "rank": cells.numbers(rank, whole, rank == -1),
+        "crop": cells.numbers(crop[:, :, None], real),
     }
-    return pa.table(columns)
 
 
-def _parquet(data: ShardData, units: Sequence[Unit], scales: Sequence[float]) -> bytes:
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    table = make_table(data, units, scales)
-    words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
-    pq.write_table(table, buffer, compression="zstd", use_dictionary=words)
-    return buffer.getvalue()
-
-
-def _moments(data: ShardData, units: Sequence[Unit]) -> dict[str, Any]:
+def _moments(data: ShardData) -> dict[str, Any]:
     arrays: dict[str, Any] = {"count": np.int64(len(data.images))}
     if not len(data.images):
         return arrays
     for index, moments in enumerate(data.channels):
         arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
     labels, attention = group_moments(data.attention, data.labels)
-    _, gap = group_moments(differences(data.attention, units), data.labels)
+    _, gap = group_moments(differences(data.attention, data.units), data.labels)
     arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
     arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
     arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2

@@ -28,8 +28,9 @@ from skviz.inference.published import published_deviation, published_difference
 from skviz.inference.summary import Summary
 from skviz.models import build, count_macs, count_parameters, model_info
 from skviz.models.registry import ModelInfo, sha256_of
+from skviz.runs.folder import Settings, check_same
 from skviz.runs.measurements import RunMeasurements
-from skviz.runs.settings import Settings, state_digest
+from skviz.runs.settings import state_digest
 from skviz.scaling import InputSpec, scale_label
 from skviz.studies.card_words import listed, sentence, summary
 from skviz.studies.controls.evidence import evidence_of
@@ -223,12 +224,9 @@ def read_tried(path: Path) -> dict[str, Any]:
 
 
 def _check_network(path: Path, settings: Settings, network: nn.Module) -> None:
-    if settings["model"]["state"] != state_digest(network):
-        raise UsageError(
-            f"expected measurements of the network {model_info(network).name} with the given "
-            f"weights in '{path}', they are of {settings['model']['name']}, weights: "
-            f"{settings['model']['weights']}, in another state; pass its --weights, or measure anew"
-        )
+    given = {"model": {"state": state_digest(network)}}
+    name = f"the given weights of {model_info(network).name}"
+    check_same(path, settings, given, name, "pass its --weights, or measure anew")
 
 
 def _accuracy(measured: RunMeasurements, correct: Floats) -> dict[str, dict[str, float | None]]:

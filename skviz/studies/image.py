@@ -266,7 +266,7 @@ class ImageAnalysis:
         fits the network, it is looked into with the first of the photographs that can be read.
         """
         from skviz.capture.probe import Probe
-        from skviz.runs.trained import settled
+        from skviz.capture.trained import settled
 
         try:
             probe = Probe(model, attention=attention)

@@ -38,8 +38,8 @@ from skviz.data import ImageSet
 from skviz.data.imageset import Names
 from skviz.data.loading import Batch, Chunk, ChunkReader, Plan, batches, choose_workers
 from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.attention import AttentionMeasurement
 from skviz.runs.forward import PRECISIONS
-from skviz.runs.loop import ShardBuilder
 from skviz.runs.options import Options
 
 VIEWS, TARGET = 150_000, 90.0
@@ -169,7 +169,8 @@ def alone(analysis: Analysis, batch: int, options: argparse.Namespace) -> dict[s
     copied = seconds(lambda: forward.images(pixels))
     passed = seconds(lambda: forward.run(pixels))
     reduced = seconds(lambda: forward.measure(one.pixels))
-    kept = seconds(lambda: ShardBuilder(analysis.images, analysis.record).add(one, measured))
+    measurement = AttentionMeasurement(analysis.images, forward, analysis.record)
+    kept = seconds(lambda: measurement.collect(one, measured))
     # Whichever memory format is the quicker: the bare pass is to be as good as it can.
     bare = min(
         seconds(bare_pass(analysis, pixels, options.precision, last)) for last in (False, True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skviz.runs.settings import FORMAT, VERSION, unit_to_dict
-from skviz.runs.shards import ShardData, write_shard
+from skviz.runs.records import RUN
+from skviz.runs.settings import unit_to_dict
+from skviz.runs.shards import ShardData
 from skviz.statistics.moments import Moments, batch_moments
 from skviz.units import Kernel, Unit
 
@@ -63,8 +64,8 @@ def make_run(
     total = -(-n // shard_size)
     (folder / "shards").mkdir(parents=True)
     settings = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": RUN.format,
+        "version": RUN.version,
         "model": {"name": "made up", "weights": "none", "sha256": None, "state": "",
                   "trained": True, "classes": None, "control": None},
         "units": [unit_to_dict(unit) for unit in units],
@@ -86,25 +87,31 @@ def make_run(
     (folder / "run.json").write_text(json.dumps(settings))
     for number in range(total if shards is None else shards):
         part = slice(number * shard_size, (number + 1) * shard_size)
-        write_shard(folder, number, shard_data(part, labels, attention, units), units, scales)
+        shard_data(part, labels, attention, units, scales).write(folder, number)
     return attention
 
 
 def shard_data(
-    part: slice, labels: np.ndarray, attention: np.ndarray, units: Sequence[Unit]
+    part: slice,
+    labels: np.ndarray,
+    attention: np.ndarray,
+    units: Sequence[Unit],
+    scales: Sequence[float],
 ) -> ShardData:
     """What would have been measured on a part of the images."""
     here = attention[part]
-    n, scales = here.shape[:2]
+    n, views = here.shape[:2]
     first = part.start
     known = labels[part] >= 0
-    hits = (np.arange(first, first + n)[:, None] + np.arange(scales)) % 3 > 0
+    hits = (np.arange(first, first + n)[:, None] + np.arange(views)) % 3 > 0
     return ShardData(
+        units=units,
+        scales=scales,
         images=[f"image-{index:06d}.jpg" for index in range(first, first + n)],
         labels=labels[part].astype(np.int32),
         attention=here,
         predicted=np.where(hits, labels[part][:, None], -1).astype(np.int32),
-        probability=np.full((n, scales), 0.5),
+        probability=np.full((n, views), 0.5),
         correct=np.where(known[:, None], hits, -1).astype(np.int8),
         channels=[moments_of(here, index, unit) for index, unit in enumerate(units)],
     )

@@ -120,7 +120,7 @@ def test_controls_of_other_images_are_refused(suite: ControlSuite, tmp_path: Pat
     made["make_run"](tmp_path / "run")
     settings = tmp_path / "run" / "run.json"
     settings.write_text(settings.read_text().replace('"digest": "0"', '"digest": "other"'))
-    with pytest.raises(UsageError, match="expected controls of the same data set as"):
+    with pytest.raises(UsageError, match="expected measurements of the same data set as"):
         run_contents(Run(tmp_path / "run"), suite.path, resamples=0)
 
 

@@ -135,5 +135,7 @@ def test_runs_of_different_images_are_refused(tmp_path: Path) -> None:
     settings = json.loads(file.read_text())
     settings["dataset"]["digest"] = "other"
     file.write_text(json.dumps(settings))
-    with pytest.raises(UsageError, match=r"expected runs of one data set in .*, 'blur' is of"):
+    with pytest.raises(
+        UsageError, match=r"of the same data set as .*plain', those in .*blur' are of"
+    ):
         evidence_of(ControlSuite(folder))

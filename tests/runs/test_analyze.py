@@ -23,7 +23,8 @@ from skviz.models import model_info
 from skviz.runs.analyze import prepare
 from skviz.runs.options import Options
 from skviz.runs.records import Run
-from skviz.runs.shards import moments_file, table_file
+from skviz.runs.sharded import table_file
+from skviz.runs.shards import moments_file
 from skviz.scaling import enlarge
 from skviz.statistics.moments import compute
 from skviz.studies.controls.change import analyze
@@ -204,7 +205,7 @@ def test_another_projects_folder(pictures: Path, tiny: torch.nn.Module, tmp_path
     assert sorted(file.name for file in other.iterdir()) == ["chapter.tex", "run.json"]
     with pytest.raises(OutputError, match="which is a file"):
         analyze(pictures, tiny, out=other / "chapter.tex")
-    with pytest.raises(OutputError, match="cannot make the folder '/proc/skviz'"):
+    with pytest.raises(OutputError, match="cannot write into '/proc/skviz'"):
         analyze(pictures, tiny, out="/proc/skviz")
 
 

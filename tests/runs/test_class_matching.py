@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from skviz.runs.loop import class_map, class_notes
+from skviz.runs.classes import class_map, class_notes
 
 TWELVE = sorted(str(number) for number in range(12))  # 0, 1, 10, 11, 2, ...
 

@@ -11,12 +11,12 @@ import torch
 from click.testing import CliRunner
 
 from skviz.capture.probe import Probe
+from skviz.capture.trained import settled
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.figures.about import About
 from skviz.models import load_model
 from skviz.runs.measurements import RunMeasurements
-from skviz.runs.trained import settled
 from skviz.studies.controls.change import analyze
 from skviz.studies.image import ImageAnalysis
 from skviz.studies.interventions.measure import intervene_dataset

@@ -340,7 +340,10 @@ def test_suite_of_another_network(suite: ControlSuite, weights: Path) -> None:
     other = skviz.load_model("sknet50_lite", weights)
     with torch.no_grad():
         next(other.parameters()).mul_(2)
-    with pytest.raises(UsageError, match="expected measurements of the network sknet50_lite"):
+    with pytest.raises(
+        UsageError,
+        match="expected measurements of the same network as the given weights of sknet50_lite",
+    ):
         model_card(suite, other, weights)
 
 
@@ -365,7 +368,7 @@ def test_interventions_that_do_not_fit(
     other = skviz.load_model("sknet50_lite", weights)
     with torch.no_grad():
         next(other.parameters()).mul_(2)
-    with pytest.raises(UsageError, match="expected measurements of the network"):
+    with pytest.raises(UsageError, match="expected measurements of the same network"):
         replaced_attention(interventions, other)
     run = intervene_dataset(
         folder, network, out=tmp_path / "channels", scales=[1.0], units="paper",

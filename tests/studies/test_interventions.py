@@ -35,7 +35,7 @@ from skviz.studies.interventions.kinds import (
     replaced_attention,
 )
 from skviz.studies.interventions.measure import intervene_dataset, prepare_interventions
-from skviz.studies.interventions.result import QUANTITIES, InterventionRun
+from skviz.studies.interventions.result import QUANTITIES, InterventionRun, Shard
 from skviz.units import Kernel, Unit
 from tests.helpers.tiny import CONFIG
 
@@ -156,12 +156,14 @@ def test_shards_resume_and_other_settings_are_refused(
         UsageError, match=r"settings that '.*iv' was made with, got others:\n.*kind"
     ):
         work(kinds=["uniform"])
-    with pytest.raises(UsageError, match=r"expected the settings that the run in '.*baseline'"):
+    with pytest.raises(UsageError, match=r"expected the settings that '.*baseline'"):
         work(scales=(1, 3))
-    with pytest.raises(UsageError, match=r"expected the settings that the run in '.*baseline'"):
+    with pytest.raises(UsageError, match=r"expected the settings that '.*baseline'"):
         work(seed=4)
     files[2].write_bytes(b"no table")
-    with pytest.raises(RunError, match=r"cannot read '.*00002.parquet': .*remove it and run the"):
+    with pytest.raises(
+        RunError, match=r"cannot read '.*00002.parquet': .*remove the files of this shard and"
+    ):
         InterventionRun(run.path).records()
 
 
@@ -293,9 +295,9 @@ def test_other_folders_are_refused(tiny: nn.Module, pictures: Path, tmp_path: Pa
     (tmp_path / "mine" / "thesis.tex").touch()
     with pytest.raises(OutputError, match=r"which holds other things such as 'thesis\.tex'"):
         prepare_interventions(pictures, tiny, out=tmp_path / "mine", scales=(1, 2))
-    with pytest.raises(OutputError, match="expected a folder for the interventions, got"):
+    with pytest.raises(OutputError, match="expected a folder for interventions, got"):
         prepare_interventions(pictures, tiny, out=tmp_path / "mine" / "thesis.tex", scales=(1, 2))
-    with pytest.raises(UsageError, match="expected a folder of interventions, with a settings"):
+    with pytest.raises(UsageError, match="expected the folder of interventions, with a settings"):
         InterventionRun(tmp_path / "mine")
     settings = tmp_path / "mine" / "settings.json"
     for text, kind, message in (
@@ -376,15 +378,13 @@ def test_interrupted_work_goes_on(
     given = {"out": tmp_path / "iv", "scales": (1, 2), "kinds": ["uniform"], "options": options}
     work = prepare_interventions(pictures, tiny, **given)
     whole = work.run.path / "shards"
-    from skviz.studies.interventions import measure as module
+    write = Shard.write
 
-    write = module.write_shard
-
-    def stop_after_one(run: InterventionRun, number: int, parts: object) -> None:
-        write(run, number, parts)
+    def stop_after_one(shard: Shard, run: Path, number: int) -> None:
+        write(shard, run, number)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "write_shard", stop_after_one)
+    monkeypatch.setattr(Shard, "write", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
         work(False)
     monkeypatch.undo()

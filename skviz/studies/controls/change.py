@@ -1,19 +1,18 @@
-"""A control as a change of a run: see `skviz.runs.change`."""
+"""A control as what is different in a run, and runs with one: see `skviz.runs.analyze`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from skviz.data import DataSource, ImageSet
 from skviz.errors import UsageError
-from skviz.runs.analyze import prepare
-from skviz.runs.change import Replacement
+from skviz.runs.analyze import Change, Changed, prepare
 from skviz.runs.options import Options
 from skviz.runs.records import Run
-from skviz.scaling import DEFAULT_SCALES, InputSpec
+from skviz.scaling import DEFAULT_SCALES
 from skviz.studies.controls.control import Control, parse_control
 from skviz.studies.controls.views import control_views
 
@@ -25,59 +24,42 @@ if TYPE_CHECKING:
     from skviz.studies.controls.networks import Calibration
 
 
-@dataclass(frozen=True)
-class ControlChange:
-    """What a control changes in a run.
+def change_of(control: Control | str | None, shared: Calibration | None = None) -> Change | None:
+    """Return what a control, or the text that names it, changes in a run; None for none.
 
-    `calibration` are the images at 1.0x for the BN statistics of random networks, where several
-    runs share them.
+    `shared` are the images at 1.0x for the BN statistics of random networks, where several
+    runs share them. What is returned raises `UnitError`, and `UsageError` without boxes.
     """
+    if control is None:
+        return None
+    given = parse_control(control) if isinstance(control, str) else control
 
-    control: Control
-    calibration: Calibration | None = None
-
-    def bind(self, probe: Probe, images: ImageSet) -> ControlChange:
-        """Give its unit the full name; raises `UnitError`, and `UsageError` without boxes."""
-        if self.control == Control("masked", "box") and not images.boxed:
+    def change(probe: Probe, images: ImageSet, plain: ViewMaker) -> Changed:
+        if given == Control("masked", "box") and not images.boxed:
             raise UsageError(
                 "expected a data set with boxes for the control 'masked-box', this one has none; "
                 "pass --boxes, or use 'masked'"
             )
-        return replace(self, control=self.control.for_units(probe.known))
-
-    @property
-    def untrained(self) -> bool:
-        """Whether all weights are random."""
-        return self.control.kind == "random"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what `run.json` says of the control."""
-        return self.control.to_dict()
-
-    def views(self, plain: ViewMaker) -> ViewMaker:
-        """Return what makes its views."""
-        return control_views(self.control, plain)
-
-    def replacement(
-        self, probe: Probe, spec: InputSpec, images: ImageSet, plain: ViewMaker
-    ) -> Replacement | None:
-        """Return the network with random weights; None for a control of the views."""
-        if not self.control.on_network:
-            return None
+        control = given.for_units(probe.known)
+        changed = Changed(control.to_dict(), control_views(control, plain))
+        if not control.on_network:
+            return changed
         # Takes seconds to import: only for those who need it.
         from skviz.studies.controls.networks import Calibration, random_network
 
-        random = random_network(probe.network, self.control, probe.known, spec)
-        calibration = self.calibration or Calibration(images, plain)
-        seed = self.control.seed
-        return Replacement(random.network, random.kept, lambda: random.settle(calibration, seed))
+        random = random_network(probe.network, control, probe.known, plain.spec)
+        calibration = shared or Calibration(images, plain)
+        kept = {"kept": list(random.kept)} if random.kept else {}
+        return replace(
+            changed,
+            settings={**changed.settings, **kept},
+            network=random.network,
+            kept=random.kept,
+            untrained=control.kind == "random",
+            settle=lambda: random.settle(calibration, control.seed),
+        )
 
-
-def change_of(control: Control | str | None) -> ControlChange | None:
-    """Return the change that a control, or the text that names it, makes; None for none."""
-    if control is None:
-        return None
-    return ControlChange(parse_control(control) if isinstance(control, str) else control)
+    return change
 
 
 def analyze(
@@ -93,29 +75,55 @@ def analyze(
 ) -> Run:
     """Run a data set through a network at several scales; return the folder of records.
 
-    `dataset` is a folder of images, a manifest, "torchvision:NAME", a `DataSource` or an
-    `ImageSet`. Every image is enlarged as `skviz.enlarge` does, and the attention of `units` is
-    kept in `out` (figure 3 (c), figure 4). Calling it again with an unfinished run goes on with
-    it, with a finished one it returns it. `control` makes it a control of such a run ("blur",
-    "random:7": see `skviz.studies.controls.parse_control`). `options` are the fields of
-    `Options`.
+    Every image is enlarged as `skviz.enlarge` does, and the attention of the units is kept
+    (figure 3 (c), figure 4). Unreadable images are skipped and listed in `Run.errors`.
 
-    Unreadable images are skipped and listed in `Run.errors`. Raises `UsageError` for wrong
-    names and for a run of other settings, `OutputError` for a folder that is something else or
-    cannot be written, `CaptureError`, `UnitError`, `ScaleError`.
+    Parameters
+    ----------
+    dataset
+        A folder of images, a manifest, "torchvision:NAME", a `DataSource` or an `ImageSet`.
+    model
+        The network, left as it was.
+    out
+        The folder of the run. An unfinished run goes on, a finished one is returned.
+    scales
+        Sizes of the central object; below 1 zooms out.
+    units
+        Names or patterns of the units to record.
+    progress
+        Whether to show on stderr how far it is.
+    control
+        Makes it a control of such a run: "blur", "random:7" (see `skviz controls --help`).
+    **options
+        Fields of `skviz.runs.options.Options`, such as `batch_size` or `workers`.
+
+    Returns
+    -------
+    Run
+        The finished run.
+
+    Raises
+    ------
+    UsageError
+        For wrong names, and for a run of other settings.
+    OutputError
+        For a folder that is something else or cannot be written.
+    CaptureError, UnitError, ScaleError
+        Where the network, its units or the scales do not fit.
+
+    Examples
+    --------
+    >>> run = skviz.analyze("photos", model, out="runs/photos")  # doctest: +SKIP
+    >>> skviz.summarise(run).to_frame()  # doctest: +SKIP
     """
+    names = options.pop("channels", ())
+    channels = (names,) if isinstance(names, str) else tuple(names)
     return prepare(
         dataset,
         model,
         out=out,
         scales=scales,
         units=units,
-        options=Options(**_tuples(options)),
+        options=Options(channels=channels, **options),
         change=change_of(control),
     )(progress)
-
-
-def _tuples(options: dict[str, Any]) -> dict[str, Any]:
-    names = options.get("channels", ())
-    channels = (names,) if isinstance(names, str) else tuple(names)
-    return {**options, "channels": channels}

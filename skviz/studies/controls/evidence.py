@@ -11,9 +11,10 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.inference.judging import Evidence
+from skviz.runs.folder import check_same
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import Run
-from skviz.studies.controls.suite import FILE, ControlSuite
+from skviz.studies.controls.suite import SUITE, ControlSuite
 
 
 def evidence_of(suite: ControlSuite) -> Evidence:
@@ -23,7 +24,10 @@ def evidence_of(suite: ControlSuite) -> Evidence:
     set and one network.
     """
     plain = suite.plain
-    _check_same(suite, plain)
+    for name in suite.names:
+        run = suite.run(name)
+        advice = "make the controls again"
+        check_same(run.path, run.settings, plain.settings, f"'{plain.path}'", advice)
     views: dict[str, RunMeasurements] = {}
     others: dict[str, RunMeasurements] = {}
     for name in suite.names:
@@ -43,7 +47,7 @@ def random_runs(folders: Iterable[str | os.PathLike[str]]) -> list[RunMeasuremen
     """
     found: list[RunMeasurements] = []
     for folder in map(Path, folders):
-        if (folder / FILE).is_file():
+        if (folder / SUITE.file).is_file():
             runs = ControlSuite(folder).random
         else:
             run = Run(folder)
@@ -67,14 +71,3 @@ def _sharp(plain: Run) -> Any:
     units, scales = len(plain.units), plain.scales
     sides = crop.reshape(-1, len(scales), units)[:, int(np.argmax(scales)), 0]
     return sides >= plain.settings["spec"]["size"]
-
-
-def _check_same(suite: ControlSuite, plain: Run) -> None:
-    own = plain.settings
-    for name in suite.names:
-        other = suite.run(name).settings
-        if other["dataset"]["digest"] != own["dataset"]["digest"]:
-            raise UsageError(
-                f"expected runs of one data set in '{suite.path}', '{name}' is of another one;"
-                " make the controls again"
-            )

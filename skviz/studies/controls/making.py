@@ -15,21 +15,19 @@ from typing import TYPE_CHECKING
 from skviz.capture.probe import Probe
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.data.loading import ViewMaker
-from skviz.errors import OutputError, ScaleError, UsageError, did_you_mean
+from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.files import output_folder, write_json
 from skviz.models import model_info
 from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.studies.controls.change import ControlChange
+from skviz.studies.controls.change import change_of
 from skviz.studies.controls.control import Control
 from skviz.studies.controls.networks import Calibration
 from skviz.studies.controls.suite import (
-    FILE,
-    FORMAT,
     PLAIN,
-    VERSION,
+    SUITE,
     ControlSuite,
     Entry,
     read_entries,
@@ -119,9 +117,9 @@ def controls(
         )
     if Ranks.from_environment().world > 1:
         raise UsageError("expected one process for a suite of controls; start it without torchrun")
-    path, options = check_suite_folder(Path(out)), options or Options()
+    path, options = SUITE.check(Path(out)), options or Options()
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
-    entries = read_entries(path) if (path / FILE).exists() else {}
+    entries = read_entries(path) if (path / SUITE.file).exists() else {}
     # Before anything is written: names that are wrong must leave nothing behind.
     wanted = list_controls(
         Probe(model, units, attention=attention).units,
@@ -151,7 +149,7 @@ def controls(
             units=units,
             attention=attention,
             options=options,
-            change=None if control is None else ControlChange(control, calibration),
+            change=change_of(control, calibration),
         )
         before(analysis)
         already = set(analysis.run.done)
@@ -165,25 +163,6 @@ def controls(
                 _write(path, entries)
         report(ControlSuite(path), name, place, len(wanted))
     return ControlSuite(path)
-
-
-def check_suite_folder(path: Path) -> Path:
-    """Return the path of a suite, if it is one, or free for one; touches nothing.
-
-    Raises `OutputError` for a file, and for a folder that holds something else.
-    """
-    if path.is_dir():
-        others = [entry for entry in path.iterdir() if not entry.match(".skviz-*.tmp")]
-        # A suite whose list was removed still has its plain run.
-        known = (path / FILE).exists() or (path / PLAIN / "run.json").exists()
-        if others and not known:
-            raise OutputError(
-                f"expected a new or empty folder, or a suite of controls, got '{path}', which "
-                f"holds other things such as '{others[0].name}'; choose another folder"
-            )
-    elif path.exists() or path.is_symlink():
-        raise OutputError(f"expected a folder for the controls, got '{path}', which is a file")
-    return path
 
 
 def _chosen(listed: list[Control], only: list[str], skip: list[str]) -> list[Control]:
@@ -210,9 +189,9 @@ def _timed(entry: Entry, analysis: Analysis, shards: Iterable[int], seconds: flo
 
 def _write(path: Path, entries: dict[str, Entry]) -> None:
     document = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": SUITE.format,
+        "version": SUITE.version,
         "command": shlex.join(sys.argv),
         "runs": [entry.to_dict(entries[PLAIN]) for entry in entries.values()],
     }
-    write_json(path / FILE, document, overwrite=True)
+    write_json(path / SUITE.file, document, overwrite=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -11,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
-from skviz.runs.records import Run
+from skviz.runs.folder import RunFolder
+from skviz.runs.records import RUN, Run
 from skviz.studies.controls.control import Control
 
-FORMAT, VERSION = "skviz controls", 1
-FILE, PLAIN = "controls.json", "plain"
+PLAIN = "plain"
+SUITE = RunFolder(
+    "skviz controls",
+    1,
+    "controls.json",
+    "a suite of controls",
+    "skviz controls DATASET --out DIR",
+    first=PLAIN,
+)
 
 
 @dataclass(frozen=True)
@@ -142,25 +149,17 @@ class ControlSuite:
         return self.entries[name]
 
     def _finished(self, name: str) -> bool:
-        return (self.path / name / "run.json").is_file() and Run(self.path / name).complete
+        return RUN.is_one(self.path / name) and Run(self.path / name).complete
 
 
 def read_entries(path: Path) -> dict[str, Entry]:
     """Return what controls.json lists, by name; raises `UsageError` where there is none."""
-    file = path / FILE
-    if not file.is_file():
-        raise UsageError(
-            f"expected the folder of a suite of controls, with a {FILE} in it, got '{path}'; make "
-            "one with `skviz controls DATASET --out DIR`"
-        )
+    document = SUITE.read(path)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        if (document["format"], document["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"it is {document['format']} {document['version']}")
         entries = [Entry.from_dict(entry) for entry in document["runs"]]
-    except (AttributeError, KeyError, OSError, TypeError, ValueError, SkvizError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, SkvizError) as error:
         raise RunError(
-            f"cannot read '{file}' as {FORMAT} {VERSION}: {error}; remove it and run the same "
+            f"cannot read '{path / SUITE.file}': {error}; remove it and run the same "
             "`skviz controls` again: finished runs are kept"
         ) from error
     return {entry.name: entry for entry in entries}

@@ -11,32 +11,28 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.errors import UsageError
+from skviz.files import output_folder
 from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.classes import expected_outputs
 from skviz.runs.options import Options
+from skviz.runs.sharded import SHARDS
 from skviz.scaling import DEFAULT_SCALES, check_scales
-from skviz.studies.interventions.kinds import (
-    check_kinds,
-    replaced_attention,
-)
+from skviz.studies.interventions.kinds import check_kinds, replaced_attention
 from skviz.studies.interventions.result import (
     ALL,
-    FORMAT,
-    VERSION,
+    BASELINE,
+    INTERVENTIONS,
     InterventionRun,
     Shard,
-    begin,
-    check_folder,
-    write_shard,
 )
 from skviz.units import select_units
 
@@ -72,69 +68,70 @@ class Interventions:
         Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
         when the records cannot be written, `CaptureError`.
         """
-        from skviz.data.loading import ChunkReader, Plan, batches, choose_workers
-        from skviz.runs.forward import find_batch_size
-        from skviz.runs.loop import Interrupted, stop_on_signals
-        from skviz.runs.progress import Progress
-
         start, unmeasured = time.perf_counter(), self.analysis.missing
         baseline = self.analysis(progress)
         if unmeasured:
             self.seconds["baseline"] = time.perf_counter() - start
         missing = self.run.missing
-        if not missing:
-            return self.run
-        start = time.perf_counter()
-        images, forward = self.analysis.images, self.analysis.forward
-        options = self.analysis.options
-        scales = len(self.run.scales)
-        forward.batch_size = options.batch_size or find_batch_size(forward, scales)
-        plan = Plan(missing, len(images), baseline.settings["shard_size"], GROUP)
-        todo = sum(plan.size(shard) for shard in plan.shards)
-        on_cpu = forward.device.type == "cpu"
-        workers = options.workers
-        if workers is None:
-            workers = choose_workers(todo, on_cpu)
-        reader = ChunkReader(images, self.analysis.views)
-        measure = _Measure(self, {name: m.mean for name, m in baseline.moments().items()})
-        parts: list[Shard] = []
-        with (
-            stop_on_signals() as stop,
-            Progress(todo, show=progress) as shown,
-            closing(cast(Any, batches(reader, plan, workers, pin=not on_cpu))) as loaded,
-        ):
-            for batch in loaded:
-                if stop.is_set():
-                    raise Interrupted
-                if len(batch.index):
-                    parts.append(measure(batch))
-                if batch.chunk.last:
-                    write_shard(self.run, batch.chunk.shard, parts)
-                    parts = []
-                shown.advance(batch.chunk.stop - batch.chunk.start)
-        self.seconds["interventions"] = time.perf_counter() - start
+        if missing:
+            start = time.perf_counter()
+            self.analysis.find_batch_size()
+            means = {name: moments.mean for name, moments in baseline.moments().items()}
+            measurement = InterventionMeasurement(self.run, self.analysis, means)
+            self.analysis.measure(measurement, self.run, missing, GROUP, progress)
+            self.seconds["interventions"] = time.perf_counter() - start
         return self.run
 
 
-class _Measure:
-    """Runs one batch as it is, and then with every replacement."""
+class InterventionMeasurement:
+    """Runs every batch as it is, and then with every replacement.
 
-    def __init__(self, work: Interventions, means: dict[str, NDArray[np.float64]]) -> None:
-        self.run, self.means = work.run, means
-        self.images = work.analysis.images
-        self.forward = work.analysis.forward
-        self.class_map = work.analysis.record.class_map
-        self.units = {unit.name: unit for unit in work.analysis.run.units}
+    `means` are the data set's mean attention, per unit (S, M, C).
+    """
 
-    def __call__(self, batch: Batch) -> Shard:
-        """Return what n images (at least one) show."""
+    def __init__(
+        self, run: InterventionRun, analysis: Analysis, means: dict[str, NDArray[np.float64]]
+    ) -> None:
+        self.run, self.images, self.forward = run, analysis.images, analysis.forward
+        self.means, self.class_map = means, analysis.record.class_map
+        self.units = {unit.name: unit for unit in analysis.run.units}
+        self._begin()
+
+    def _begin(self) -> None:
+        scales, targets, kinds = map(len, (self.run.scales, self.run.targets, self.run.kinds))
+        # Empty arrays first: of some shards no image can be read.
+        self._columns: dict[str, list[NDArray[Any]]] = {
+            "index": [np.empty(0, np.int64)],
+            "truth": [np.empty((0, scales), np.int64)],
+            "labelled": [np.empty(0, bool)],
+            "before": [np.empty((0, scales, 3))],
+            "after": [np.empty((0, scales, targets, kinds, 4))],
+        }
+
+    def finish(self) -> Shard:
+        """Return what was measured since the last shard, and begin the next one."""
+        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        self._begin()
+        index = columns.pop("index")
+        return Shard(
+            scales=self.run.scales,
+            targets=self.run.targets,
+            kinds=self.run.kinds,
+            images=[self.images.shown_name(number) for number in index.tolist()],
+            labels=self.images.labels[index],
+            **columns,
+        )
+
+    def add(self, batch: Batch) -> None:
+        """Measure the images of a batch that could be read."""
+        if not len(batch.index):
+            return
         run = self.run
         n, scales = len(batch.index), len(run.scales)
         views = batch.pixels.flatten(0, 1)
         attention, before = self.forward.run(views)
         assert before is not None
-        labels = self.images.labels[batch.index]
-        truth, labelled = self._truth(labels, before)
+        truth, labelled = self._truth(self.images.labels[batch.index], before)
         others = _others(batch.index, run.settings["seed"])
         plain = _outcome(before, before, truth)
         changed = np.full((len(run.targets), len(run.kinds), 4, n * scales), np.nan)
@@ -158,23 +155,21 @@ class _Measure:
             own = changed.reshape(*changed.shape[:3], n, scales)
             own[:, run.kinds.index("patch"), :, :, run.reference] = np.nan
         shape = (len(run.targets), len(run.kinds), 4, n, scales)
-        return Shard(
-            images=[self.images.shown_name(i) for i in batch.index.tolist()],
-            labels=labels,
-            truth=truth.reshape(n, scales),
-            labelled=labelled,
-            before=plain[:3].reshape(3, n, scales).transpose(1, 2, 0),
-            after=changed.reshape(shape).transpose(3, 4, 0, 1, 2),
-        )
+        found = {
+            "index": batch.index,
+            "truth": truth.reshape(n, scales),
+            "labelled": labelled,
+            "before": plain[:3].reshape(3, n, scales).transpose(1, 2, 0),
+            "after": changed.reshape(shape).transpose(3, 4, 0, 1, 2),
+        }
+        for name, values in found.items():
+            self._columns[name].append(values)
 
     def _truth(self, labels: NDArray[np.int32], logits: Tensor) -> tuple[Any, Any]:
         """The output of the true class, (n * S,); of the predicted one where it is not known."""
-        scales = len(self.run.scales)
         predicted = logits.argmax(dim=1).cpu().numpy()
-        if self.class_map is None or not len(self.class_map):
-            return predicted, np.zeros(len(labels), bool)
-        expected = np.where(labels < 0, -1, self.class_map[np.maximum(labels, 0)])
-        spread = np.repeat(expected, scales)
+        expected = expected_outputs(labels, self.class_map)
+        spread = np.repeat(expected, len(self.run.scales))
         return np.where(spread < 0, predicted, spread), expected >= 0
 
     def _with(self, views: Tensor, made: dict[str, Tensor]) -> Tensor:
@@ -221,7 +216,7 @@ def prepare_interventions(
     # attention within random groups.
     images = images.select(np.random.default_rng(seed).permutation(len(images)))
     path = Path(out)
-    check_folder(path)
+    INTERVENTIONS.check(path)
     reference = int(np.argmin([abs(np.log(scale)) for scale in checked]))
     if "patch" in wanted and len(checked) < 2:
         if kinds not in (ALL, [ALL], (ALL,)):
@@ -234,8 +229,8 @@ def prepare_interventions(
     # attention hardly matters, so all of them are always replaced together as well.
     every = Probe(model, attention=attention).units
     settings: dict[str, Any] = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": INTERVENTIONS.format,
+        "version": INTERVENTIONS.version,
         "kinds": list(wanted),
         "units": [unit.name for unit in select_units(units, every)],
         "reference": checked[reference],
@@ -245,15 +240,15 @@ def prepare_interventions(
     analysis = prepare(
         images,
         model,
-        out=path / "baseline",
+        out=path / BASELINE,
         scales=checked,
         attention=attention,
         options=replace(options or Options(), channels=(), class_channels=False),
     )
     _check(analysis)
-    resumed = begin(path, settings)
-    run = InterventionRun(path)
-    return Interventions(run, analysis, resumed)
+    resumed = INTERVENTIONS.begin(path, settings)
+    output_folder(path / SHARDS)
+    return Interventions(InterventionRun(path), analysis, resumed)
 
 
 def intervene_dataset(

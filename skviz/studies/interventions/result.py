@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.errors import OutputError, RunError, UsageError
-from skviz.files import output_folder, write_bytes, write_json
+from skviz.errors import RunError
+from skviz.runs.folder import RunFolder
 from skviz.runs.records import Run
-from skviz.runs.settings import Settings, differences
+from skviz.runs.sharded import Cells, ShardedRecords, write_table
 from skviz.statistics.shifts import bootstrap_mean
 from skviz.studies.interventions.kinds import recorded_kinds
 
@@ -24,10 +23,17 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FORMAT, VERSION = "skviz interventions", 2
+BASELINE = "baseline"
+INTERVENTIONS = RunFolder(
+    "skviz interventions",
+    2,
+    "settings.json",
+    "interventions",
+    "skviz intervene DATASET --out DIR",
+    first=BASELINE,
+)
 # Targets of more than one unit: those that were asked for, and all of the network.
 CHOSEN, ALL = "chosen", "all"
-SETTINGS, BASELINE, SHARDS = "settings.json", "baseline", "shards"
 # What is measured with the attention replaced, in this order.
 MEASURED = ("logit", "probability", "correct", "divergence")
 # What the table says of it: changes against the unchanged network, and the divergence.
@@ -45,6 +51,9 @@ class Shard:
     and `after` the divergence in nats; nan where a kind does not apply.
     """
 
+    scales: Sequence[float]
+    targets: Sequence[str]
+    kinds: Sequence[str]
     images: Sequence[str]
     labels: NDArray[np.int32]
     truth: NDArray[np.int64]
@@ -52,20 +61,47 @@ class Shard:
     before: Floats
     after: Floats
 
+    def write(self, run: Path, number: int) -> None:
+        """Write the records, whole or not at all; raises `OutputError`."""
+        write_table(run, number, _columns(self))
 
-class InterventionRun:
+
+class InterventionRun(ShardedRecords):
     """A folder of interventions, made by `skviz intervene`; complete or not.
 
-    Raises `UsageError` where the folder is none, `RunError` for damaged files.
+    The records have one row per image, scale, target (`unit`) and kind. Columns: `image`,
+    `label`, `scale`, `unit`, `kind`, `truth` (the output that counts), `labelled`,
+    `logit_before`, `logit`, `probability_before`, `probability`, `correct_before`, `correct`,
+    `divergence` (nats). Null where a kind does not apply.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        Where the folder holds no interventions.
+    RunError
+        For a file that is missing or damaged, when it is read.
     """
 
+    FOLDER = INTERVENTIONS
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
-        self.settings: Settings = _read_settings(self.path)
+        super().__init__(path)
         self.baseline = Run(self.path / BASELINE)
 
-    def __repr__(self) -> str:
-        return f"InterventionRun({str(self.path)!r})"
+    @property
+    def shards(self) -> int:
+        """Number of shards, done or not: those of the baseline."""
+        return self.baseline.shards
+
+    @property
+    def shard_size(self) -> int:
+        """Number of images in every shard but the last."""
+        return self.baseline.shard_size
 
     @property
     def scales(self) -> tuple[float, ...]:
@@ -103,61 +139,25 @@ class InterventionRun:
         return recorded_kinds(self.settings["kinds"], self.baseline.units)
 
     @property
-    def missing(self) -> list[int]:
-        """Numbers of the shards that are not done, in order."""
-        count = self.baseline.settings["shards"]
-        return [n for n in range(count) if not _file(self.path, n).exists()]
-
-    @property
-    def complete(self) -> bool:
-        """Whether every shard is done."""
-        return not self.missing
-
-    @property
     def errors(self) -> list[dict[str, str]]:
         """The images that could not be read: `image` and `reason` of each."""
         return self.baseline.errors
 
-    def table(self) -> pa.Table:
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Return the records as a PyArrow table; see `records`."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        tables = []
-        for number in range(self.baseline.settings["shards"]):
-            path = _file(self.path, number)
-            if not path.exists():
-                continue
-            try:
-                tables.append(pq.read_table(path))
-            except Exception as error:
-                raise RunError(
-                    f"cannot read '{path}': {error}; remove it and run the same "
-                    "`skviz intervene` again"
-                ) from error
-        if not tables or not sum(len(table) for table in tables):
+        table = super().table(columns)
+        if not len(table):
             raise RunError(
-                f"expected records in '{self.path}', there are none; run the same "
-                "`skviz intervene` again to go on"
+                f"expected records in '{self.path}', there are none: no image could be read"
             )
-        return pa.concat_tables(tables).unify_dictionaries()
-
-    def records(self) -> pd.DataFrame:
-        """Return one row per image, scale, target (`unit`) and kind.
-
-        Columns: `image`, `label`, `scale`, `unit`, `kind`, `truth` (the output that counts),
-        `labelled`, `logit_before`, `logit`, `probability_before`, `probability`,
-        `correct_before`, `correct`, `divergence` (nats). Null where a kind does not apply.
-        """
-        frame: pd.DataFrame = self.table().to_pandas()
-        return frame
+        return table
 
     @cached_property
     def labelled(self) -> bool:
         """Whether the true class is a label everywhere, not the network's own prediction."""
         import pyarrow.compute as pc
 
-        return bool(pc.all(self.table()["labelled"]).as_py())
+        return bool(pc.all(self.table(["labelled"])["labelled"]).as_py())
 
     def to_frame(self) -> pd.DataFrame:
         """Return the mean change per target, kind and scale, one row each.
@@ -217,116 +217,25 @@ class InterventionRun:
         return cube, labels.astype(np.int64)
 
 
-def check_folder(path: Path) -> None:
-    """Check that a folder is new, empty or one of interventions; touches nothing."""
-    if path.is_dir():
-        others = [p for p in path.iterdir() if p.name not in (SETTINGS, BASELINE, SHARDS)]
-        if others and not (path / SETTINGS).exists():
-            raise OutputError(
-                f"expected a new or empty folder, or one of `skviz intervene`, got '{path}', "
-                f"which holds other things such as '{others[0].name}'; choose another folder"
-            )
-    elif path.exists():
-        raise OutputError(f"expected a folder for the interventions, got '{path}', a file")
-
-
-def begin(path: Path, settings: Settings) -> bool:
-    """Write the settings of new interventions, or compare; say whether they were there.
-
-    Raises `UsageError` that shows the differences for other settings.
-    """
-    file = path / SETTINGS
-    if not file.exists():
-        output_folder(path / SHARDS)
-        write_json(file, settings)
-        return False
-    found = differences(_read_settings(path), settings)
-    if found:
-        raise UsageError(
-            f"expected the settings that '{path}' was made with, got others:\n  "
-            + "\n  ".join(found)
-            + "\nUse the same settings to resume it, or another folder with --out"
-        )
-    output_folder(path / SHARDS)
-    return True
-
-
-def write_shard(run: InterventionRun, number: int, parts: Sequence[Shard]) -> None:
-    """Write the records of a shard, whole or not at all; raises `OutputError`."""
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(_table(run, parts), buffer, compression="zstd")
-    write_bytes(_file(run.path, number), buffer.getvalue(), overwrite=True)
-
-
-def _table(run: InterventionRun, parts: Sequence[Shard]) -> pa.Table:
+def _columns(shard: Shard) -> dict[str, pa.Array]:
     import pyarrow as pa
 
-    targets, kinds, scales = run.targets, run.kinds, run.scales
-    images = [name for part in parts for name in part.images]
-    shape = (len(images), len(scales), len(targets), len(kinds))
-
-    def joined(name: str, empty: tuple[int, ...]) -> NDArray[Any]:
-        arrays = [getattr(part, name) for part in parts]
-        return np.concatenate(arrays) if arrays else np.empty((0, *empty))
-
-    def column(values: NDArray[Any], kind: pa.DataType) -> Any:
-        full = np.broadcast_to(values, shape).reshape(-1)
-        null = np.isnan(full) if full.dtype.kind == "f" else None
-        if pa.types.is_boolean(kind):
-            full = full == 1
-        elif full.dtype.kind == "f":
-            full = full.astype(kind.to_pandas_dtype())
-        return pa.array(full, type=kind, mask=null)
-
-    def words(values: Sequence[str], axis: int) -> Any:
-        index = np.arange(shape[axis], dtype=np.int32)
-        index = index.reshape([-1 if a == axis else 1 for a in range(4)])
-        codes = pa.array(np.broadcast_to(index, shape).reshape(-1), pa.int32())
-        return pa.DictionaryArray.from_arrays(codes, pa.array(list(values), pa.string()))
-
-    before = joined("before", (len(scales), 3))[:, :, None, None]
-    after = joined("after", (len(scales), len(targets), len(kinds), 4))
-    types = (pa.float32(), pa.float32(), pa.bool_(), pa.float32())
+    shape = (len(shard.images), len(shard.scales), len(shard.targets), len(shard.kinds))
+    cells, real, whole = Cells(shape), pa.float32(), pa.int32()
+    before = shard.before[:, :, None, None]
+    scales = np.array(shard.scales, np.float32)[None, :, None, None]
     columns = {
-        "image": words(images, 0),
-        "label": column(joined("labels", ())[:, None, None, None], pa.int32()),
-        "scale": column(np.array(scales, np.float32)[None, :, None, None], pa.float32()),
-        "unit": words(targets, 2),
-        "kind": words(kinds, 3),
-        "truth": column(joined("truth", (len(scales),))[:, :, None, None], pa.int32()),
-        "labelled": column(joined("labelled", ())[:, None, None, None], pa.bool_()),
+        "image": cells.words(shard.images, 0),
+        "label": cells.numbers(shard.labels[:, None, None, None], whole),
+        "scale": cells.numbers(scales, real),
+        "unit": cells.words(shard.targets, 2),
+        "kind": cells.words(shard.kinds, 3),
+        "truth": cells.numbers(shard.truth[:, :, None, None], whole),
+        "labelled": cells.numbers(shard.labelled[:, None, None, None], pa.bool_()),
     }
-    for q, (name, kind) in enumerate(zip(MEASURED, types, strict=True)):
-        if q < 3:
-            columns[f"{name}_before"] = column(before[..., q], kind)
-        columns[name] = column(after[..., q], kind)
-    return pa.table(columns)
-
-
-def _file(path: Path, number: int) -> Path:
-    return path / SHARDS / f"{number:05d}.parquet"
-
-
-def _read_settings(path: Path) -> Settings:
-    import json
-
-    file = path / SETTINGS
-    if not file.is_file():
-        raise UsageError(
-            f"expected a folder of interventions, with a {SETTINGS} in it, got '{path}'; make "
-            "one with `skviz intervene DATASET --out DIR`"
-        )
-    try:
-        settings = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"cannot read '{file}': {error}; make the interventions again") from error
-    if not isinstance(settings, dict) or settings.get("format") != FORMAT:
-        raise UsageError(f"expected '{file}' to describe interventions, it describes other work")
-    if settings.get("version") != VERSION:
-        raise UsageError(
-            f"expected interventions of format {VERSION} in '{path}', got "
-            f"{settings.get('version')}; use the version of skviz that made them"
-        )
-    return settings
+    for q, name in enumerate(MEASURED):
+        kind = pa.bool_() if name == "correct" else real
+        if q < before.shape[-1]:
+            columns[f"{name}_before"] = cells.numbers(before[..., q], kind)
+        columns[name] = cells.numbers(shard.after[..., q], kind)
+    return columns

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from skviz.capture.probe import Probe
+from skviz.capture.trained import settled
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.data.imageset import Names, no_labels
 from skviz.data.loading import ChunkReader, Plan, ViewMaker, batches
@@ -23,7 +24,6 @@ from skviz.errors import ImageError, UsageError
 from skviz.image_folders import is_image_name, starts_like_image
 from skviz.notes import Assumption, notes_on_pictures
 from skviz.runs.progress import Progress
-from skviz.runs.trained import settled
 from skviz.scaling import DEFAULT_SCALES, check_scales
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured
 from skviz.studies.receptive_field.result import ReceptiveField

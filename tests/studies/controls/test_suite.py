@@ -171,7 +171,9 @@ def test_other_settings_and_other_folders_are_refused(
     (tmp_path / "b" / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match=r"or a suite of controls, got .*'thesis.txt'; choose"):
         controls(few, tiny, out=tmp_path / "b", **QUIET)
-    with pytest.raises(OutputError, match=r"a folder for the controls, got .*, which is a file"):
+    with pytest.raises(
+        OutputError, match=r"a folder for a suite of controls, got .*, which is a file"
+    ):
         controls(few, tiny, out=tmp_path / "b" / "thesis.txt", **QUIET)
     for scales in ((1.5, 2.0), (0.5, 1.0)):
         with pytest.raises(ScaleError, match=r"expected the scales 1.0 and a larger one: .* got"):
@@ -191,22 +193,30 @@ def test_several_processes_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "kind", "reason"),
     [
-        ("{", "Expecting property name"),
-        ('{"format": "other", "version": 1}', "it is other 1"),
-        ('{"format": "skviz controls", "version": 1}', "'runs'"),
+        ("{", RunError, "cannot read .*controls.json.*: Expecting property name.*; remove it"),
+        ('{"format": "other", "version": 1}', UsageError, "it describes other work"),
+        ("[]", UsageError, "it describes other work"),
+        ('{"format": "skviz controls", "version": 2}', UsageError, "of format 1 in .*, got 2"),
+        (
+            '{"format": "skviz controls", "version": 1}',
+            RunError,
+            "cannot read .*controls.json': 'runs'; remove it",
+        ),
         (
             '{"format": "skviz controls", "version": 1, "runs": [{"name": "x", "control": '
             '{"kind": "magic"}, "seconds": 1, "measured": 1}]}',
-            "expected a control of kind blur",
+            RunError,
+            "cannot read .*controls.json': expected a control of kind blur.*; remove it",
         ),
-        ("[]", "list indices"),
     ],
 )
-def test_a_damaged_list_is_named(tmp_path: Path, text: str, reason: str) -> None:
+def test_a_damaged_list_is_named(
+    tmp_path: Path, text: str, kind: type[Exception], reason: str
+) -> None:
     (tmp_path / "controls.json").write_text(text)
-    with pytest.raises(RunError, match=rf"cannot read .*controls.json.* 1: .*{reason}.*remove it"):
+    with pytest.raises(kind, match=reason):
         ControlSuite(tmp_path)
 
 

@@ -1,0 +1,195 @@
+"""The folder of what is measured: begun once, resumed with the same settings only, and read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from skviz.errors import OutputError, RunError, UsageError
+from skviz.files import output_folder, write_json
+
+Settings = dict[str, Any]
+
+_TEMPORARY = ".skviz-*.tmp"
+# Seconds; no file of a run takes that long to write.
+_LEFT_BEHIND = 600.0
+_SHOWN = 8
+# What may differ when a run is resumed: it says where, when and with what, not what was done.
+# The weights are compared by their values, `model.state`.
+FREE = (
+    "versions",
+    "command",
+    "created",
+    "merged_from",
+    "notes",
+    "arithmetic",
+    "rounding",
+    "model.weights",
+    "model.sha256",
+    "model.notes",
+    "dataset.root",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A kind of folder: what it is called, and the file that says what it holds.
+
+    `format` and `version` are what `file` must say, `noun` names such a folder in messages,
+    `command` makes one. `first` is the run inside that is begun before the file is written.
+    """
+
+    format: str
+    version: int
+    file: str
+    noun: str
+    command: str
+    first: str = ""
+
+    def is_one(self, path: Path) -> bool:
+        """Whether a folder is of this kind."""
+        return any((path / name).is_file() for name in (self.file, Path(self.first, "run.json")))
+
+    def check(self, path: Path) -> Path:
+        """Return the path, if it is such a folder or free for one; touches nothing.
+
+        Raises `OutputError` for a file, and for a folder that holds something else.
+        """
+        if path.is_dir():
+            if not self.is_one(path):
+                # Another process may be about to begin the same run.
+                kept = (_TEMPORARY, self.first or _TEMPORARY)
+                others = [e for e in path.iterdir() if not any(map(e.match, kept))]
+                if others and not self.is_one(path):
+                    raise OutputError(
+                        f"expected a new or empty folder, or {self.noun}, got '{path}', which "
+                        f"holds other things such as '{others[0].name}'; choose another folder"
+                    )
+        elif path.exists() or path.is_symlink():
+            raise OutputError(f"expected a folder for {self.noun}, got '{path}', which is a file")
+        return path
+
+    def begin(self, path: Path, settings: Settings) -> bool:
+        """Begin a folder, or resume it; say whether it was there.
+
+        Any number of processes may begin the same one at once. Raises `OutputError` where
+        nothing can be written, and what `resume` does.
+        """
+        self.check(path)
+        file = path / self.file
+        found = file.exists()
+        if not found:
+            output_folder(path)
+            try:
+                write_json(file, settings)
+            except OutputError:
+                # Another process was faster: then its settings must be the same.
+                if not file.exists():
+                    raise
+        self.resume(path, settings)
+        return found
+
+    def resume(self, path: Path, settings: Settings) -> None:
+        """Raise `UsageError` that shows the differences, if it was begun with other settings."""
+        found = differences(self.read(path), settings)
+        if found:
+            more = [f"and {len(found) - _SHOWN} more"] if found[_SHOWN:] else []
+            raise UsageError(
+                f"expected the settings that '{path}' was made with, got others:\n  "
+                + "\n  ".join(found[:_SHOWN] + more)
+                + "\nUse the same settings to resume it, or another folder with --out"
+            )
+
+    def read(self, path: Path) -> Settings:
+        """Return what the file of a folder says; raises `UsageError` where it is no such folder."""
+        file = path / self.file
+        if not file.is_file():
+            raise UsageError(
+                f"expected the folder of {self.noun}, with a {self.file} in it, got '{path}'; "
+                f"make one with `{self.command}`"
+            )
+        try:
+            settings = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            again = "remove it and run the same command again: what is measured stays"
+            raise RunError(
+                f"cannot read '{file}': {error}; {again if self.first else 'make the run again'}"
+            ) from error
+        if not isinstance(settings, dict) or settings.get("format") != self.format:
+            raise UsageError(f"expected '{file}' to describe {self.noun}, it describes other work")
+        if settings.get("version") != self.version:
+            raise UsageError(
+                f"expected {self.noun} of format {self.version} in '{path}', got "
+                f"{settings.get('version')}; use the version of skviz that made it"
+            )
+        return settings
+
+    @contextlib.contextmanager
+    def open(self, file: Path) -> Iterator[IO[bytes]]:
+        """Open a file of a shard; whatever is wrong with it becomes a `RunError` that names it."""
+        try:
+            with file.open("rb") as opened:
+                yield opened
+        except Exception as error:
+            reason = "it is missing" if isinstance(error, FileNotFoundError) else error
+            raise RunError(
+                f"cannot read '{file}': {reason}; remove the files of this shard and run the same "
+                f"`{' '.join(self.command.split()[:2])}` again"
+            ) from error
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of files in a folder and those directly in it.
+
+    Files younger than `_LEFT_BEHIND` may belong to a process that does the same work again.
+    """
+    latest = time.time() - _LEFT_BEHIND
+    for file in (*path.glob(_TEMPORARY), *path.glob(f"*/{_TEMPORARY}")):
+        with contextlib.suppress(OSError):
+            if file.stat().st_mtime < latest:
+                file.unlink()
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Say in words where two settings differ, one line per entry; empty when they agree.
+
+    `FREE` entries may differ. Both sides are compared as JSON sees them.
+    """
+    mine, yours = (json.loads(json.dumps(entry)) for entry in (old, new))
+    return list(_differences(mine, yours, ""))
+
+
+def check_same(path: Path, settings: Settings, like: Settings, name: str, advice: str) -> None:
+    """Raise `UsageError` unless the run in `path` is of the data set and network that `like` is of.
+
+    `like` are the settings of the run called `name`; what they lack is not compared. `advice`
+    says what to do.
+    """
+    for what, key, field in (("data set", "dataset", "digest"), ("network", "model", "state")):
+        if key in like and settings[key].get(field) != like[key].get(field):
+            raise UsageError(
+                f"expected measurements of the same {what} as {name}, those in '{path}' are of "
+                f"another one; {advice}"
+            )
+
+
+def _differences(old: Any, new: Any, where: str) -> Iterator[str]:
+    if where in FREE:
+        return
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _differences(old.get(key), new.get(key), f"{where}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{where}: {_shown(old)} in the run, {_shown(new)} now"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        value = [entry.get("name", entry) for entry in value]
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:97]}..."
