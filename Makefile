@@ -1,4 +1,4 @@
-# make demo | test | test-all | docs | lint | typecheck | bench | clean
+# make demo | test | test-all | campaign | docs | lint | typecheck | bench | clean
 # Every target sets up what it needs in .venv; nothing else has to be installed first.
 
 VENV   := .venv
@@ -8,13 +8,15 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python $(IS_NEW) 2>/dev/null && { echo $$python; break; }; done)
 DEMO   ?= demo
 WORKERS ?= 2
+MINUTES ?= 2
 
-.PHONY: help demo test test-all docs lint typecheck bench clean
+.PHONY: help demo test test-all campaign docs lint typecheck bench clean
 
 help:
 	@echo "make demo       draw the attention figure of a photograph into $(DEMO)/"
 	@echo "make test       run the tests, but for the slow ones"
 	@echo "make test-all   run all tests"
+	@echo "make campaign   try to break skviz for two minutes (MINUTES=60)"
 	@echo "make docs       build the documentation into docs/_build/html"
 	@echo "make lint       ruff: rules and format"
 	@echo "make typecheck  mypy, strict"
@@ -32,6 +34,9 @@ test: $(VENV)/.ready-dev
 
 test-all: $(VENV)/.ready-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+campaign: $(VENV)/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign --minutes $(MINUTES)
 
 # From nothing: what an earlier build left behind cannot hide a page that is gone.
 docs: $(VENV)/.ready-docs
