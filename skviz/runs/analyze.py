@@ -17,9 +17,8 @@ from skviz.notes import Note
 from skviz.runs.folder import Settings, remove_leftovers
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
-from skviz.runs.records import RUN, Run
+from skviz.runs.records import RUN, Run, make_folders
 from skviz.runs.settings import state_digest, unit_to_dict, versions
-from skviz.runs.shards import make_folders
 from skviz.scaling import DEFAULT_SCALES, check_scales
 from skviz.units import Unit, notes_of, select_units
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from skviz.runs.attention import RecordOptions
     from skviz.runs.forward import Forward
     from skviz.runs.loop import Measurement
-    from skviz.runs.sharded import ShardedRecords
+    from skviz.runs.shards import ShardedRecords
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 

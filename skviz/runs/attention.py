@@ -1,22 +1,39 @@
-"""The attention of every unit, measured batch by batch and put together per shard."""
+"""The attention of every unit: measured batch by batch, put together and written per shard."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skviz.data.imageset import ImageSet
-from skviz.data.loading import Batch
+from skviz.files import output_folder, write_bytes, write_json
 from skviz.notes import Assumption
 from skviz.runs.classes import correctness, ranks
-from skviz.runs.forward import Forward, Measured
-from skviz.runs.shards import ShardData
+from skviz.runs.records import (
+    NOTES,
+    channels_file,
+    errors_file,
+    make_folders,
+    moments_file,
+    notes_file,
+)
+from skviz.runs.shards import Cells, write_table
 from skviz.statistics.moments import Moments, group_moments, merge_groups, update
 from skviz.units import Unit
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from skviz.data.loading import Batch
+    from skviz.runs.forward import Forward, Measured
+
+Floats = NDArray[np.float64]
 Groups = tuple[NDArray[np.int64], Moments]
 
 
@@ -112,6 +129,123 @@ class AttentionMeasurement:
         )
         self._begin()
         return shard
+
+
+@dataclass(frozen=True)
+class ShardData:
+    """What was measured on the n readable images of one shard, of U units at S scales.
+
+    `attention` is the mean over channels, (n, S, U, M), nan where a unit has fewer branches;
+    `labels` (n,); `predicted` (n, S), -1 without a class output; `probability` (n, S), nan
+    without; `correct` (n, S), 1, 0, or -1 for not known; `crop` (n, S) the side of the crop in
+    original pixels, or None for not known; `rank` (n, S) the number of classes more probable than
+    the right one, -1 or None for not known. `channels` holds per unit the moments
+    of shape (S, M, C), none for an empty shard; `class_channels` per unit the labels and
+    moments (k, S, M, C); `vectors` per number of a unit float16 of shape (n, S, M, C);
+    `errors` the unreadable images, `notes` what had to be assumed to read others.
+    """
+
+    units: Sequence[Unit]
+    scales: Sequence[float]
+    images: Sequence[str]
+    labels: NDArray[np.int32]
+    attention: Floats
+    predicted: NDArray[np.int32]
+    probability: Floats
+    correct: NDArray[np.int8]
+    crop: NDArray[np.float32] | None = None
+    rank: NDArray[np.int32] | None = None
+    channels: Sequence[Moments] = ()
+    class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
+    vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
+    errors: Sequence[Mapping[str, str]] = ()
+    notes: Sequence[tuple[str, Assumption]] = ()
+
+    def write(self, run: Path, number: int) -> None:
+        """Write the files of the shard, each whole or not at all, the table last.
+
+        Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
+        """
+        make_folders(run, bool(self.vectors))
+        for index, vectors in self.vectors.items():
+            buffer = io.BytesIO()
+            np.save(buffer, vectors)
+            path = channels_file(run, number, index, self.units[index])
+            write_bytes(path, buffer.getvalue(), overwrite=True)
+        buffer = io.BytesIO()
+        np.savez(buffer, **_moments(self))
+        write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
+        errors = [dict(error) for error in self.errors]
+        write_json(errors_file(run, number), errors, overwrite=True)
+        if self.notes:
+            output_folder(run / NOTES)
+            notes = [{"image": name, **note._asdict()} for name, note in self.notes]
+            write_json(notes_file(run, number), notes, overwrite=True)
+        words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
+        write_table(run, number, _columns(self), words)
+
+
+def differences(attention: Floats, units: Sequence[Unit]) -> Floats:
+    """Largest minus smallest kernel, (n, S, U), of the mean attention (n, S, U, M)."""
+    index = np.arange(len(units))
+    largest = attention[:, :, index, [unit.largest for unit in units]]
+    gap: Floats = largest - attention[:, :, index, [unit.smallest for unit in units]]
+    # A gate has one branch: there is nothing to subtract.
+    gap[:, :, [unit.branches < 2 for unit in units]] = np.nan
+    return gap
+
+
+def expected_kernels(attention: Floats, units: Sequence[Unit]) -> Floats:
+    """Expected effective kernel size in pixels, (n, S, U); nan where sizes are unknown."""
+    expected = np.full(attention.shape[:3], np.nan)
+    for index, unit in enumerate(units):
+        if unit.kernels_known:
+            sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
+            expected[:, :, index] = attention[:, :, index, : unit.branches] @ np.array(sizes, float)
+    return expected
+
+
+def _columns(data: ShardData) -> dict[str, pa.Array]:
+    """Return the columns of a shard's table: one row per image, scale and unit, in this order."""
+    import pyarrow as pa
+
+    units, scales = data.units, data.scales
+    n, s, u, branches = data.attention.shape
+    cells, real, whole = Cells((n, s, u)), pa.float32(), pa.int32()
+    rank = np.full((n, s, 1), -1) if data.rank is None else data.rank[:, :, None]
+    crop = np.full((n, s), np.nan) if data.crop is None else data.crop
+    correct = data.correct[:, :, None]
+    return {
+        "image": cells.words(data.images, 0),
+        "label": cells.numbers(data.labels[:, None, None], whole),
+        "scale": cells.numbers(np.array(scales, np.float32)[None, :, None], real),
+        "unit": cells.words([unit.name for unit in units], 2),
+        **{f"attention_{m}": cells.numbers(data.attention[..., m], real) for m in range(branches)},
+        "difference": cells.numbers(differences(data.attention, units), real),
+        "expected_kernel": cells.numbers(expected_kernels(data.attention, units), real),
+        "predicted": cells.numbers(data.predicted[:, :, None], whole),
+        "probability": cells.numbers(data.probability[:, :, None], real),
+        "correct": cells.numbers(correct, pa.bool_(), correct == -1),
+        "rank": cells.numbers(rank, whole, rank == -1),
+        "crop": cells.numbers(crop[:, :, None], real),
+    }
+
+
+def _moments(data: ShardData) -> dict[str, Any]:
+    arrays: dict[str, Any] = {"count": np.int64(len(data.images))}
+    if not len(data.images):
+        return arrays
+    for index, moments in enumerate(data.channels):
+        arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
+    labels, attention = group_moments(data.attention, data.labels)
+    _, gap = group_moments(differences(data.attention, data.units), data.labels)
+    arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
+    arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
+    arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2
+    for index, (_, moments) in enumerate(data.class_channels):
+        arrays[f"u{index}_class_mean"] = moments.mean
+        arrays[f"u{index}_class_m2"] = moments.m2
+    return arrays
 
 
 def _on_cpu(moments: Moments) -> Moments:

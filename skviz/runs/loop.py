@@ -16,7 +16,7 @@ import torch
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import Batch, ChunkReader, Plan, ViewMaker, batches, choose_workers
 from skviz.runs.progress import Progress
-from skviz.runs.sharded import ShardedRecords
+from skviz.runs.shards import ShardedRecords
 
 
 class Interrupted(KeyboardInterrupt):

@@ -13,16 +13,17 @@ from skviz.files import output_folder, write_bytes
 from skviz.names import escaped
 from skviz.notes import Note, combined
 from skviz.runs.folder import Settings, differences, remove_leftovers
-from skviz.runs.records import RUN, Run
-from skviz.runs.sharded import table_file
-from skviz.runs.shards import (
+from skviz.runs.records import (
     NOTES,
+    RUN,
+    Run,
     channels_file,
     errors_file,
     make_folders,
     moments_file,
     notes_file,
 )
+from skviz.runs.shards import table_file
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")

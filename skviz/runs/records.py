@@ -6,21 +6,23 @@ Its format is described in the documentation ("The run folder"); nothing here ne
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
+from skviz.files import output_folder
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.folder import RunFolder
 from skviz.runs.settings import unit_from_dict
-from skviz.runs.sharded import ShardedRecords
-from skviz.runs.shards import channels_file, errors_file, moments_file, notes_file
+from skviz.runs.shards import SHARDS, ShardedRecords
 from skviz.scaling import scale_label
 from skviz.statistics.moments import Moments, merge, merge_groups
 from skviz.units import Unit, select_units
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUN = RunFolder("skviz run", 1, "run.json", "a run", "skviz analyze DATASET --out RUN")
+# The tables have a folder to themselves, which other tools open as one table.
+FOLDERS = (SHARDS, "moments", "errors")
+VECTORS = "channels"
+# Only where something was assumed to read a shard's images.
+NOTES = "notes"
 Labels = NDArray[np.int64]
 Groups = tuple[Labels, Moments]
 Part = TypeVar("Part")
@@ -46,6 +53,35 @@ class ClassMoments:
     labels: Labels
     attention: Moments
     difference: Moments
+
+
+def moments_file(run: Path, number: int) -> Path:
+    """Path of a shard's moments."""
+    return run / "moments" / f"{number:05d}.npz"
+
+
+def errors_file(run: Path, number: int) -> Path:
+    """Path of a shard's list of unreadable images."""
+    return run / "errors" / f"{number:05d}.json"
+
+
+def notes_file(run: Path, number: int) -> Path:
+    """Path of what was assumed to read a shard's images; there only if anything was."""
+    return run / NOTES / f"{number:05d}.json"
+
+
+def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
+    """Path of the whole attention vectors of one unit in a shard."""
+    # A unit of a foreign network is called by its module path, which may hold anything.
+    safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
+    return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
+
+
+def make_folders(run: Path, vectors: bool) -> None:
+    """Make the folders of a run's files; raises `OutputError`."""
+    for name in (*FOLDERS, *([VECTORS] if vectors else [])):
+        if not (run / name).is_dir():
+            output_folder(run / name)
 
 
 class Run(ShardedRecords, ShowsTable):

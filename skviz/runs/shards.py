@@ -1,175 +1,191 @@
-"""One shard of a run on disk: its table, its moments, its unreadable images, its vectors."""
+"""Records in shards: tables of rows in a folder, of which some are done."""
 
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.files import output_folder, write_bytes, write_json
-from skviz.notes import Assumption
-from skviz.runs.sharded import SHARDS, Cells, write_table
-from skviz.statistics.moments import Moments, group_moments
-from skviz.units import Unit
+from skviz.errors import RunError, UsageError
+from skviz.files import write_bytes
+from skviz.runs.folder import RunFolder, Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
-Floats = NDArray[np.float64]
-# The tables have a folder to themselves, which other tools open as one table.
-FOLDERS = (SHARDS, "moments", "errors")
-VECTORS = "channels"
-# Only where something was assumed to read a shard's images.
-NOTES = "notes"
+SHARDS = "shards"
+
+
+def table_file(folder: Path, number: int) -> Path:
+    """Path of a shard's table: the file that says that the shard is done."""
+    return folder / SHARDS / f"{number:05d}.parquet"
+
+
+class ShardedRecords:
+    """A folder of the kind `FOLDER`, with one table per shard, read when it is asked.
+
+    Raises `UsageError` where the folder is of another kind, and `RunError` for a file that is
+    missing or damaged.
+    """
+
+    FOLDER: ClassVar[RunFolder]
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.settings: Settings = self.FOLDER.read(self.path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    @property
+    def shards(self) -> int:
+        """Number of shards, done or not."""
+        return int(self.settings["shards"])
+
+    @property
+    def shard_size(self) -> int:
+        """Number of images in every shard but the last."""
+        return int(self.settings["shard_size"])
+
+    @property
+    def done(self) -> list[int]:
+        """Numbers of the shards that are done, in order."""
+        folder = self.path / SHARDS
+        there = set(os.listdir(folder)) if folder.is_dir() else set()
+        return [n for n in range(self.shards) if table_file(self.path, n).name in there]
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the shards that are not done, in order."""
+        done = set(self.done)
+        return [n for n in range(self.shards) if n not in done]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is done."""
+        return not self.missing
+
+    @property
+    def rows(self) -> int:
+        """Number of rows in the records."""
+        import pyarrow.parquet as pq
+
+        count = 0
+        for number in self.done:
+            with self.FOLDER.open(table_file(self.path, number)) as file:
+                count += pq.read_metadata(file).num_rows
+        return count
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the records' columns; older runs have fewer. Raises `RunError`."""
+        import pyarrow.parquet as pq
+
+        with self.FOLDER.open(table_file(self.path, self._some_done()[0])) as file:
+            return tuple(pq.read_schema(file).names)
+
+    def records(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the records as a pandas frame.
+
+        Parameters
+        ----------
+        columns
+            Which columns, all by default; fewer read faster.
+
+        Raises
+        ------
+        UsageError
+            For a column that is not there.
+        RunError
+            Where no shard is done, or a file is damaged.
+        """
+        frame: pd.DataFrame = self.table(columns).to_pandas()
+        return frame
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the records as a PyArrow table; see `records`."""
+        import pyarrow as pa
+
+        tables = list(self.shard_tables(columns))
+        # Shards of an older version of skviz lack the newest columns: null there.
+        return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+
+    def shard_tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the table of one shard after another: for work in constant memory."""
+        import pyarrow.parquet as pq
+
+        done = self._some_done()
+        if columns is not None:
+            known = self.columns
+            unknown = [name for name in columns if name not in known]
+            if unknown:
+                raise UsageError(
+                    f"expected columns out of {', '.join(known)}, got {', '.join(unknown)}"
+                )
+        for number in done:
+            with self.FOLDER.open(table_file(self.path, number)) as file:
+                table = pq.ParquetFile(file).read(columns=columns and list(columns))
+            yield table
+
+    def _some_done(self) -> list[int]:
+        done = self.done
+        if not done:
+            again = " ".join(self.FOLDER.command.split()[:2])
+            raise RunError(
+                f"expected records in '{self.path}', there are none yet; run the same "
+                f"`{again}` again to go on"
+            )
+        return done
 
 
 @dataclass(frozen=True)
-class ShardData:
-    """What was measured on the n readable images of one shard, of U units at S scales.
+class Cells:
+    """Columns of a table with one row per cell of an array of `shape`."""
 
-    `attention` is the mean over channels, (n, S, U, M), nan where a unit has fewer branches;
-    `labels` (n,); `predicted` (n, S), -1 without a class output; `probability` (n, S), nan
-    without; `correct` (n, S), 1, 0, or -1 for not known; `crop` (n, S) the side of the crop in
-    original pixels, or None for not known; `rank` (n, S) the number of classes more probable than
-    the right one, -1 or None for not known. `channels` holds per unit the moments
-    of shape (S, M, C), none for an empty shard; `class_channels` per unit the labels and
-    moments (k, S, M, C); `vectors` per number of a unit float16 of shape (n, S, M, C);
-    `errors` the unreadable images, `notes` what had to be assumed to read others.
+    shape: tuple[int, ...]
+
+    def numbers(
+        self, values: NDArray[Any], kind: pa.DataType, null: NDArray[np.bool_] | None = None
+    ) -> pa.Array:
+        """Return values that broadcast against the shape; null where they are nan, or `null`."""
+        import pyarrow as pa
+
+        full = np.broadcast_to(values, self.shape).reshape(-1)
+        if null is not None:
+            null = np.broadcast_to(null, self.shape).reshape(-1)
+        elif full.dtype.kind == "f":
+            null = np.isnan(full)
+        full = full == 1 if pa.types.is_boolean(kind) else full.astype(kind.to_pandas_dtype())
+        return pa.array(full, type=kind, mask=null)
+
+    def words(self, values: Sequence[str], axis: int) -> pa.Array:
+        """Return one word for every index of an axis."""
+        import pyarrow as pa
+
+        index = np.arange(self.shape[axis], dtype=np.int32)
+        index = index.reshape([-1 if a == axis else 1 for a in range(len(self.shape))])
+        codes = pa.array(np.broadcast_to(index, self.shape).reshape(-1), pa.int32())
+        return pa.DictionaryArray.from_arrays(codes, pa.array(list(values), pa.string()))
+
+
+def write_table(
+    folder: Path, number: int, columns: Mapping[str, pa.Array], words: Sequence[str] | None = None
+) -> None:
+    """Write the table of a shard, whole or not at all; raises `OutputError`.
+
+    `words` are the columns of few values, which a dictionary makes smaller; None for all.
     """
-
-    units: Sequence[Unit]
-    scales: Sequence[float]
-    images: Sequence[str]
-    labels: NDArray[np.int32]
-    attention: Floats
-    predicted: NDArray[np.int32]
-    probability: Floats
-    correct: NDArray[np.int8]
-    crop: NDArray[np.float32] | None = None
-    rank: NDArray[np.int32] | None = None
-    channels: Sequence[Moments] = ()
-    class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
-    vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
-    errors: Sequence[Mapping[str, str]] = ()
-    notes: Sequence[tuple[str, Assumption]] = ()
-
-    def write(self, run: Path, number: int) -> None:
-        """Write the files of the shard, each whole or not at all, the table last.
-
-        Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
-        """
-        make_folders(run, bool(self.vectors))
-        for index, vectors in self.vectors.items():
-            buffer = io.BytesIO()
-            np.save(buffer, vectors)
-            path = channels_file(run, number, index, self.units[index])
-            write_bytes(path, buffer.getvalue(), overwrite=True)
-        buffer = io.BytesIO()
-        np.savez(buffer, **_moments(self))
-        write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
-        errors = [dict(error) for error in self.errors]
-        write_json(errors_file(run, number), errors, overwrite=True)
-        if self.notes:
-            output_folder(run / NOTES)
-            notes = [{"image": name, **note._asdict()} for name, note in self.notes]
-            write_json(notes_file(run, number), notes, overwrite=True)
-        words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
-        write_table(run, number, _columns(self), words)
-
-
-def moments_file(run: Path, number: int) -> Path:
-    """Path of a shard's moments."""
-    return run / "moments" / f"{number:05d}.npz"
-
-
-def errors_file(run: Path, number: int) -> Path:
-    """Path of a shard's list of unreadable images."""
-    return run / "errors" / f"{number:05d}.json"
-
-
-def notes_file(run: Path, number: int) -> Path:
-    """Path of what was assumed to read a shard's images; there only if anything was."""
-    return run / NOTES / f"{number:05d}.json"
-
-
-def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
-    """Path of the whole attention vectors of one unit in a shard."""
-    # A unit of a foreign network is called by its module path, which may hold anything.
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
-    return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
-
-
-def make_folders(run: Path, vectors: bool) -> None:
-    """Make the folders of a run's files; raises `OutputError`."""
-    for name in (*FOLDERS, *([VECTORS] if vectors else [])):
-        if not (run / name).is_dir():
-            output_folder(run / name)
-
-
-def differences(attention: Floats, units: Sequence[Unit]) -> Floats:
-    """Largest minus smallest kernel, (n, S, U), of the mean attention (n, S, U, M)."""
-    index = np.arange(len(units))
-    largest = attention[:, :, index, [unit.largest for unit in units]]
-    gap: Floats = largest - attention[:, :, index, [unit.smallest for unit in units]]
-    # A gate has one branch: there is nothing to subtract.
-    gap[:, :, [unit.branches < 2 for unit in units]] = np.nan
-    return gap
-
-
-def expected_kernels(attention: Floats, units: Sequence[Unit]) -> Floats:
-    """Expected effective kernel size in pixels, (n, S, U); nan where sizes are unknown."""
-    expected = np.full(attention.shape[:3], np.nan)
-    for index, unit in enumerate(units):
-        if unit.kernels_known:
-            sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
-            expected[:, :, index] = attention[:, :, index, : unit.branches] @ np.array(sizes, float)
-    return expected
-
-
-def _columns(data: ShardData) -> dict[str, pa.Array]:
-    """Return the columns of a shard's table: one row per image, scale and unit, in this order."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    units, scales = data.units, data.scales
-    n, s, u, branches = data.attention.shape
-    cells, real, whole = Cells((n, s, u)), pa.float32(), pa.int32()
-    rank = np.full((n, s, 1), -1) if data.rank is None else data.rank[:, :, None]
-    crop = np.full((n, s), np.nan) if data.crop is None else data.crop
-    correct = data.correct[:, :, None]
-    return {
-        "image": cells.words(data.images, 0),
-        "label": cells.numbers(data.labels[:, None, None], whole),
-        "scale": cells.numbers(np.array(scales, np.float32)[None, :, None], real),
-        "unit": cells.words([unit.name for unit in units], 2),
-        **{f"attention_{m}": cells.numbers(data.attention[..., m], real) for m in range(branches)},
-        "difference": cells.numbers(differences(data.attention, units), real),
-        "expected_kernel": cells.numbers(expected_kernels(data.attention, units), real),
-        "predicted": cells.numbers(data.predicted[:, :, None], whole),
-        "probability": cells.numbers(data.probability[:, :, None], real),
-        "correct": cells.numbers(correct, pa.bool_(), correct == -1),
-        "rank": cells.numbers(rank, whole, rank == -1),
-        "crop": cells.numbers(crop[:, :, None], real),
-    }
-
-
-def _moments(data: ShardData) -> dict[str, Any]:
-    arrays: dict[str, Any] = {"count": np.int64(len(data.images))}
-    if not len(data.images):
-        return arrays
-    for index, moments in enumerate(data.channels):
-        arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
-    labels, attention = group_moments(data.attention, data.labels)
-    _, gap = group_moments(differences(data.attention, data.units), data.labels)
-    arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
-    arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
-    arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2
-    for index, (_, moments) in enumerate(data.class_channels):
-        arrays[f"u{index}_class_mean"] = moments.mean
-        arrays[f"u{index}_class_m2"] = moments.m2
-    return arrays
+    buffer = io.BytesIO()
+    dictionary = True if words is None else list(words)
+    pq.write_table(pa.table(columns), buffer, compression="zstd", use_dictionary=dictionary)
+    write_bytes(table_file(folder, number), buffer.getvalue(), overwrite=True)

@@ -22,9 +22,8 @@ from skviz.errors import OutputError, RunError, UsageError
 from skviz.models import model_info
 from skviz.runs.analyze import prepare
 from skviz.runs.options import Options
-from skviz.runs.records import Run
-from skviz.runs.sharded import table_file
-from skviz.runs.shards import moments_file
+from skviz.runs.records import Run, moments_file
+from skviz.runs.shards import table_file
 from skviz.scaling import enlarge
 from skviz.statistics.moments import compute
 from skviz.studies.controls.change import analyze

@@ -12,9 +12,8 @@ from skviz.data import DataSource, Subset
 from skviz.errors import OutputError, UsageError
 from skviz.runs.analyze import prepare
 from skviz.runs.merge import merge_runs
-from skviz.runs.records import Run
-from skviz.runs.sharded import table_file
-from skviz.runs.shards import moments_file
+from skviz.runs.records import Run, moments_file
+from skviz.runs.shards import table_file
 from skviz.statistics.moments import compute
 from skviz.studies.controls.change import analyze
 

@@ -24,7 +24,7 @@ from skviz.files import output_folder
 from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.classes import expected_outputs
 from skviz.runs.options import Options
-from skviz.runs.sharded import SHARDS
+from skviz.runs.shards import SHARDS
 from skviz.scaling import DEFAULT_SCALES, check_scales
 from skviz.studies.interventions.kinds import check_kinds, replaced_attention
 from skviz.studies.interventions.result import (

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from skviz.errors import RunError
 from skviz.runs.folder import RunFolder
 from skviz.runs.records import Run
-from skviz.runs.sharded import Cells, ShardedRecords, write_table
+from skviz.runs.shards import Cells, ShardedRecords, write_table
 from skviz.statistics.shifts import bootstrap_mean
 from skviz.studies.interventions.kinds import recorded_kinds
 
