@@ -78,7 +78,7 @@ def analyze(
     from skviz.runs.analyze import prepare
     from skviz.runs.ranks import Ranks
     from skviz.runs.records import RUN
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.controls.change import change_of
 
     echo = Echo(quiet=quiet, as_json=as_json)

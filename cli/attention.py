@@ -73,7 +73,7 @@ def attention(
     """
     from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, report_images
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)

@@ -148,7 +148,7 @@ def _make(
     from skviz.data import DataSource, open_dataset
     from skviz.models import model_info
     from skviz.runs.options import Options
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.card import check_classes
 
     wanted = parse_scales(scales)

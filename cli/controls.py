@@ -100,7 +100,7 @@ def controls(
     """
     from skviz.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.controls.making import DEFAULT_SEEDS, QUICK, QUICK_SEEDS
     from skviz.studies.controls.suite import SUITE
 

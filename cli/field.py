@@ -87,7 +87,7 @@ def field(
     from skviz.capture.probe import Probe
     from skviz.figures.style import style_names
     from skviz.files import check_output, output_folder
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.image import choose_units
     from skviz.studies.receptive_field.study import receptive_field
 

@@ -92,7 +92,7 @@ def intervene(
     from skviz.figures.footer import with_note
     from skviz.figures.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions
 
     echo = Echo(quiet=quiet, as_json=as_json)

@@ -113,7 +113,7 @@ def plot(
     from skviz.files import check_output
     from skviz.inference.summary import summarise
     from skviz.runs.records import Run
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
@@ -135,8 +135,8 @@ def plot(
     check_output(out, overwrite)
     records = Run(run)
     if not records.complete:
-        missing = len(records.missing)
-        echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
+        missing = f"{len(records.missing)} of {records.settings['shards']} shards are missing"
+        echo.warn(f"the run is not complete: {missing}")
     unknown = [unit.name for unit in records.units if not unit.kernels_known]
     if quantity == "expected_kernel" and unknown:
         echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")

@@ -124,7 +124,7 @@ def _of_images(
     from skviz.errors import ImageError, ScaleError
     from skviz.reports.contents import image_contents
     from skviz.reports.saved import read_result
-    from skviz.scaling import parse_scales
+    from skviz.scales import parse_scales
     from skviz.studies.image import ImageAnalysis
 
     wanted = parse_scales(scales)

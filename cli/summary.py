@@ -90,8 +90,8 @@ def summary(
     suite = ControlSuite(run) if verdicts is not None or is_suite(run) else None
     records = suite.plain if suite else Run(run)
     if not records.complete:
-        missing = len(records.missing)
-        echo.warn(f"the run is not complete: {missing} of {records.settings['shards']} shards miss")
+        missing = f"{len(records.missing)} of {records.settings['shards']} shards are missing"
+        echo.warn(f"the run is not complete: {missing}")
     found: Summary = summarise(
         records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
         quantity=quantity,

@@ -20,6 +20,7 @@ from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.images import ImageSource, read_picture
 from skviz.notes import Assumption
 from skviz.overview import Overview, ShowsTable
+from skviz.scales import DEFAULT_SCALES, Scales
 
 if TYPE_CHECKING:
     import torch
@@ -34,12 +35,10 @@ RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 FILLS = ("mean", "black", "white", "edge", "reflect")
-DEFAULT_SCALES = (1.0, 1.5, 2.0)
 # Zooming out pads the picture to a canvas of at most this many pixels (about 1 GiB).
 MAX_CANVAS_PIXELS = 2**28
 
 Box = tuple[float, float, float, float]
-_EXPECTED_SCALES = "expected positive finite scales such as 1,1.5,2"
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Views(ShowsTable):
     """
 
     pixels: NDArray[np.uint8]
-    scales: tuple[float, ...]
+    scales: Scales
     boxes: tuple[Box, ...]
     interpolated: tuple[bool, ...]
     source: str | None = None
@@ -131,7 +130,7 @@ class Views(ShowsTable):
     @property
     def labels(self) -> tuple[str, ...]:
         """The scales as the paper writes them: "1.0x", "1.5x"."""
-        return tuple(scale_label(scale) for scale in self.scales)
+        return self.scales.labels
 
     @property
     def interpolated_labels(self) -> tuple[str, ...]:
@@ -154,45 +153,6 @@ def mean_colour(spec: InputSpec) -> tuple[int, int, int]:
     """Return the normalisation's mean as RGB in 0 to 255: the network sees it as about zero."""
     red, green, blue = (min(255, max(0, round(255 * value))) for value in spec.mean)
     return red, green, blue
-
-
-def scale_label(scale: float) -> str:
-    """Return a scale as the paper writes it: "1.0x", "1.25x"."""
-    text = f"{scale:g}"
-    return f"{text}x" if "." in text or "e" in text else f"{text}.0x"
-
-
-def parse_scales(text: str) -> tuple[float, ...]:
-    """Return the scales in a comma-separated list such as "1,1.5,2".
-
-    Raises `ScaleError` for anything but positive finite numbers, each named once.
-    """
-    scales = []
-    for part in text.split(","):
-        try:
-            scales.append(float(part))
-        except ValueError:
-            raise ScaleError(f"{_EXPECTED_SCALES}, got {part.strip()!r} in {text!r}") from None
-    return check_scales(scales)
-
-
-def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
-    """Return the scales as floats, in the given order.
-
-    Raises `ScaleError` when there are none, when one is not a positive finite number, or
-    comes twice.
-    """
-    if isinstance(scales, (str, bytes)) or not isinstance(scales, Iterable):
-        raise ScaleError(f"{_EXPECTED_SCALES}, in a list or tuple, got {scales!r}")
-    checked: list[float] = []
-    for value in scales:
-        scale = _checked_scale(value)
-        if scale in checked:
-            raise ScaleError(f"expected each scale once, got {scale:g} twice; leave one out")
-        checked.append(scale)
-    if not checked:
-        raise ScaleError(f"{_EXPECTED_SCALES}, got none")
-    return tuple(checked)
 
 
 def enlarge(
@@ -224,7 +184,7 @@ def enlarge(
     leaves less than one original pixel or needs more than `MAX_CANVAS_PIXELS`, and `UsageError`
     for a bad `spec`, `resample`, `fill` or `box`.
     """
-    checked = check_scales(scales)
+    checked = Scales(scales)
     _check_choice("resample", resample, RESAMPLING)
     _check_choice("fill", fill, FILLS)
     spec = _spec_of(spec)
@@ -258,19 +218,6 @@ def _spec_of(given: object) -> InputSpec:
             "pass what load_model returned, or InputSpec(224)"
         )
     return known_spec(given) or DEFAULT_SPEC
-
-
-def _checked_scale(value: object) -> float:
-    # A bool is an int to Python, and text would become a number: neither is meant as a scale.
-    if isinstance(value, (bool, np.bool_, str, bytes)):
-        raise ScaleError(f"{_EXPECTED_SCALES}, got {value!r}")
-    try:
-        scale = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        raise ScaleError(f"{_EXPECTED_SCALES}, got {value!r}") from None
-    if not (math.isfinite(scale) and scale > 0):
-        raise ScaleError(f"{_EXPECTED_SCALES}, got {scale:g}")
-    return scale
 
 
 def _check_choice(option: str, value: str, known: Iterable[str]) -> None:

@@ -17,10 +17,10 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"names", "notes", "numbers", "version"},
+    {"names", "notes", "numbers", "typing", "version"},
     {"errors", "overview"},
-    {"units", "files", "deep", "colours", "devices", "allocator", "statistics"},
-    {"images"},
+    {"units", "files", "deep", "colours", "devices", "allocator", "statistics", "scales"},
+    {"images", "quantities"},
     {"scaling", "image_folders"},
     {"models"},
     {"data"},

@@ -16,16 +16,8 @@ from torch import nn
 import skviz
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.images import read_image
-from skviz.scaling import (
-    FILLS,
-    RESAMPLING,
-    InputSpec,
-    Views,
-    check_scales,
-    enlarge,
-    parse_scales,
-    scale_label,
-)
+from skviz.scales import Scales, parse_scales, scale_label
+from skviz.scaling import FILLS, RESAMPLING, InputSpec, Views, enlarge
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "photos_val"
 
@@ -345,7 +337,7 @@ def test_text_that_is_no_list_of_scales(text: str, came: str) -> None:
 )  # fmt: skip
 def test_values_that_are_no_scales(scales: object) -> None:
     with pytest.raises(ScaleError, match=r"expected positive finite scales such as 1,1\.5,2.*got "):
-        check_scales(scales)  # type: ignore[arg-type]
+        Scales(scales)  # type: ignore[arg-type]
     with pytest.raises(ScaleError, match="expected positive finite scales"):
         enlarge(noise(50, 50), scales)  # type: ignore[arg-type]
 
@@ -356,7 +348,7 @@ def test_a_scale_that_comes_twice() -> None:
 
 
 def test_numpy_numbers_and_any_iterable_are_scales() -> None:
-    checked = check_scales(iter(np.array([1, 2], dtype=np.int64)))
+    checked = Scales(iter(np.array([1, 2], dtype=np.int64)))
     assert checked == (1.0, 2.0)
     assert all(type(scale) is float for scale in checked)
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from skviz.errors import UnitError
 from skviz.numbers import number, plain, signed
 from skviz.overview import Overview, ShowsTable
+from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.scales import Scales
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -80,8 +82,7 @@ class Attention(ShowsTable):
                 f"expected a unit of two branches or more, {unit.name} is a gate with one: it has "
                 "no attention difference, use its mean"
             )
-        array = self.arrays[unit.name].astype(np.float64)
-        gap = array[:, unit.largest] - array[:, unit.smallest]
+        gap = DIFFERENCE.of(self.arrays[unit.name], unit, axis=1)
         difference: FloatArray = gap.mean(axis=-1).astype(np.float32)
         return difference
 
@@ -93,11 +94,7 @@ class Attention(ShowsTable):
         unit = self.unit(name)
         if not unit.kernels_known:
             return None
-        sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
-        expected: FloatArray = np.tensordot(
-            self.arrays[unit.name], np.asarray(sizes, np.float32), axes=(1, 0)
-        )
-        return expected
+        return EXPECTED_KERNEL.of(self.arrays[unit.name], unit, axis=1).astype(np.float32)
 
     def to_numpy(self) -> dict[str, FloatArray]:
         """Return a dictionary from unit name to its array (B, M, C)."""
@@ -137,15 +134,13 @@ class Attention(ShowsTable):
         """
         import pandas as pd
 
-        from skviz.scaling import scale_label
-
         gates = any(unit.branches == 1 for unit in self.units)
         count = len(next(iter(self.arrays.values()))) if self.arrays else 0
         if self.scales is None:
             columns = [f"mean of {count}"]
             title = f"attention of {count} inputs"
         else:
-            columns = [scale_label(scale) for scale in self.scales]
+            columns = list(Scales(self.scales).labels)
             title = "attention at each scale"
         rows = []
         for unit in self.units:

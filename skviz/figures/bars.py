@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.expected import LABEL, shows_kernels, smallest_kernel
+from skviz.figures.expected import LABEL, shows_kernels
 from skviz.figures.layout import (
     figure_size,
     fit_label,
@@ -29,6 +29,7 @@ from skviz.figures.null_bands import extra_height, legend_columns, look, null_ha
 from skviz.figures.palette import bar_handles, scale_styles
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class UnitBars:
             units=tuple(unit.short for unit in chosen),
             errors=frame[std].to_numpy().reshape(shape)[cells] if deviations else None,
             quantity=LABEL if kernels else _quantity(chosen, None),
-            base=smallest_kernel(chosen) if kernels else 0.0,
+            base=(EXPECTED_KERNEL if kernels else QUANTITY).base(chosen),
             null=bands,
         )
 

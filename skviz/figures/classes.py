@@ -32,8 +32,8 @@ from skviz.figures.panels import (
 )
 from skviz.figures.text import clean, closed, font_points, shorten, text_width
 from skviz.inference.class_table import ClassTable
-from skviz.inference.quantity import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.numbers import signed
+from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.units import paper_units, select_units
 
 if TYPE_CHECKING:

@@ -9,21 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.inference.quantity import (
-    EXPECTED_KERNEL,
-    WORDS,
-    channel_values,
-    checked_quantity,
-    kernel_sizes,
-    require_kernels,
-)
+from skviz.quantities import EXPECTED_KERNEL, find_quantity, require_kernels
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
 
-LABEL = WORDS[EXPECTED_KERNEL]
-SHORT_LABEL = LABEL.partition(" (")[0]
+LABEL, SHORT_LABEL = EXPECTED_KERNEL.axis_label, EXPECTED_KERNEL.label
 
 
 def shows_kernels(summary: Summary, quantity: str | None, units: Sequence[Unit]) -> bool:
@@ -31,15 +23,10 @@ def shows_kernels(summary: Summary, quantity: str | None, units: Sequence[Unit])
 
     Raises `UsageError` for an unknown quantity, and where none of the units has known kernels.
     """
-    chosen = checked_quantity(summary.options.quantity if quantity is None else quantity)
+    chosen = find_quantity(summary.options.quantity if quantity is None else quantity)
     if chosen == EXPECTED_KERNEL:
         require_kernels(units)
     return chosen == EXPECTED_KERNEL
-
-
-def smallest_kernel(units: Sequence[Unit]) -> float:
-    """Return the smallest effective kernel size of the units: where bars begin."""
-    return min(float(kernel_sizes(unit).min()) for unit in units if unit.kernels_known)
 
 
 def channel_kernels(summary: Summary, unit: Unit, branch: int | None) -> NDArray[np.float64]:
@@ -52,4 +39,4 @@ def channel_kernels(summary: Summary, unit: Unit, branch: int | None) -> NDArray
             f"expected no branch with the expected kernel size, which is over all branches, got"
             f" {branch}; leave one of them out"
         )
-    return channel_values(unit, summary.measurements.channels[unit.name], EXPECTED_KERNEL)
+    return EXPECTED_KERNEL.of(summary.measurements.channels[unit.name].mean, unit, axis=1)

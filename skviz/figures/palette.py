@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
-from skviz.scaling import scale_label
+from skviz.scales import scale_labels as scale_labels
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
@@ -79,13 +79,6 @@ def scale_styles(
         )
         for index, (scale, label) in enumerate(zip(scales, scale_labels(scales), strict=True))
     )
-
-
-def scale_labels(scales: Iterable[float]) -> tuple[str, ...]:
-    """Return the scales' names: "1.0x", "1.5x", with four digits where these tell them apart."""
-    scales = tuple(scales)
-    short = tuple(scale_label(float(f"{scale:.4g}")) for scale in scales)
-    return short if len(set(short)) == len(short) else tuple(map(scale_label, scales))
 
 
 def luminance(colour: ColorType) -> float:

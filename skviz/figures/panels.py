@@ -13,8 +13,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skviz.errors import ScaleError
 from skviz.figures.layout import Slot, most_height, new_figure, place, size_in_points
+from skviz.scales import Scales
 
 _MOST_IN_ONE_COLUMN = 4
 # Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
@@ -114,9 +114,5 @@ def choose_scales(known: Sequence[float], wanted: Sequence[float] | None) -> lis
         return list(range(len(known)))
     found = set()
     for scale in wanted:
-        near = [index for index, own in enumerate(known) if abs(own - scale) < 1e-6 * own]
-        if not near:
-            have = ", ".join(f"{own:g}" for own in known)
-            raise ScaleError(f"expected scales of the run ({have}), got {scale:g}")
-        found.update(near)
+        found.add(Scales(known).index(scale, "scales of the run ({})"))
     return sorted(found)

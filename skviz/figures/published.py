@@ -24,7 +24,7 @@ from skviz.figures.depth import DepthLines
 from skviz.figures.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.units import Unit
 
 FloatArray = NDArray[np.float64]

@@ -17,7 +17,7 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.null_bands import legend_columns
 from skviz.figures.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.style import figure_style
-from skviz.inference.quantity import DIFFERENCE, checked_quantity
+from skviz.quantities import DIFFERENCE, find_quantity
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class RunFigure:
                 f"expected a figure out of {', '.join(RUN_FIGURES)}, got '{self.kind}'.{hint}"
             )
         if self.quantity is not None:
-            checked_quantity(self.quantity)
+            find_quantity(self.quantity)
         self._only("every", ("classes",))
         self._only("smooth", ("classes",))
         self._only("sort", ("classes", "channels"))
@@ -120,7 +120,7 @@ class RunFigure:
         from skviz.figures.published import require_sknet50
 
         quantity = self.quantity or summary.options.quantity
-        if quantity != DIFFERENCE:
+        if quantity != DIFFERENCE.key:
             raise UsageError(
                 f"expected the attention difference, which the paper shows, got '{quantity}';"
                 " leave the paper's values out"

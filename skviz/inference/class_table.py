@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.inference.quantity import DIFFERENCE, values_of
+from skviz.quantities import DIFFERENCE, Quantity
 from skviz.runs.measurements import FloatArray, Measurements, RunMeasurements
 
 
@@ -31,14 +31,13 @@ class ClassTable:
         measurements: Measurements | RunMeasurements,
         units: Sequence[int] | None = None,
         scales: Sequence[int] | None = None,
-        quantity: str = DIFFERENCE,
+        quantity: Quantity = DIFFERENCE,
     ) -> ClassTable:
         """Average the images of each class; images without a label are left out.
 
-        `units` and `scales` choose some of those measured, by index; `quantity` is one of
-        `QUANTITIES`.
+        `units` and `scales` choose some of those measured, by index.
         """
-        cube = values_of(measurements, quantity)
+        cube = quantity.per_image(measurements)
         units = range(cube.shape[2]) if units is None else units
         scales = range(cube.shape[1]) if scales is None else scales
         if measurements.labels is None:

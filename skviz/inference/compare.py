@@ -16,7 +16,7 @@ from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skviz.errors import UsageError
+from skviz.scales import Scales, in_numbers
 from skviz.statistics.shifts import holm
 
 if TYPE_CHECKING:
@@ -109,11 +110,11 @@ class NullShifts:
 
 def origin_of(scales: Sequence[float]) -> int:
     """Return the index of 1.0x; raises `UsageError` where it is not among the scales."""
-    found = [index for index, scale in enumerate(scales) if abs(scale - 1) < 1e-6]
-    if not found:
-        have = ", ".join(f"{scale:g}" for scale in scales)
+    found = Scales(scales).find(1.0)
+    if found is None:
+        have = in_numbers(scales)
         raise UsageError(f"expected 1.0 among the scales, which shifts start from, got {have}")
-    return found[0]
+    return found
 
 
 def aligned(
@@ -134,13 +135,14 @@ def aligned(
     if missing:
         raise UsageError(f"expected the unit {missing[0]} in every run, got {', '.join(names)}")
     columns = [names.index(unit.name) for unit in plain.units]
+    there = Scales(other.scales)
     rows = []
     for scale in plain.scales if scales is None else scales:
-        near = [i for i, own in enumerate(other.scales) if abs(own - scale) < 1e-5 * scale]
-        if not near:
-            have = ", ".join(f"{own:g}" for own in other.scales)
+        row = there.find(scale)
+        if row is None:
+            have = in_numbers(there)
             raise UsageError(f"expected the scale {scale:g} in every run, got {have}")
-        rows.append(near[0])
+        rows.append(row)
     return np.asarray(other.difference, np.float64)[:, rows][:, :, columns]
 
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from skviz.errors import UnitError, UsageError
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import Run
+from skviz.scales import Scales, in_numbers
+from skviz.typing import FloatArray, IntArray
 from skviz.units import Unit, select_units
 
-FloatArray = NDArray[np.float64]
 # What makes two networks see an image differently, by its key in run.json.
 _SEEING = {
     "spec": "input",
@@ -62,13 +63,13 @@ class Common:
     partner; `notes` say what else a reader must know.
     """
 
-    scales: tuple[float, ...]
+    scales: Scales
     pairs: tuple[UnitPair, ...]
     a: FloatArray
     b: FloatArray
     kernel_a: FloatArray
     kernel_b: FloatArray
-    labels: NDArray[np.int64] | None
+    labels: IntArray | None
     correct_a: FloatArray | None
     correct_b: FloatArray | None
     about_a: Mapping[str, Any]
@@ -151,23 +152,16 @@ def _one(run: Run, name: str) -> Unit:
     return found[0]
 
 
-def _pair_scales(
-    a: Sequence[float], b: Sequence[float], run_a: Run, run_b: Run
-) -> tuple[tuple[float, ...], NDArray[np.int64], NDArray[np.int64]]:
+def _pair_scales(a: Scales, b: Scales, run_a: Run, run_b: Run) -> tuple[Scales, IntArray, IntArray]:
     """Return the scales that both have, and where each run has them."""
-    found = [
-        (scale, i, j)
-        for i, scale in enumerate(a)
-        for j, other in enumerate(b)
-        if abs(scale - other) < 1e-6 * scale
-    ]
-    if not found:
+    columns_a, columns_b = a.common(b)
+    if not columns_a:
         raise UsageError(
-            f"expected a scale that both runs have, got {_numbers(a)} in '{run_a.path}' and"
-            f" {_numbers(b)} in '{run_b.path}'; analyze with the same scales"
+            f"expected a scale that both runs have, got {in_numbers(a)} in '{run_a.path}' and"
+            f" {in_numbers(b)} in '{run_b.path}'; analyze with the same scales"
         )
-    scales, columns_a, columns_b = zip(*found, strict=True)
-    return tuple(scales), np.array(columns_a), np.array(columns_b)
+    scales = Scales(a[column] for column in columns_a)
+    return scales, np.array(columns_a), np.array(columns_b)
 
 
 def _image_names(run: Run) -> NDArray[np.str_]:
@@ -182,8 +176,8 @@ def _image_names(run: Run) -> NDArray[np.str_]:
 
 
 def _labels(
-    a: RunMeasurements, b: RunMeasurements, rows_a: NDArray[np.int64], rows_b: NDArray[np.int64]
-) -> tuple[NDArray[np.int64] | None, list[str]]:
+    a: RunMeasurements, b: RunMeasurements, rows_a: IntArray, rows_b: IntArray
+) -> tuple[IntArray | None, list[str]]:
     """Return the classes of the images, of run a or else of run b, and where they disagree."""
     sides = [
         None if found.labels is None else found.labels[rows]
@@ -210,13 +204,14 @@ def _notes(
         notes.append(f"{shared} images are in both runs, of {count_a} in a and {count_b} in b")
     for name, run in (("a", a), ("b", b)):
         if not run.complete:
-            notes.append(f"run {name} is not complete: {len(run.missing)} shards miss")
+            missing = f"{len(run.missing)} of {run.settings['shards']} shards are missing"
+            notes.append(f"run {name} is not complete: {missing}")
         if run.settings["model"].get("trained") is False:
             notes.append(f"the network of {name} is untrained")
         notes += [f"{name}: {note}" for note in run.settings["model"].get("notes") or ()]
         others = [scale for scale in sorted(run.scales) if scale not in scales]
         if others:
-            notes.append(f"only {name} has the scales {_numbers(others)}")
+            notes.append(f"only {name} has the scales {in_numbers(others)}")
     for key, word in _SEEING.items():
         if a.settings.get(key) != b.settings.get(key):
             notes.append(f"the {word} differs: {a.settings.get(key)} and {b.settings.get(key)}")
@@ -225,7 +220,3 @@ def _notes(
 
 def _listed(units: Sequence[Unit]) -> str:
     return ", ".join(unit.short for unit in units[:4]) + (", ..." if len(units) > 4 else "")
-
-
-def _numbers(scales: Iterable[float]) -> str:
-    return ", ".join(f"{scale:g}" for scale in scales)

@@ -28,7 +28,7 @@ from skviz.inference.summary import Summary, summarise
 from skviz.numbers import signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, RESAMPLES, SEED
 
 if TYPE_CHECKING:

@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 
 from skviz.errors import RunError
 from skviz.inference.class_table import ClassTable
-from skviz.inference.quantity import (
-    DIFFERENCE,
-    EXPECTED_KERNEL,
-    channel_values,
-    checked_quantity,
-    require_kernels,
-    values_of,
-)
 from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.overview import Overview, ShowsTable
+from skviz.quantities import (
+    DIFFERENCE,
+    EXPECTED_KERNEL,
+    Quantity,
+    find_quantity,
+    require_kernels,
+)
 from skviz.runs.measurements import Measurements, RunMeasurements
 from skviz.runs.records import Run
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -60,10 +59,10 @@ class SummaryOptions:
     resamples: int = RESAMPLES
     confidence: float = CONFIDENCE
     seed: int = SEED
-    quantity: str = DIFFERENCE
+    quantity: str = DIFFERENCE.key
 
     def __post_init__(self) -> None:
-        checked_quantity(self.quantity)
+        find_quantity(self.quantity)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,9 +89,14 @@ class Summary(ShowsTable):
         return self.measurements.scales
 
     @property
+    def quantity(self) -> Quantity:
+        """What shifts, trends and classes are about."""
+        return find_quantity(self.options.quantity)
+
+    @property
     def values(self) -> NDArray[np.float32]:
         """The quantity per image, scale and unit, shape (N, V, U); nan where there is none."""
-        return values_of(self.measurements, self.options.quantity)
+        return self.quantity.per_image(self.measurements)
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -136,11 +140,7 @@ class Summary(ShowsTable):
             rows.append((unit.name, kernels, *shown))
         name = self.measurements.about.get("model")
         known = name.get("name") if isinstance(name, dict) else name
-        quantity = (
-            "attention difference"
-            if self.options.quantity == DIFFERENCE
-            else "expected kernel size in pixels"
-        )
+        quantity = self.quantity.axis_label
         count = counted(len(values), "image")
         title = f"{known or 'network'}, {count}: {quantity}, mean ± standard deviation over images"
         columns = ["unit", "kernels", *(scale_label(scale) for scale in self.scales)]
@@ -198,7 +198,7 @@ class Summary(ShowsTable):
     @cached_property
     def class_table(self) -> ClassTable:
         """The mean of the quantity per class, as arrays; see `ClassTable`."""
-        return ClassTable.of(self.measurements, quantity=self.options.quantity)
+        return ClassTable.of(self.measurements, quantity=self.quantity)
 
     @cached_property
     def classes(self) -> pd.DataFrame:
@@ -261,7 +261,7 @@ class Summary(ShowsTable):
         frames = []
         for unit in self.units:
             found = self.measurements.channels[unit.name]
-            sizes = channel_values(unit, found, EXPECTED_KERNEL)
+            sizes = EXPECTED_KERNEL.of(found.mean, unit, axis=1)
             index = pd.MultiIndex.from_product(
                 [self.scales, range(sizes.shape[1])], names=["scale", "channel"]
             )
@@ -353,8 +353,7 @@ class Summary(ShowsTable):
 
     def _channels_that_rise(self, unit: Unit, low: int, high: int) -> float | None:
         """Return the share of channels whose mean over images rises."""
-        moments = self.measurements.channels[unit.name]
-        mean = channel_values(unit, moments, self.options.quantity)
+        mean = self.quantity.of(self.measurements.channels[unit.name].mean, unit, axis=1)
         return share_above_zero(mean[high] - mean[low])
 
 
@@ -364,7 +363,7 @@ def summarise(
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = SEED,
-    quantity: str = DIFFERENCE,
+    quantity: str = DIFFERENCE.key,
 ) -> Summary:
     """Return the summary of a run, or of the run in a folder; its records are read when needed.
 
@@ -382,7 +381,7 @@ def summarise(
             f"expected records in '{run.path}', there are none; finish `skviz analyze` first"
         )
     options = SummaryOptions(resamples, confidence, seed, quantity)
-    if quantity == EXPECTED_KERNEL:
+    if quantity == EXPECTED_KERNEL.key:
         require_kernels(run.units)
     return Summary(RunMeasurements(run), options)
 

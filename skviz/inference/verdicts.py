@@ -10,7 +10,7 @@ from typing import Any
 from skviz import numbers
 from skviz.inference.null import Place
 from skviz.numbers import percent, signed
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 
 BLUR = "blur"
 OBJECTS = ("object-constant", "object-blurred")

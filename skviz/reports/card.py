@@ -14,7 +14,7 @@ from skviz.inference.verdicts import OBJECTS
 from skviz.numbers import count, estimate, interval, number, percent, signed
 from skviz.reports.markdown import escaped, markdown_table
 from skviz.reports.tables import Column, Table
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.studies.card_words import PAPER
 
 SURROUND = OBJECTS[0]

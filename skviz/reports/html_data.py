@@ -15,7 +15,7 @@ from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
 from skviz.figures.lines import ChannelLines
 from skviz.reports.parts import FigurePart, ImagePart
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

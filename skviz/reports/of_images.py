@@ -18,7 +18,7 @@ from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
 from skviz.reports.figure_data import frame_of
 from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
-from skviz.scaling import DEFAULT_SCALES, scale_label
+from skviz.scales import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
     from skviz.studies.image import ImageResult

@@ -17,7 +17,7 @@ from skviz.numbers import percent
 from skviz.reports import figure_data, run_tables
 from skviz.reports.parts import Contents, FigurePart, figure_part
 from skviz.reports.words import short_paths
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.units import Unit, paper_units
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from skviz.figures.captions import About, Caption
 from skviz.reports.parts import TablePart
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.units import paper_units
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
 from skviz.names import unescaped
+from skviz.scales import Scales
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
 from skviz.studies.image import ImageResult, UnitChoice, choose_units
 from skviz.units import Kernel, Unit
@@ -127,4 +128,4 @@ def _views(
     empty = np.zeros((len(scales), 0, 0, 3), np.uint8)
     nowhere = ((0.0, 0.0, 0.0, 0.0),) * len(scales)
     interpolated = tuple(bool(one) for one in document.get("interpolated", ()))
-    return Views(empty, scales, nowhere, interpolated, source, spec)
+    return Views(empty, Scales(scales), nowhere, interpolated, source, spec)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.names import escaped
-from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def report_images(
     """
     from skviz.figures import style_names
 
-    checked = check_scales(scales)
+    checked = Scales(scales)
     style_names(options.style)
     analysis = ImageAnalysis.of(model, stages, attention=attention, photographs=images)
     planned = plan_files(images, analysis.choice, options)

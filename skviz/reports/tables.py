@@ -26,7 +26,7 @@ SUMMARY_TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-k
 
 def scale(value: float | None) -> str:
     """Return "1.5x" for a scale, also for one that was stored in single precision."""
-    from skviz.scaling import scale_label
+    from skviz.scales import scale_label
 
     return scale_label(float(f"{value:.6g}")) if numbers.known(value) else numbers.NOTHING
 

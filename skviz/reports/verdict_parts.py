@@ -14,7 +14,7 @@ from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import to_frame
 from skviz.runs.folder import check_same
 from skviz.runs.records import Run
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite
 

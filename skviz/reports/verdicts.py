@@ -24,7 +24,7 @@ from skviz.numbers import number, percent, signed
 from skviz.reports.markdown import escaped, markdown_table
 from skviz.reports.tables import Column, Table
 from skviz.runs.measurements import RunMeasurements
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.studies.controls.evidence import evidence_of
 
 if TYPE_CHECKING:

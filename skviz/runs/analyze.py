@@ -19,7 +19,7 @@ from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.runs.records import RUN, Run, make_folders
 from skviz.runs.settings import state_digest, unit_to_dict, versions
-from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.units import Unit, notes_of, select_units
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def prepare(
     options = options or Options()
     if options.keep_memory:
         keep_memory()
-    checked = check_scales(scales)
+    checked = Scales(scales)
     check_precision(options.precision)
     ranks = Ranks.from_environment()
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skviz.data.imageset import ImageSet
 from skviz.files import output_folder, write_bytes, write_json
 from skviz.notes import Assumption
+from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
 from skviz.runs.classes import correctness, ranks
 from skviz.runs.records import (
     NOTES,
@@ -185,24 +186,13 @@ class ShardData:
         write_table(run, number, _columns(self), words)
 
 
-def differences(attention: Floats, units: Sequence[Unit]) -> Floats:
-    """Largest minus smallest kernel, (n, S, U), of the mean attention (n, S, U, M)."""
-    index = np.arange(len(units))
-    largest = attention[:, :, index, [unit.largest for unit in units]]
-    gap: Floats = largest - attention[:, :, index, [unit.smallest for unit in units]]
-    # A gate has one branch: there is nothing to subtract.
-    gap[:, :, [unit.branches < 2 for unit in units]] = np.nan
-    return gap
-
-
-def expected_kernels(attention: Floats, units: Sequence[Unit]) -> Floats:
-    """Expected effective kernel size in pixels, (n, S, U); nan where sizes are unknown."""
-    expected = np.full(attention.shape[:3], np.nan)
-    for index, unit in enumerate(units):
-        if unit.kernels_known:
-            sizes = [kernel.effective for kernel in unit.kernels if kernel is not None]
-            expected[:, :, index] = attention[:, :, index, : unit.branches] @ np.array(sizes, float)
-    return expected
+def per_unit(quantity: Quantity, attention: Floats, units: Sequence[Unit]) -> Floats:
+    """Return the quantity, (n, S, U), of the mean attention (n, S, U, M); nan where none is."""
+    values = [
+        quantity.of(attention[:, :, index, : unit.branches], unit)
+        for index, unit in enumerate(units)
+    ]
+    return np.stack(values, axis=-1)
 
 
 def _columns(data: ShardData) -> dict[str, pa.Array]:
@@ -221,8 +211,8 @@ def _columns(data: ShardData) -> dict[str, pa.Array]:
         "scale": cells.numbers(np.array(scales, np.float32)[None, :, None], real),
         "unit": cells.words([unit.name for unit in units], 2),
         **{f"attention_{m}": cells.numbers(data.attention[..., m], real) for m in range(branches)},
-        "difference": cells.numbers(differences(data.attention, units), real),
-        "expected_kernel": cells.numbers(expected_kernels(data.attention, units), real),
+        "difference": cells.numbers(per_unit(DIFFERENCE, data.attention, units), real),
+        "expected_kernel": cells.numbers(per_unit(EXPECTED_KERNEL, data.attention, units), real),
         "predicted": cells.numbers(data.predicted[:, :, None], whole),
         "probability": cells.numbers(data.probability[:, :, None], real),
         "correct": cells.numbers(correct, pa.bool_(), correct == -1),
@@ -238,7 +228,7 @@ def _moments(data: ShardData) -> dict[str, Any]:
     for index, moments in enumerate(data.channels):
         arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
     labels, attention = group_moments(data.attention, data.labels)
-    _, gap = group_moments(differences(data.attention, data.units), data.labels)
+    _, gap = group_moments(per_unit(DIFFERENCE, data.attention, data.units), data.labels)
     arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
     arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
     arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
+from skviz.scales import Scales
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class RunMeasurements:
         self.run = run
         self.units = run.units
         self._order = np.argsort(run.scales, kind="stable")
-        self.scales = tuple(run.scales[index] for index in self._order)
+        self.scales = Scales(sorted(run.scales))
         self.class_names = tuple(run.classes) or None
 
     @cached_property

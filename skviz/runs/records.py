@@ -23,7 +23,7 @@ from skviz.overview import Overview, ShowsTable
 from skviz.runs.folder import RunFolder
 from skviz.runs.settings import unit_from_dict
 from skviz.runs.shards import SHARDS, ShardedRecords
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 from skviz.statistics.moments import Moments, merge, merge_groups
 from skviz.units import Unit, select_units
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from skviz.capture.compiled import CompiledProbe
 from skviz.capture.probe import Probe
 from skviz.models.folding import folded
+from skviz.quantities import DIFFERENCE
 
 # A change of the attention by more than this is not rounding: then nothing is folded.
 ROUNDING = 1e-5
@@ -124,7 +125,7 @@ def _error(
     largest, means, single = 0.0, 0.0, 0.0
     for unit in probe.units:
         gap = (found[unit.name].double() - plain[unit.name].double()).cpu().numpy()
-        of_view = (gap[:, unit.largest] - gap[:, unit.smallest]).mean(axis=-1)
+        of_view = DIFFERENCE.of(gap, unit, axis=1).mean(axis=-1)
         largest = max(largest, float(np.abs(gap).max()))
         means = max(means, float(abs(of_view.mean())))
         single = max(single, float(np.abs(of_view).max()))

@@ -31,7 +31,8 @@ from skviz.models.registry import ModelInfo, sha256_of
 from skviz.runs.folder import Settings, check_same
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.settings import state_digest
-from skviz.scaling import InputSpec, scale_label
+from skviz.scales import scale_label
+from skviz.scaling import InputSpec
 from skviz.studies.card_words import listed, sentence, summary
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite

@@ -7,7 +7,7 @@ from typing import Any
 
 from skviz.inference.verdicts import Verdict
 from skviz.numbers import counted, signed
-from skviz.scaling import scale_label
+from skviz.scales import scale_label
 
 # The paper claims the pattern for these units, and that it is gone at SK_5_3.
 CLAIMED, GONE = ("SK_2_3", "SK_3_4", "SK_4_6"), "SK_5_3"

@@ -17,7 +17,8 @@ from skviz.names import escaped
 from skviz.notes import Assumption
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.classes import finite_output, top_classes
-from skviz.scaling import DEFAULT_SCALES, Views, enlarge
+from skviz.scales import DEFAULT_SCALES
+from skviz.scaling import Views, enlarge
 from skviz.units import Unit, notes_of, paper_units, select_units
 
 if TYPE_CHECKING:

@@ -154,7 +154,7 @@ def test_mistakes_are_explained(run: Path, tmp_path: Path, case: str) -> None:
 
 def test_a_run_that_is_not_complete_warns(tmp_path: Path) -> None:
     make_run(tmp_path / "run", shards=2)
-    warning = "the run is not complete: 2 of 4 shards miss"
+    warning = "the run is not complete: 2 of 4 shards are missing"
     assert warning in call("summary", tmp_path / "run", "--no-bootstrap").stderr
     words = ("plot", tmp_path / "run", "--figure", "bars", "--out", tmp_path / "x.png")
     assert warning in call(*words).stderr

@@ -67,7 +67,7 @@ def test_common_images_scales_and_units(made: Made) -> None:
     assert found.common.notes == (
         "32 images are in both runs, of 42 in a and 32 in b",
         "only a has the scales 1.5",
-        "run b is not complete: 1 shards miss",
+        "run b is not complete: 1 of 3 shards are missing",
         "only b has the scales 0.5",
     )
 

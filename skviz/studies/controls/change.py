@@ -12,7 +12,7 @@ from skviz.errors import UsageError
 from skviz.runs.analyze import Change, Changed, prepare
 from skviz.runs.options import Options
 from skviz.runs.records import Run
-from skviz.scaling import DEFAULT_SCALES
+from skviz.scales import DEFAULT_SCALES
 from skviz.studies.controls.control import Control, parse_control
 from skviz.studies.controls.views import control_views
 

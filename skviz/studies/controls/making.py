@@ -21,7 +21,7 @@ from skviz.models import model_info
 from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
-from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.controls.change import change_of
 from skviz.studies.controls.control import Control
 from skviz.studies.controls.networks import Calibration
@@ -109,7 +109,7 @@ def controls(
     Raises `ScaleError` unless the scales have 1.0 and a larger one, `UsageError` for settings
     other than those the suite was begun with, `OutputError`, and what `analyze` raises.
     """
-    checked = check_scales(scales)
+    checked = Scales(scales)
     if 1.0 not in checked or max(checked) <= 1.0:
         raise ScaleError(
             "expected the scales 1.0 and a larger one: a control's shift is the difference of "

@@ -25,7 +25,7 @@ from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.classes import expected_outputs
 from skviz.runs.options import Options
 from skviz.runs.shards import SHARDS
-from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.interventions.kinds import check_kinds, replaced_attention
 from skviz.studies.interventions.result import (
     ALL,
@@ -210,7 +210,7 @@ def prepare_interventions(
     from skviz.capture.probe import Probe
 
     wanted = check_kinds([kinds] if isinstance(kinds, str) else list(kinds))
-    checked = check_scales(scales)
+    checked = Scales(scales)
     images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
     # Images beside each other in a data set are often of one class; so "images" exchanges
     # attention within random groups.

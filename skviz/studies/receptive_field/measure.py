@@ -14,7 +14,9 @@ from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement, branch, fixed, unchanged
 from skviz.errors import CaptureError, UnitError
-from skviz.scaling import InputSpec, scale_label
+from skviz.quantities import EXPECTED_KERNEL
+from skviz.scales import scale_label
+from skviz.scaling import InputSpec
 from skviz.studies.receptive_field.result import BRANCH, CLAMPED, FIXED, MIXED, Field
 from skviz.studies.receptive_field.widths import FloatArray, moments
 from skviz.units import Unit
@@ -104,10 +106,7 @@ class FieldMeasure:
                 maps[:, :, number] = gradient.reshape(n, count, *gradient.shape[-2:])
         own = attention[self.unit.name].double().cpu().numpy()
         own = own.reshape(n, count, *own.shape[1:]).mean(axis=-1)
-        expected = np.full((n, count), np.nan)
-        if self.unit.kernels_known:
-            sizes = [kernel.effective for kernel in self.unit.kernels if kernel is not None]
-            expected = own @ np.array(sizes, np.float64)
+        expected = EXPECTED_KERNEL.of(own, self.unit)
         return Measured(maps, moments(maps), own[..., self.unit.largest], expected)
 
     def _passes(

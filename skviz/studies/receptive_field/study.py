@@ -24,7 +24,7 @@ from skviz.errors import ImageError, UsageError
 from skviz.image_folders import is_image_name, starts_like_image
 from skviz.notes import Assumption, notes_on_pictures
 from skviz.runs.progress import Progress
-from skviz.scaling import DEFAULT_SCALES, check_scales
+from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured
 from skviz.studies.receptive_field.result import ReceptiveField
 from skviz.studies.receptive_field.widths import FloatArray
@@ -69,7 +69,7 @@ def receptive_field(
     for wrong numbers, `ImageError` if no image can be read, and `CaptureError` where gradients
     or the attention of this network cannot be had.
     """
-    checked = check_scales(scales)
+    checked = Scales(scales)
     for name, value in (("limit", limit), ("batch_size", batch_size)):
         if value is not None and value < 1:
             raise UsageError(f"expected {name} of at least 1, got {value}")
