@@ -11,6 +11,7 @@ import click
 from skviz.errors import UsageError
 from skviz.numbers import interval, known, number, percent
 from skviz.reports.tables import Column, Table
+from skviz.scales import scale_label
 
 from . import options
 from .echo import Echo, command_line
@@ -169,7 +170,7 @@ def _parts(found: Comparison) -> list[str | Table]:
     parts.append(f"{common.images} images; scales {', '.join(f'{s:g}' for s in found.scales)}")
     for side, values in found.accuracy.items():
         shares = [
-            f"{scale:g}x {100 * value:.2f} %"
+            f"{scale_label(scale)} {100 * value:.2f} %"
             for scale, value in zip(found.scales, values, strict=False)
             if value is not None
         ]
@@ -196,7 +197,7 @@ def _levels(found: Comparison) -> Table:
     )
     rows = [
         [
-            _unit(row), f"{row['to_scale']:g}x", *_compared(row), row["correlation"],
+            _unit(row), scale_label(row['to_scale']), *_compared(row), row["correlation"],
             row["kernel_a"], row["kernel_b"], row["note"],
         ]
         for row in _rows(found.levels)
@@ -243,7 +244,7 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
     rows = []
     for row in _rows(found.order):
         alike = f"{row['same']} of {row['pairs']}"
-        rows.append([f"{row['scale']:g}x", row["here"], row["paper"], alike])
+        rows.append([scale_label(row["scale"]), row["here"], row["paper"], alike])
     parts += ["", "order of the units by attention difference", Table.of(heads, rows)]
     if len(found.classes):
         heads = ["unit", "here", "share", "interval", "paper", "share", "interval"]

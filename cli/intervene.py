@@ -187,6 +187,7 @@ def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo:
         target_table,
         unit_table,
     )
+    from skviz.scales import scale_label
 
     for sentence in about(run, frame):
         echo.result(sentence)
@@ -194,9 +195,10 @@ def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo:
         plain, rest = work.seconds["baseline"], work.seconds["interventions"]
         echo.note(f"time: {plain:.1f} s plain, {rest:.1f} s more: {1 + rest / plain:.1f} x plain")
     for scale in run.scales:
-        echo.result(f"\n{scale:g}x: change of the probability of the true class ({STAR})")
+        echo.result(f"\n{scale_label(scale)}: change of the probability of the true class ({STAR})")
         echo.result(unit_table(frame, scale))
         for target in groups(run):
             name = group_label(run, target)
-            echo.result(f"\n{scale:g}x, {name}: change of logit and probability, top-1, divergence")
+            what = "change of logit and probability, top-1, divergence"
+            echo.result(f"\n{scale_label(scale)}, {name}: {what}")
             echo.result(target_table(frame, target, scale))

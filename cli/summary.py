@@ -12,6 +12,7 @@ import click
 
 from skviz.numbers import Writer, number, signed
 from skviz.reports.tables import Column, Table
+from skviz.scales import scale_label
 
 from . import options
 from .echo import Echo
@@ -126,7 +127,7 @@ def _parts(found: Summary) -> list[str | Table]:
     correct = [value for value in found.accuracy if value is not None]
     if correct:
         shares = ", ".join(
-            f"{scale:g}x {100 * value:.2f} %"
+            f"{scale_label(scale)} {100 * value:.2f} %"
             for scale, value in zip(found.scales, found.accuracy, strict=True)
             if value is not None
         )
@@ -170,7 +171,7 @@ def _null_parts(kind: str, places: Sequence[Place | None], found: Summary) -> li
     to = f"1 to {found.scales[-1]:g}"
     words = {
         "raw": f"shift from {to} in random networks",
-        "matched": f"the same, of random networks that would vary as much over images at {1:g}x",
+        "matched": "the same, of random networks that would vary as much over images at 1.0x",
     }
     return ["", words[kind], Table(columns, rows)]
 
@@ -184,7 +185,7 @@ def _means(found: Summary) -> Table:
 
 
 def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Table:
-    columns = (Column("unit"), *(Column(f"{scale:g}x", write) for scale in found.scales))
+    columns = (Column("unit"), *(Column(scale_label(scale), write) for scale in found.scales))
     return Table(columns, [[unit, *values] for unit, values in pairs.items()])
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from skviz.errors import ScaleError
 
 # Scales that differ by less, relative to their size, are one: records hold 32-bit floats.
@@ -127,8 +125,8 @@ def parse_scales(text: str) -> Scales:
 
 
 def _checked(value: object) -> float:
-    # A bool is an int to Python, and text would become a number: neither is meant as a scale.
-    if isinstance(value, (bool, np.bool_, str, bytes)):
+    # A bool is a number to Python and to NumPy, and text would become one: neither is a scale.
+    if isinstance(value, (str, bytes)) or type(value).__name__ in ("bool", "bool_"):
         raise ScaleError(f"{_EXPECTED}, got {value!r}")
     try:
         scale = float(value)  # type: ignore[arg-type]

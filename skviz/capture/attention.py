@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skviz.errors import UnitError
 from skviz.numbers import number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
 from skviz.scales import Scales
+from skviz.typing import Float32Array
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,9 +30,9 @@ class Attention(ShowsTable):
     """
 
     units: tuple[Unit, ...]
-    arrays: Mapping[str, FloatArray]
+    arrays: Mapping[str, Float32Array]
     scales: tuple[float, ...] | None = None
-    logits: FloatArray | None = None
+    logits: Float32Array | None = None
 
     def unit(self, name: str) -> Unit:
         """Return the unit of that name; raises `UnitError` if it was not captured."""
@@ -44,7 +42,7 @@ class Attention(ShowsTable):
             raise UnitError(f"expected the name of one unit, got '{name}', which means {names}")
         return found[0]
 
-    def __getitem__(self, name: str) -> FloatArray:
+    def __getitem__(self, name: str) -> Float32Array:
         return self.arrays[self.unit(name).name]
 
     def __iter__(self) -> Iterator[str]:
@@ -60,7 +58,7 @@ class Attention(ShowsTable):
             return False
         return True
 
-    def branch(self, name: str, branch: int | None = None) -> FloatArray:
+    def branch(self, name: str, branch: int | None = None) -> Float32Array:
         """Attention of one branch of a unit, shape (B, C); the largest kernel by default."""
         unit = self.unit(name)
         chosen = unit.largest if branch is None else branch
@@ -70,7 +68,7 @@ class Attention(ShowsTable):
             )
         return self.arrays[unit.name][:, chosen]
 
-    def difference(self, name: str) -> FloatArray:
+    def difference(self, name: str) -> Float32Array:
         """Attention difference, shape (B,): mean over channels of largest minus smallest kernel.
 
         In [-1, 1]; for two branches it is 2 * mean(largest) - 1 (section 4.4, figure 3).
@@ -83,10 +81,10 @@ class Attention(ShowsTable):
                 "no attention difference, use its mean"
             )
         gap = DIFFERENCE.of(self.arrays[unit.name], unit, axis=1)
-        difference: FloatArray = gap.mean(axis=-1).astype(np.float32)
+        difference: Float32Array = gap.mean(axis=-1).astype(np.float32)
         return difference
 
-    def expected_kernel(self, name: str) -> FloatArray | None:
+    def expected_kernel(self, name: str) -> Float32Array | None:
         """Expected effective kernel size per channel, shape (B, C), in pixels; None if unknown.
 
         The sum over branches of attention times effective kernel size.
@@ -96,7 +94,7 @@ class Attention(ShowsTable):
             return None
         return EXPECTED_KERNEL.of(self.arrays[unit.name], unit, axis=1).astype(np.float32)
 
-    def to_numpy(self) -> dict[str, FloatArray]:
+    def to_numpy(self) -> dict[str, Float32Array]:
         """Return a dictionary from unit name to its array (B, M, C)."""
         return {unit.name: self.arrays[unit.name] for unit in self.units}
 

@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
@@ -30,13 +29,13 @@ from skviz.figures.palette import bar_handles, scale_styles
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
+from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
-FloatArray = NDArray[np.float64]
 DIFFERENCE = "attention difference"
 _SMALLEST_LABEL = 5.0  # points
 _MOST_HATCHED = 40

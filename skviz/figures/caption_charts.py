@@ -36,6 +36,7 @@ from skviz.figures.wording import (
     upper_first,
 )
 from skviz.numbers import counted
+from skviz.statistics.moments import nan_mean
 
 
 def lines(display: ChannelLines, about: About) -> Caption:
@@ -178,7 +179,7 @@ def classes(display: ClassCurves, about: About) -> Caption:
     counts = []
     for index, unit in enumerate(display.units):
         name, values = storable(unit), display.values[index]
-        alt.append(f"{name}: mean over classes {per_scale(np.nanmean(values, axis=1), scales)}.")
+        alt.append(f"{name}: mean over classes {per_scale(nan_mean(values, axis=1), scales)}.")
         if len(scales) > 1:
             change = display.shift(unit)
             change = change[~np.isnan(change)]
@@ -204,7 +205,7 @@ def heatmap(display: ChannelHeatmap, about: About) -> Caption:
     quantity = display.quantity or f"attention of {branch}"
     what = f"{quantity} in {unit}, {counted(count, 'channel')} in the order of {order}"
     text = [f"{mean_of(about, what)}; one row per scale ({scales_in_words(scales)})."]
-    means = np.nanmean(values, axis=1)
+    means = nan_mean(values, axis=1)
     alt = [
         f"Heat map of the {what}. Values go from {number(np.nanmin(values))} to"
         f" {number(np.nanmax(values))}; mean over channels {per_scale(means, scales)}."

@@ -34,13 +34,13 @@ from skviz.figures.text import clean, closed, font_points, shorten, text_width
 from skviz.inference.class_table import ClassTable
 from skviz.numbers import signed
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
+from skviz.typing import FloatArray
 from skviz.units import paper_units, select_units
 
 if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
-FloatArray = NDArray[np.float64]
 SORTS = ("index", "shift", "name")
 PAPER_PANELS = ("SK_2_3", "SK_3_4", "SK_5_3")
 PAPER_SCALES = (1.0, 1.5)

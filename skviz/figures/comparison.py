@@ -12,13 +12,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, most_height, own_axes
 from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.text import clean, font_points, shorten
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from skviz.inference.compare import Comparison
     from skviz.inference.paper import PaperComparison
 
-FloatArray = NDArray[np.float64]
 _SPREAD = 0.26  # between the marks of one unit, in units
 
 

@@ -11,19 +11,17 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
 from skviz.figures.layout import figure_size, fit_label, most_height, own_axes
 from skviz.figures.null_bands import draw_band, extra_height, legend_columns, null_handle
 from skviz.figures.palette import line_handles, scale_labels, scale_styles
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,17 +11,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
-from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.layout import keep_tick_labels, own_axes
 from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.text import clean
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.studies.receptive_field.result import ReceptiveField
 
-FloatArray = NDArray[np.float64]
 KINDS = ("mixed", "clamped", "fixed")
 # Fields of nearly the same width stand beside each other, so many steps of the axis apart.
 _APART = 0.06

@@ -31,11 +31,11 @@ from skviz.figures.layout import (
 from skviz.figures.palette import scale_labels
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.studies.receptive_field.widths import moments
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.studies.receptive_field.result import ReceptiveField
 
-FloatArray = NDArray[np.float64]
 KINDS = ("branch", "mixed")
 COLOURS = "cividis"
 _BOX = "#FFFFFF"

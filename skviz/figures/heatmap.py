@@ -21,12 +21,12 @@ from skviz.figures.lines import ChannelLocator, branch_phrase
 from skviz.figures.palette import scale_labels
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.typing import FloatArray
 from skviz.units import select_units
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
 
-FloatArray = NDArray[np.float64]
 SORTS = ("index", "shift")
 # Heights in font sizes: of a scale, of the titles of both maps, and below them.
 _ROW, _HEAD, _HEAD_2, _FOOT = 2.0, 2.2, 2.6, 4.0

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
@@ -17,11 +16,11 @@ from skviz.figures.palette import line_handles, scale_styles
 from skviz.figures.panels import PanelSizes, on_slide, panel_width, panels
 from skviz.figures.text import clean, font_points, shorten, text_width
 from skviz.studies.interventions.result import ALL, CHOSEN
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.studies.interventions.result import InterventionRun
 
-FloatArray = NDArray[np.float64]
 QUANTITIES = {
     "probability_change": "change of the probability of {truth}",
     "logit_change": "change of the logit of {truth}",

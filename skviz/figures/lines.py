@@ -37,13 +37,13 @@ from skviz.figures.null_bands import (
 from skviz.figures.palette import line_handles, scale_labels, scale_styles
 from skviz.figures.panels import choose_scales
 from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.typing import FloatArray
 from skviz.units import GATE, select_units
 
 if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
-FloatArray = NDArray[np.float64]
 PAPER_POINTS = 16
 _MOST_MARKERS = 64
 _FEW_MARKERS = 16

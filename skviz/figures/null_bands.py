@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from skviz.errors import UsageError
 from skviz.figures.text import font_points, text_width
 from skviz.inference.null import NullShifts, aligned, band, origin_of, wider
+from skviz.statistics.moments import nan_mean
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.typing import ColorType
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     AnyMeasurements = Measurements | RunMeasurements
 
-FloatArray = NDArray[np.float64]
 LABEL = "95 % of random networks"
 _HATCH = "////"
 
@@ -50,7 +51,7 @@ def unit_bands(
     """
     origin = _origin(summary, kernels)
     shifts = NullShifts.of(summary.measurements, null)
-    start = np.nanmean(np.asarray(summary.measurements.difference, np.float64), axis=0)[origin]
+    start = nan_mean(summary.measurements.difference)[origin]
     ends = np.stack(shifts.band(), axis=-1) + start[:, None]
     ends[origin] = np.nan
     chosen: FloatArray = ends[np.ix_(columns, rows)].transpose(1, 0, 2)
@@ -110,7 +111,7 @@ def class_bands(
 
     def means(measured: AnyMeasurements, scale: int) -> FloatArray:
         cube = aligned(measured, plain)[:, scale][:, rows]
-        return np.stack([np.nanmean(cube[own], axis=0) for own in members], axis=1)
+        return np.stack([nan_mean(cube[own]) for own in members], axis=1)
 
     raw = np.stack([means(other, top) - means(other, origin) for other in null])
     low, high = wider(band(raw), band(raw * factors[..., None]))

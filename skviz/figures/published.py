@@ -25,9 +25,9 @@ from skviz.figures.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
 from skviz.scales import scale_label
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
-FloatArray = NDArray[np.float64]
 SKNET50 = tuple(
     f"SK_{stage}_{unit}"
     for stage, units in zip((2, 3, 4, 5), (3, 4, 6, 3), strict=True)

@@ -11,7 +11,6 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.layout import Slot, new_figure, place
@@ -20,8 +19,8 @@ from skviz.figures.palette import scale_labels, scale_styles
 from skviz.figures.panels import room_across
 from skviz.figures.text import clean, font_points, shorten, text_width, wrap
 from skviz.inference.verdicts import BLUR, OBJECTS, Estimate, Verdict
+from skviz.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 # What a row shows: the legend's words, and the place in a verdict: its field and key.
 ROWS = (
     ("whole shift", "total", ""),

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.quantities import DIFFERENCE, Quantity
-from skviz.runs.measurements import FloatArray, Measurements, RunMeasurements
+from skviz.runs.measurements import Measurements, RunMeasurements
+from skviz.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

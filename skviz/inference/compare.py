@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
 from skviz.scales import scale_label
+from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -27,11 +27,11 @@ from skviz.statistics.shifts import (
     holm,
     signed_rank,
 )
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 LEVEL, SHIFT = "level", "shift"
 _TEXTS = ("what", "unit", "unit_b", "note")
 
@@ -178,7 +178,8 @@ def compare(
         )
         bounds, drawn = np.stack([found.low, found.high]), found.by
     kernels = [
-        _means(_changes(values, columns), missing) for values in (common.kernel_a, common.kernel_b)
+        nan_mean(np.where(missing, np.nan, _changes(values, columns)))
+        for values in (common.kernel_a, common.kernel_b)
     ]
     intervals = bounds.reshape(2, 3, len(columns), len(common.pairs))
     table = _table(common, columns, a, b, intervals, kernels)
@@ -229,14 +230,6 @@ def _changes(cube: FloatArray, columns: Sequence[tuple[int | None, int]]) -> Flo
         cube[:, high] if low is None else cube[:, high] - cube[:, low] for low, high in columns
     ]
     return np.stack(parts, axis=1)
-
-
-def _means(values: FloatArray, missing: NDArray[np.bool_]) -> FloatArray:
-    """Return the mean over images, (columns, U), of what neither run misses."""
-    present = ~(np.isnan(values) | missing)
-    total, count = np.where(present, values, 0).sum(axis=0), present.sum(axis=0)
-    means: FloatArray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return means
 
 
 def _table(
@@ -317,16 +310,12 @@ def spearman(a: FloatArray, b: FloatArray) -> float | None:
 def _accuracy(correct: FloatArray | None) -> list[float | None]:
     if correct is None:
         return []
-    known = ~np.isnan(correct)
-    return [
-        float(correct[present, scale].mean()) if present.any() else None
-        for scale, present in enumerate(known.T)
-    ]
+    return [None if np.isnan(share) else float(share) for share in nan_mean(correct)]
 
 
 def _sentence(row: dict[str, Any]) -> str:
     name = row["unit"] if row["unit"] == row["unit_b"] else f"{row['unit']} and {row['unit_b']}"
-    start = f"{name}: from {row['from_scale']:g}x to {row['to_scale']:g}x "
+    start = f"{name}: from {scale_label(row['from_scale'])} to {scale_label(row['to_scale'])} "
     if row["difference"] is None:
         return f"{start}there are no images to compare."
     text = f"{start}a shifts by {signed(row['a'])}, b by {signed(row['b'])}; b minus a is "

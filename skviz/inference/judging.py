@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from skviz.errors import UsageError
 from skviz.inference.null import Place, aligned, origin_of, places_of
 from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
+from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -33,13 +34,13 @@ from skviz.statistics.shifts import (
     holm,
     signed_rank,
 )
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.runs.measurements import Measurements, RunMeasurements
 
     AnyMeasurements = Measurements | RunMeasurements
 
-FloatArray = NDArray[np.float64]
 ALPHA = 0.05
 
 
@@ -96,7 +97,7 @@ def judge(evidence: Evidence, options: JudgeOptions | None = None) -> tuple[Verd
     nothing: list[Place | None] = [None] * len(plain.units)
     places = places_of(plain, evidence.random) if evidence.random else {}
     raw, matched = places.get("raw", nothing), places.get("matched", nothing)
-    steps = np.diff(np.nanmean(cube[:, origin:], axis=0), axis=0) if len(cube) else None
+    steps = np.diff(nan_mean(cube[:, origin:]), axis=0) if len(cube) else None
     tests = [signed_rank(total[:, u]) for u in range(total.shape[1])]
     paired = holm([test.p if test else None for test in tests])
     verdicts = []

@@ -21,18 +21,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skviz.errors import UsageError
 from skviz.scales import Scales, in_numbers
+from skviz.statistics.moments import nan_mean, nan_std
 from skviz.statistics.shifts import holm
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.runs.measurements import Measurements, RunMeasurements
 
     AnyMeasurements = Measurements | RunMeasurements
 
-FloatArray = NDArray[np.float64]
 # Of fewer random networks no spread can be told.
 FEWEST_SEEDS = 3
 COVERAGE = 0.95
@@ -82,12 +83,12 @@ class NullShifts:
         if not random:
             raise UsageError("expected measurements of random networks, got none")
         origin = origin_of(plain.scales)
-        own = _spread(aligned(plain, plain)[:, origin])
+        own = nan_std(aligned(plain, plain)[:, origin])
         raw, factors = [], []
         for other in random:
             cube = aligned(other, plain)
-            raw.append(_mean(cube - cube[:, [origin]]))
-            spread = _spread(cube[:, origin])
+            raw.append(nan_mean(cube - cube[:, [origin]]))
+            spread = nan_std(cube[:, origin])
             ratio = np.full_like(spread, np.nan)
             factors.append(np.divide(own, spread, out=ratio, where=spread > 0))
         stacked, ratios = np.stack(raw), np.stack(factors)
@@ -203,7 +204,7 @@ def places_of(
     """
     null = NullShifts.of(plain, random)
     cube = aligned(plain, plain)
-    shifts = _mean(cube[:, -1] - cube[:, origin_of(plain.scales)])
+    shifts = nan_mean(cube[:, -1] - cube[:, origin_of(plain.scales)])
     found = {}
     for kind, values in (("raw", null.raw), ("matched", null.matched)):
         places = [place(float(shift), values[:, -1, u]) for u, shift in enumerate(shifts)]
@@ -218,23 +219,3 @@ def _same_labels(one: AnyMeasurements, other: AnyMeasurements) -> bool:
     if one.labels is None or other.labels is None:
         return one.labels is None and other.labels is None
     return bool(np.array_equal(one.labels, other.labels))
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Return the mean over images, nan left out and nan where there is nothing."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
-    total = np.where(present, values, 0).sum(axis=0)
-    mean = np.full(total.shape, np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean
-
-
-def _spread(values: FloatArray) -> FloatArray:
-    """Return the standard deviation over images (n - 1), nan left out."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
-    squares = (np.where(present, values - _mean(values), 0) ** 2).sum(axis=0)
-    spread: FloatArray = np.full(squares.shape, np.nan)
-    np.divide(squares, count - 1, out=spread, where=count > 1)
-    return np.sqrt(spread, out=spread)

@@ -40,12 +40,11 @@ from skviz.statistics.shifts import (
     share_above_zero,
     signed_rank,
 )
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

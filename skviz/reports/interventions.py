@@ -13,6 +13,7 @@ from skviz.files import write_json, write_text
 from skviz.numbers import interval, known, signed
 from skviz.reports.markdown import escaped, markdown_table
 from skviz.reports.tables import Column, Table
+from skviz.scales import scale_label
 from skviz.studies.interventions.kinds import KINDS
 from skviz.studies.interventions.result import ALL, QUANTITIES
 
@@ -141,7 +142,7 @@ def _markdown(run: InterventionRun, frame: pd.DataFrame) -> str:
     parts = ["# Interventions", "", *(f"{sentence}." for sentence in about(run, frame)), ""]
     parts += [f"- {kind}: {what}" for kind, what in KINDS.items() if kind in run.settings["kinds"]]
     for scale in run.scales:
-        parts += ["", f"## {scale:g}x", "", f"Change of the probability; {STAR}.", ""]
+        parts += ["", f"## {scale_label(scale)}", "", f"Change of the probability; {STAR}.", ""]
         parts.append(markdown_table(unit_table(frame, scale), escaped).rstrip())
         for target in groups(run):
             parts += ["", f"{upper_first(group_label(run, target))}:", ""]

@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
@@ -22,8 +21,9 @@ from skviz.figures.palette import scale_labels
 from skviz.figures.wording import per_scale
 from skviz.numbers import signed
 from skviz.reports.parts import FigurePart
+from skviz.statistics.moments import nan_mean
+from skviz.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 MOST_NAMED = 40  # classes that are named below a chart
 _MOST_MARKERS = 150
 _LISTED = 5  # classes that notes name
@@ -172,7 +172,7 @@ def _class_chart(display: ClassCurves, unit: str) -> NativeChart:
 def _class_words(display: ClassCurves, unit: str) -> tuple[str, str, str]:
     """Return title, alternative text and numbers of one panel."""
     values, scales = display.values[display.units.index(unit)], display.scales
-    means = f"Mean over classes: {per_scale(np.nanmean(values, axis=1), scales)}."
+    means = f"Mean over classes: {per_scale(nan_mean(values, axis=1), scales)}."
     kind = f"Chart of the {display.quantity} of {len(display.classes):,} classes in {unit}."
     if len(scales) < 2:
         return f"{unit}: {display.quantity} of every class", f"{kind} {means}", means

@@ -26,6 +26,7 @@ from skviz.runs.records import (
 )
 from skviz.runs.shards import Cells, write_table
 from skviz.statistics.moments import Moments, group_moments, merge_groups, update
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from skviz.data.loading import Batch
     from skviz.runs.forward import Forward, Measured
 
-Floats = NDArray[np.float64]
 Groups = tuple[NDArray[np.int64], Moments]
 
 
@@ -150,9 +150,9 @@ class ShardData:
     scales: Sequence[float]
     images: Sequence[str]
     labels: NDArray[np.int32]
-    attention: Floats
+    attention: FloatArray
     predicted: NDArray[np.int32]
-    probability: Floats
+    probability: FloatArray
     correct: NDArray[np.int8]
     crop: NDArray[np.float32] | None = None
     rank: NDArray[np.int32] | None = None
@@ -186,7 +186,7 @@ class ShardData:
         write_table(run, number, _columns(self), words)
 
 
-def per_unit(quantity: Quantity, attention: Floats, units: Sequence[Unit]) -> Floats:
+def per_unit(quantity: Quantity, attention: FloatArray, units: Sequence[Unit]) -> FloatArray:
     """Return the quantity, (n, S, U), of the mean attention (n, S, U, M); nan where none is."""
     values = [
         quantity.of(attention[:, :, index, : unit.branches], unit)

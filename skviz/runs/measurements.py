@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from skviz.errors import RunError
 from skviz.scales import Scales
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from skviz.runs.records import Run
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from skviz.typing import FloatArray
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,39 @@ def compute(moments: Moments) -> Statistics:
     variance = np.asarray(moments.m2, np.float64) / np.where(single, 1, count - 1)
     std = np.where(single, np.nan, np.sqrt(variance))
     return Statistics(count, np.asarray(moments.mean, np.float64), std)
+
+
+def nan_mean(values: ArrayLike, axis: int = 0) -> FloatArray:
+    """Return the mean along an axis, nan left out, and nan where nothing else is.
+
+    NumPy's own warns where there is nothing.
+
+    Examples
+    --------
+    >>> nan_mean([[1.0, np.nan], [3.0, np.nan]])
+    array([ 2., nan])
+    """
+    table = np.asarray(values, np.float64)
+    present = ~np.isnan(table)
+    total, count = np.where(present, table, 0).sum(axis), present.sum(axis)
+    mean: FloatArray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return mean
+
+
+def nan_std(values: ArrayLike, axis: int = 0) -> FloatArray:
+    """Return the standard deviation (n - 1) along an axis, nan left out; nan for fewer than two.
+
+    Examples
+    --------
+    >>> nan_std([[1.0, np.nan], [3.0, 2.0], [np.nan, np.nan]]).round(3)
+    array([1.414,   nan])
+    """
+    table = np.asarray(values, np.float64)
+    count = (~np.isnan(table)).sum(axis)
+    squares = np.nansum((table - np.expand_dims(nan_mean(table, axis), axis)) ** 2, axis)
+    variance = np.divide(squares, count - 1, out=np.full(squares.shape, np.nan), where=count > 1)
+    std: FloatArray = np.sqrt(variance)
+    return std
 
 
 def group_moments(

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skviz.errors import UsageError
+from skviz.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 RESAMPLES = 2000
 CONFIDENCE = 0.95
 SEED = 0

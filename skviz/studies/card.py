@@ -31,8 +31,9 @@ from skviz.models.registry import ModelInfo, sha256_of
 from skviz.runs.folder import Settings, check_same
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.settings import state_digest
-from skviz.scales import scale_label
+from skviz.scales import same_scale, scale_label
 from skviz.scaling import InputSpec
+from skviz.statistics.moments import nan_mean
 from skviz.studies.card_words import listed, sentence, summary
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite
@@ -232,7 +233,7 @@ def _check_network(path: Path, settings: Settings, network: nn.Module) -> None:
 
 def _accuracy(measured: RunMeasurements, correct: Floats) -> dict[str, dict[str, float | None]]:
     """Shares of photographs whose class is the most probable, and among the five; per scale."""
-    top1 = np.nanmean(correct, axis=0)
+    top1 = nan_mean(correct)
     # Runs of older versions do not have ranks.
     top5 = None if measured.rank is None else (measured.rank < 5).mean(axis=0)
     return {
@@ -256,7 +257,7 @@ def _units(found: Summary, null: NullShifts | None) -> dict[str, dict[str, Any]]
             "published_deviation": published_deviation(row["unit"], label),
         }
     shifts = found.shifts
-    for row in _rows(shifts[np.isclose(shifts["from_scale"], 1.0)]):
+    for row in _rows(shifts[shifts["from_scale"].map(lambda scale: same_scale(scale, 1.0))]):
         units[row["unit"]][scale_label(row["to_scale"])] |= {
             "change": _rounded(row["shift"]),
             "low": _rounded(row["low"]),

@@ -60,8 +60,8 @@ def test_tables_files_and_the_same_again(data: Path, tmp_path: Path) -> None:
         in first.stdout
     )
     assert "3 targets x 7 kinds: the network ran 23 times on every view" in first.stdout
-    assert "1x: change of the probability of the true class (* the 95 %" in first.stdout
-    assert "2x, all 2 units together: change of logit and probability" in first.stdout
+    assert "1.0x: change of the probability of the true class (* the 95 %" in first.stdout
+    assert "2.0x, all 2 units together: change of logit and probability" in first.stdout
     assert re.search(r"^all +[+-]0\.\d{4}", first.stdout, re.MULTILINE)
     assert re.search(r"time: \S+ s plain, \S+ s more: \S+ x plain", first.stderr)
     assert "Warning: untrained network" in first.stderr

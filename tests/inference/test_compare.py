@@ -154,7 +154,7 @@ def test_documents_and_sentences(made: Made) -> None:
     assert document["levels"][0]["from_scale"] is None
     assert len(found.to_frame()) == len(document["levels"]) + len(document["shifts"])
     start = found.sentences()[0]
-    assert start.startswith("SK_2_1: from 1x to 2x a shifts by +0.0")
+    assert start.startswith("SK_2_1: from 1.0x to 2.0x a shifts by +0.0")
     assert "b minus a is" in start
     plain = compare(found.common.about_a["run"], found.common.about_b["run"], resamples=0)
     assert plain.to_dict()["bootstrap"] is None

@@ -18,6 +18,7 @@ from skviz.runs.records import Run
 from skviz.runs.shards import Cells, ShardedRecords, write_table
 from skviz.statistics.shifts import bootstrap_mean
 from skviz.studies.interventions.kinds import recorded_kinds
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,6 @@ CHOSEN, ALL = "chosen", "all"
 MEASURED = ("logit", "probability", "correct", "divergence")
 # What the table says of it: changes against the unchanged network, and the divergence.
 QUANTITIES = ("logit_change", "probability_change", "top1_change", "divergence")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Shard:
     labels: NDArray[np.int32]
     truth: NDArray[np.int64]
     labelled: NDArray[np.bool_]
-    before: Floats
-    after: Floats
+    before: FloatArray
+    after: FloatArray
 
     def write(self, run: Path, number: int) -> None:
         """Write the records, whole or not at all; raises `OutputError`."""
@@ -197,7 +197,7 @@ class InterventionRun(ShardedRecords):
                     rows.append(row)
         return pd.DataFrame(rows)
 
-    def _cube(self) -> tuple[Floats, NDArray[np.int64]]:
+    def _cube(self) -> tuple[FloatArray, NDArray[np.int64]]:
         """Before and after of every image, (n, S, T, K, 3 + 4), and the labels (n,)."""
         import pyarrow as pa
 

@@ -18,7 +18,8 @@ from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_label
 from skviz.scaling import InputSpec
 from skviz.studies.receptive_field.result import BRANCH, CLAMPED, FIXED, MIXED, Field
-from skviz.studies.receptive_field.widths import FloatArray, moments
+from skviz.studies.receptive_field.widths import moments
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
 Weights = dict[str, Tensor]

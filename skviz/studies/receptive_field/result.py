@@ -14,12 +14,12 @@ from skviz.runs.settings import unit_to_dict
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, FEWEST_CLUSTERS, _resampled_means, _tail
 from skviz.studies.receptive_field.widths import map_extent, width_of
+from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = NDArray[np.float64]
 BRANCH, MIXED, CLAMPED, FIXED = "branch", "mixed", "clamped", "fixed"
 FORMAT = "skviz receptive field 1"
 

@@ -27,7 +27,7 @@ from skviz.runs.progress import Progress
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured
 from skviz.studies.receptive_field.result import ReceptiveField
-from skviz.studies.receptive_field.widths import FloatArray
+from skviz.typing import FloatArray
 
 LIMIT = 64
 # In views. Gradients need all the features of a pass at once.

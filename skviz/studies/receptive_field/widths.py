@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skviz.errors import UsageError
+from skviz.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 SHARE = 0.95
 
 
