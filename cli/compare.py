@@ -262,7 +262,7 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    from skviz.inference.compare import records
+    from skviz.frames import records
 
     return records(frame)
 

@@ -20,7 +20,7 @@ ORDER = [
     {"names", "notes", "numbers", "typing", "version"},
     {"errors", "overview"},
     {"units", "files", "deep", "colours", "devices", "allocator", "statistics", "scales"},
-    {"images", "quantities"},
+    {"images", "quantities", "frames"},
     {"scaling", "image_folders"},
     {"models"},
     {"data"},

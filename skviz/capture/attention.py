@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skviz.errors import UnitError
+from skviz.frames import channel_frame
 from skviz.numbers import number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
@@ -106,22 +107,14 @@ class Attention(ShowsTable):
         """
         import pandas as pd
 
-        which: Sequence[float]
-        column, which = "scale", self.scales or ()
+        entries: Sequence[float]
+        column, entries = "scale", self.scales or ()
         frames = []
         for unit in self.units:
             array = self.arrays[unit.name]
-            count, branches, channels = array.shape
             if self.scales is None:
-                column, which = "sample", range(count)
-            index = pd.MultiIndex.from_product(
-                [which, range(branches), range(channels)], names=[column, "branch", "channel"]
-            )
-            frame = pd.DataFrame({"attention": array.reshape(-1)}, index=index).reset_index()
-            frame.insert(0, "unit", unit.name)
-            labels = [unit.branch_label(branch) for branch in range(branches)]
-            frame.insert(3, "kernel", frame["branch"].map(dict(enumerate(labels))))
-            frames.append(frame)
+                column, entries = "sample", range(len(array))
+            frames.append(channel_frame(unit, column, entries, {"attention": array}))
         return pd.concat(frames, ignore_index=True)
 
     def overview(self) -> Overview:

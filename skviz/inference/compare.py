@@ -6,11 +6,13 @@ import itertools
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skviz.frames import or_none, records
+from skviz.inference.paired import Paired, add_holm
 from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.overview import Overview, ShowsTable
@@ -23,9 +25,6 @@ from skviz.statistics.shifts import (
     RESAMPLES,
     SEED,
     bootstrap_mean,
-    cohen_dz,
-    holm,
-    signed_rank,
 )
 from skviz.typing import FloatArray
 
@@ -206,18 +205,6 @@ def _side(about: Mapping[str, Any]) -> str:
     return f"{about['run']}: {model['name']}, weights: {model['weights']}"
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as dictionaries; nan becomes None."""
-    rows: Sequence[dict[Any, Any]] = frame.to_dict(orient="records")
-    return [
-        {
-            str(name): None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
-
-
 def _columns(scales: int) -> list[tuple[int | None, int]]:
     """Return every scale (with None before it), then every pair of scales, by index."""
     levels: list[tuple[int | None, int]] = [(None, scale) for scale in range(scales)]
@@ -261,8 +248,7 @@ def _table(
             for index, name in enumerate(("a_", "b_", "")):
                 row[f"{name}low"], row[f"{name}high"] = intervals[:, index, c, u]
             part.append(row)
-        for row, p in zip(part, holm([row["p"] for row in part]), strict=True):
-            row["p_holm"] = p
+        add_holm(part)
         parts.append(part)
     # Units first, then scales, as in a summary: levels before shifts.
     count = len(common.scales)
@@ -283,19 +269,9 @@ def _table(
 
 def _tests(a: FloatArray, b: FloatArray) -> dict[str, Any]:
     """Return means, paired tests and the correlation of two samples (n,) of the same images."""
-    n, change = len(a), b - a
-    test = signed_rank(change)
-    return {
-        "n": n,
-        "a": a.mean() if n else None,
-        "b": b.mean() if n else None,
-        "difference": change.mean() if n else None,
-        "std": change.std(ddof=1) if n > 1 else None,
-        "dz": cohen_dz(change),
-        "rank_biserial": None if test is None else test.rank_biserial,
-        "p": None if test is None else test.p,
-        "correlation": spearman(a, b),
-    }
+    found = asdict(Paired.of(b - a))
+    means = {"a": nan_mean(a), "b": nan_mean(b), "difference": found.pop("mean")}
+    return {**found, **means, "correlation": spearman(a, b)}
 
 
 def spearman(a: FloatArray, b: FloatArray) -> float | None:
@@ -308,9 +284,7 @@ def spearman(a: FloatArray, b: FloatArray) -> float | None:
 
 
 def _accuracy(correct: FloatArray | None) -> list[float | None]:
-    if correct is None:
-        return []
-    return [None if np.isnan(share) else float(share) for share in nan_mean(correct)]
+    return [] if correct is None else [or_none(float(share)) for share in nan_mean(correct)]
 
 
 def _sentence(row: dict[str, Any]) -> str:

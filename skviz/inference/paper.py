@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.errors import UsageError
-from skviz.inference.compare import records, shown, spearman
+from skviz.frames import records
+from skviz.inference.compare import shown, spearman
 from skviz.inference.published import (
     CLASS_UNITS,
     SCALES,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
+from skviz.frames import channel_frame, or_none, records
 from skviz.inference.class_table import ClassTable
+from skviz.inference.paired import Paired, add_holm, count_mean_std
 from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.quantities import (
@@ -27,20 +27,16 @@ from skviz.quantities import (
 from skviz.runs.measurements import Measurements, RunMeasurements
 from skviz.runs.records import Run
 from skviz.scales import scale_label
+from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import (
     CONFIDENCE,
-    FEWEST_CLUSTERS,
     RESAMPLES,
     SEED,
     Intervals,
     bootstrap_mean,
-    cohen_dz,
-    holm,
     page_trend,
     share_above_zero,
-    signed_rank,
 )
-from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -114,8 +110,8 @@ class Summary(ShowsTable):
         rows = []
         expected = self.measurements.expected_kernel
         for u, v in itertools.product(range(len(self.units)), range(len(self.scales))):
-            n, mean, std = _moments(self.measurements.difference[:, v, u])
-            _, size, size_std = _moments(expected[:, v, u])
+            n, mean, std = count_mean_std(self.measurements.difference[:, v, u])
+            _, size, size_std = count_mean_std(expected[:, v, u])
             rows.append((self.units[u].name, self.scales[v], n, mean, std, size, size_std))
         columns = ["unit", "scale", "n", "mean", "std", "expected_kernel", "expected_kernel_std"]
         return pd.DataFrame(rows, columns=columns)
@@ -131,7 +127,7 @@ class Summary(ShowsTable):
         values = self.values
         rows = []
         for u, unit in enumerate(self.units):
-            found = [_moments(values[:, v, u]) for v in range(len(self.scales))]
+            found = [count_mean_std(values[:, v, u]) for v in range(len(self.scales))]
             shown = [
                 plain(f"{signed(mean)} ± {number(std)}" if n else NOTHING) for n, mean, std in found
             ]
@@ -165,8 +161,9 @@ class Summary(ShowsTable):
             "unit", "from_scale", "to_scale", "n", "shift", "std", "low", "high", "dz",
             "rank_biserial", "p", "p_holm", "images", "classes", "channels", "note",
         ]  # fmt: skip
-        rows = [row for unit in zip(*frames, strict=True) for row in unit]
-        frame = pd.DataFrame(rows, columns=columns)
+        frame = pd.DataFrame(
+            [row for unit in zip(*frames, strict=True) for row in unit], columns=columns
+        )
         numbers = [name for name in columns if name not in ("unit", "n", "note")]
         return frame.astype(dict.fromkeys(numbers, float) | {"n": int})
 
@@ -179,20 +176,19 @@ class Summary(ShowsTable):
         """
         import pandas as pd
 
-        rows: list[list[Any]] = []
+        rows: list[dict[str, Any]] = []
         for u, unit in enumerate(self.units):
+            row: dict[str, Any] = {"unit": unit.name, "n": 0, "p": None, "note": ""}
             found = page_trend(self.values[:, :, u])
-            if found is None:
-                note = "fewer than three scales" if len(self.scales) < 3 else "not enough data"
-                rows.append([unit.name, 0, None, None, None, None, note])
+            if found is not None:
+                row |= asdict(found)
             else:
-                numbers = [found.statistic, found.correlation, found.p]
-                rows.append([unit.name, found.n, *numbers, None, ""])
-        for row, p in zip(rows, holm([row[4] for row in rows]), strict=True):
-            row[5] = p
+                few = len(self.scales) < 3
+                row["note"] = "fewer than three scales" if few else "not enough data"
+            rows.append(row)
+        add_holm(rows)
         columns = ["unit", "n", "statistic", "correlation", "p", "p_holm", "note"]
-        frame = pd.DataFrame(rows, columns=columns)
-        return frame.astype(dict.fromkeys(columns[2:6], float))
+        return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:6], float))
 
     @cached_property
     def class_table(self) -> ClassTable:
@@ -234,18 +230,12 @@ class Summary(ShowsTable):
         frames = []
         for unit in self.units:
             found = self.measurements.channels[unit.name]
-            _, branches, channels = found.mean.shape
-            labels = [unit.branch_label(branch) for branch in range(branches)]
-            index = pd.MultiIndex.from_product(
-                [self.scales, range(branches), range(channels)],
-                names=["scale", "branch", "channel"],
-            )
-            columns = {"mean": found.mean.ravel(), "std": found.std.ravel()}
-            frame = pd.DataFrame(columns, index=index).reset_index()
-            frame.insert(0, "unit", unit.name)
-            frame.insert(3, "kernel", frame["branch"].map(dict(enumerate(labels))))
-            frame.insert(5, "n", np.repeat(found.count, branches * channels))
-            frames.append(frame)
+            values = {
+                "n": np.broadcast_to(found.count[:, None, None], found.mean.shape),
+                "mean": found.mean,
+                "std": found.std,
+            }
+            frames.append(channel_frame(unit, "scale", self.scales, values))
         return pd.concat(frames, ignore_index=True)
 
     @cached_property
@@ -276,7 +266,7 @@ class Summary(ShowsTable):
         correct = self.measurements.correct
         if correct is None:
             return [None] * len(self.scales)
-        return [_number(_moments(correct[:, v])[1]) for v in range(len(self.scales))]
+        return [or_none(float(share)) for share in nan_mean(correct)]
 
     @cached_property
     def intervals(self) -> Intervals | None:
@@ -320,34 +310,27 @@ class Summary(ShowsTable):
             "quantity": self.options.quantity,
             "accuracy": self.accuracy,
             "bootstrap": bootstrap,
-            "units": _records(self.to_frame()),
-            "shifts": _records(self.shifts),
-            "trends": _records(self.trends),
+            "units": records(self.to_frame()),
+            "shifts": records(self.shifts),
+            "trends": records(self.trends),
         }
 
-    def _shift(self, low: int, high: int) -> list[list[Any]]:
+    def _shift(self, low: int, high: int) -> list[dict[str, Any]]:
         """Return one row per unit for a pair of scales."""
-        cube = self.values
-        pair = self.pairs.index((low, high))
-        rows: list[list[Any]] = []
+        cube, table = self.values, self.class_table
+        rows: list[dict[str, Any]] = []
         for u, unit in enumerate(self.units):
             change = cube[:, high, u].astype(np.float64) - cube[:, low, u]
-            change = change[~np.isnan(change)]
-            n, mean, std = _moments(change)
-            test = signed_rank(change)
-            interval = (None, None)
+            found = asdict(Paired.of(change))
+            row = {"unit": unit.name, "from_scale": self.scales[low], "to_scale": self.scales[high]}
+            row |= found | {"shift": found["mean"], "images": share_above_zero(change)}
+            row["classes"] = share_above_zero(table.means[u, high] - table.means[u, low])
+            row["channels"] = self._channels_that_rise(unit, low, high)
             if self.intervals is not None:
-                column = u * len(self.pairs) + pair
-                interval = (self.intervals.low[column], self.intervals.high[column])
-            of_class = self.class_table.means[u, high] - self.class_table.means[u, low]
-            rows.append([
-                unit.name, self.scales[low], self.scales[high], n, mean, std, *interval,
-                cohen_dz(change), test and test.rank_biserial, test and test.p, None,
-                share_above_zero(change), share_above_zero(of_class),
-                self._channels_that_rise(unit, low, high), _note(change),
-            ])  # fmt: skip
-        for row, p in zip(rows, holm([row[10] for row in rows]), strict=True):
-            row[11] = p
+                column = u * len(self.pairs) + self.pairs.index((low, high))
+                row["low"], row["high"] = self.intervals.low[column], self.intervals.high[column]
+            rows.append(row)
+        add_holm(rows)
         return rows
 
     def _channels_that_rise(self, unit: Unit, low: int, high: int) -> float | None:
@@ -383,31 +366,3 @@ def summarise(
     if quantity == EXPECTED_KERNEL.key:
         require_kernels(run.units)
     return Summary(RunMeasurements(run), options)
-
-
-def _moments(values: NDArray[Any]) -> tuple[int, float, float]:
-    """Return count, mean and standard deviation (n - 1) of what is not nan."""
-    present = values[~np.isnan(values)].astype(np.float64)
-    n = len(present)
-    mean = float(present.mean()) if n else math.nan
-    return n, mean, float(present.std(ddof=1)) if n > 1 else math.nan
-
-
-def _note(change: FloatArray) -> str:
-    if len(change) < FEWEST_CLUSTERS:
-        count = "no image" if not len(change) else f"{len(change)} images"
-        return f"not enough data: {'1 image' if len(change) == 1 else count}"
-    if not change.any():
-        return "no image changes"
-    if np.ptp(change) == 0:
-        return "all images change by the same"
-    return ""
-
-
-def _number(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: Sequence[dict[Any, Any]] = frame.to_dict(orient="records")
-    return [{str(name): _number(value) for name, value in row.items()} for row in rows]

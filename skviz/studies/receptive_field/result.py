@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skviz.frames import records
 from skviz.runs.settings import unit_to_dict
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, FEWEST_CLUSTERS, _resampled_means, _tail
@@ -203,9 +204,9 @@ class ReceptiveField:
             "images": len(self.images),
             "errors": list(self.errors),
             "notes": list(self.notes),
-            "fields": _records(self.to_frame().drop(columns="unit")),
-            "changes": _records(self.changes().drop(columns="unit")),
-            "relation": _records(self.relation()),
+            "fields": records(self.to_frame().drop(columns="unit")),
+            "changes": records(self.changes().drop(columns="unit")),
+            "relation": records(self.relation()),
             "attention": [float(mean) for mean in self.attention.mean(axis=0)],
             "expected_kernel": [float(m) for m in self.expected.mean(axis=0)]
             if with_expected
@@ -231,8 +232,3 @@ def _spearman(x: FloatArray, y: FloatArray) -> tuple[float, float, int]:
         return float("nan"), float("nan"), len(x)
     found = stats.spearmanr(x, y)
     return float(found.statistic), float(found.pvalue), len(x)
-
-
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return [{str(key): value for key, value in row.items()} for row in rows]

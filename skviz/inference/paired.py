@@ -1,0 +1,67 @@
+"""What is said of one paired change over images: count, mean, spread, effect size and test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skviz.numbers import counted
+from skviz.statistics.shifts import FEWEST_CLUSTERS, cohen_dz, holm, signed_rank
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A paired change over `n` images; None or nan where the data cannot tell.
+
+    `mean` and `std` (n - 1), `dz` (paired Cohen's d), `rank_biserial` and `p` (Wilcoxon), and a
+    `note` on why the tests say nothing.
+    """
+
+    n: int
+    mean: float
+    std: float
+    dz: float | None
+    rank_biserial: float | None
+    p: float | None
+    note: str
+
+    @classmethod
+    def of(cls, change: NDArray[Any]) -> Paired:
+        """Describe a change (n,), nan left out."""
+        change = change[~np.isnan(change)].astype(np.float64)
+        test = signed_rank(change)
+        return cls(
+            *count_mean_std(change),
+            dz=cohen_dz(change),
+            rank_biserial=test and test.rank_biserial,
+            p=test and test.p,
+            note=_note(change),
+        )
+
+
+def count_mean_std(values: NDArray[Any]) -> tuple[int, float, float]:
+    """Return count, mean and standard deviation (n - 1) of what is not nan."""
+    present = values[~np.isnan(values)].astype(np.float64)
+    n = len(present)
+    mean = float(present.mean()) if n else math.nan
+    return n, mean, float(present.std(ddof=1)) if n > 1 else math.nan
+
+
+def add_holm(rows: Sequence[dict[str, Any]]) -> None:
+    """Add `p_holm` to the rows of one family of tests, from their `p`."""
+    for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True):
+        row["p_holm"] = p
+
+
+def _note(change: NDArray[Any]) -> str:
+    if len(change) < FEWEST_CLUSTERS:
+        count = counted(len(change), "image") if len(change) else "no image"
+        return f"not enough data: {count}"
+    if not change.any():
+        return "no image changes"
+    return "all images change by the same" if np.ptp(change) == 0 else ""
