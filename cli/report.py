@@ -17,7 +17,7 @@ from .verdicts import is_suite
 
 if TYPE_CHECKING:
     from skviz.errors import SkvizError
-    from skviz.reports.contents import Contents
+    from skviz.reports.document import Document
     from skviz.studies.image import ImageResult
 
     Errors = list[tuple[Path, SkvizError]]
@@ -92,38 +92,38 @@ def report(
     write = writer_of(to, overwrite, style, short_paths(command_line()))
     errors: Errors = []
     if runs:
-        contents = _of_run(runs[0], controls)
+        document = _of_run(runs[0], controls)
     else:
-        contents, errors = _of_images(inputs, names, scales, network, echo)
-    for note in contents.notes:
+        document, errors = _of_images(inputs, names, scales, network, echo)
+    for note in document.notes:
         echo.warn(note)
-    files = [str(file) for file in write(contents)]
+    files = [str(file) for file in write(document)]
     failed = [{"image": escaped(str(image)), "error": str(error)} for image, error in errors]
-    echo.document({"title": contents.title, "files": files, "errors": failed})
+    echo.document({"title": document.title, "files": files, "errors": failed})
     for file in files:
         echo.result(f"written: {file}")
     if errors:
         raise Failure(f"{len(errors)} of {len(inputs)} images failed", IN_PART)
 
 
-def _of_run(folder: Path, controls: Path | None) -> Contents:
-    from skviz.reports.contents import run_contents
+def _of_run(folder: Path, controls: Path | None) -> Document:
+    from skviz.reports.documents.of_run import run_document
     from skviz.runs.records import Run
 
     if is_suite(folder):
         from skviz.studies.controls.suite import ControlSuite
 
-        return run_contents(ControlSuite(folder).plain, folder if controls is None else controls)
-    return run_contents(Run(folder), controls)
+        return run_document(ControlSuite(folder).plain, folder if controls is None else controls)
+    return run_document(Run(folder), controls)
 
 
 def _of_images(
     images: tuple[Path, ...], stages: list[str], scales: str, network: Network, echo: Echo
-) -> tuple[Contents, Errors]:
+) -> tuple[Document, Errors]:
     """Read what was saved, and run the others; one that fails does not stop the rest."""
     from skviz.errors import ImageError, ScaleError
-    from skviz.reports.contents import image_contents
-    from skviz.reports.saved import read_result
+    from skviz.reports.documents.of_images import image_document
+    from skviz.reports.documents.saved import read_result
     from skviz.scales import parse_scales
     from skviz.studies.image import ImageAnalysis
 
@@ -152,4 +152,4 @@ def _of_images(
             errors.append((image, error))
     if not results:
         raise Failure(f"{len(errors)} of {len(images)} images failed", FAILED)
-    return image_contents(results), errors
+    return image_document(results), errors

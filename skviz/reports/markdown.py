@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from skviz.reports.parts import Contents
+from skviz.reports.document import Document
 from skviz.reports.tables import Table
 from skviz.reports.words import plain
 from skviz.version import __version__
@@ -35,11 +35,11 @@ def escaped(text: str) -> str:
     return " ".join(text.split())
 
 
-def index_page(contents: Contents, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def index_page(document: Document, entries: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """Return the README of a folder: facts, and every figure and table with its files."""
-    lines = [f"# {markdown(contents.title)}", ""]
-    lines += [f"- {markdown(word)}: {markdown(what)}" for word, what in contents.facts]
-    lines += ["", *(f"**{markdown(note)}**\n" for note in contents.notes)]
+    lines = [f"# {markdown(document.title)}", ""]
+    lines += [f"- {markdown(word)}: {markdown(what)}" for word, what in document.facts]
+    lines += ["", *(f"**{markdown(note)}**\n" for note in document.notes)]
     lines += [
         "In LaTeX, with this folder beside the document:",
         "",

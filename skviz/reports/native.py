@@ -1,6 +1,6 @@
 """What a display becomes as a native chart of an office program: series of plain numbers.
 
-Nothing here knows PowerPoint; `skviz.reports.charts` puts a `NativeChart` on a slide.
+Nothing here knows PowerPoint; `skviz.reports.pptx.charts` puts a `NativeChart` on a slide.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.palette import scale_labels
 from skviz.figures.wording import per_scale
 from skviz.numbers import signed
-from skviz.reports.parts import FigurePart
+from skviz.reports.document import FigurePart
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 

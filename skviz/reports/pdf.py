@@ -14,7 +14,7 @@ from typing import Any
 
 from skviz.errors import UsageError
 from skviz.files import AnyPath, check_output, write_bytes
-from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.version import __version__
 
 _WIDEST = 5  # texts of a column that are measured: the widest is one of the longest
@@ -22,7 +22,7 @@ _MOST_NAMED = 8  # characters without a glyph
 
 
 def write_pdf(
-    contents: Contents,
+    document: Document,
     path: AnyPath,
     overwrite: bool = False,
     style: str = "default",
@@ -31,7 +31,7 @@ def write_pdf(
     """Write a report as a PDF and return its path in a list.
 
     Figures are vectors, text stays text in embedded fonts, and the document is tagged for screen
-    readers (PDF/UA-1). The same contents give the same bytes. Characters that no installed font
+    readers (PDF/UA-1). The same document gives the same bytes. Characters that no installed font
     has are replaced visibly, and the first page names them. `style` is a name for `figure_style`,
     which goes over "thesis" (figures of 6 inches); with "dark" the pages are dark as well.
     `command` goes into the keywords of the document.
@@ -39,10 +39,10 @@ def write_pdf(
     Raises `UsageError` for an unknown style and where typst is not installed, and `OutputError`.
     """
     check_output(path, overwrite)
-    return [write_bytes(path, pdf_bytes(contents, style, command), overwrite=overwrite)]
+    return [write_bytes(path, pdf_bytes(document, style, command), overwrite=overwrite)]
 
 
-def pdf_bytes(contents: Contents, style: str = "default", command: str | None = None) -> bytes:
+def pdf_bytes(document: Document, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pdf` writes."""
     if find_spec("typst") is None:
         raise UsageError(
@@ -58,7 +58,7 @@ def pdf_bytes(contents: Contents, style: str = "default", command: str | None = 
     named = [name for name in (style or "default").split(",") if name.strip() != "default"]
     drawn = ",".join(["thesis", *named])
     with figure_style(drawn):
-        data = _data(with_names(contents), drawn, command)
+        data = _data(with_names(document), drawn, command)
         template = (files("skviz.assets") / "templates" / "report.typ").read_bytes()
         # Data, not markup: a name such as #read("...") is set as it is.
         found: bytes = typst.compile(
@@ -71,7 +71,7 @@ def pdf_bytes(contents: Contents, style: str = "default", command: str | None = 
     return found
 
 
-def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]:
+def _data(document: Document, style: str, command: str | None) -> dict[str, Any]:
     """Return what the template sets, in the style that is in force."""
     import matplotlib
     from matplotlib.colors import to_hex
@@ -82,7 +82,7 @@ def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]
 
     words = _Words()
     made = f"skviz {__version__}"
-    weights = dict(contents.facts).get("Weights", "unknown")
+    weights = dict(document.facts).get("Weights", "unknown")
     settings = matplotlib.rcParams
     colours = {
         "background": settings["figure.facecolor"],
@@ -92,17 +92,17 @@ def _data(contents: Contents, style: str, command: str | None) -> dict[str, Any]
         "warning": WARNING_COLOUR,
     }
     data = {
-        "title": words(contents.title),
+        "title": words(document.title),
         "author": made,
         "keywords": made_by(command),
-        "description": words(f"{contents.title}, weights: {weights}"),
+        "description": words(f"{document.title}, weights: {weights}"),
         "footer": words(f"weights: {weights} · {made}"),
         "fonts": ["DejaVu Sans", *fallback_fonts()],
         "look": {name: to_hex(colour) for name, colour in colours.items()},
-        "facts": [[words(word), words(what)] for word, what in contents.facts],
-        "figures": [_figure(part, style, words) for part in contents.figures],
-        "tables": [_table(part, number, words) for number, part in enumerate(contents.tables, 1)],
-        "notes": [words(note) for note in contents.notes],
+        "facts": [[words(word), words(what)] for word, what in document.facts],
+        "figures": [_figure(part, style, words) for part in document.figures],
+        "tables": [_table(part, number, words) for number, part in enumerate(document.tables, 1)],
+        "notes": [words(note) for note in document.notes],
     }
     if words.missing:
         data["notes"] = [*data["notes"], words.note()]

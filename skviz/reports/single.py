@@ -187,7 +187,7 @@ def save_result(
 def _data_document(result: ImageResult) -> dict[str, object]:
     """The numbers with every channel: `attention` has one entry per row of the tidy table.
 
-    `shown` is what `skviz report` needs to show them again (`skviz.reports.saved`).
+    `shown` is what `skviz report` needs to show them again (`skviz.reports.documents.saved`).
     """
     frame = result.attention.to_frame()
     # By way of text: float32 would become a float64 with ten digits of noise.

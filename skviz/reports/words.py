@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 
 from skviz.figures.text import ELLIPSIS, clean, shorten, storable
-from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.reports.document import Document, FigurePart, TablePart
 
 # Embeddings, overrides and isolates: one that is left open turns the rest of the line.
 _TURNING = frozenset(("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
@@ -38,21 +38,21 @@ def fitted(text: str, width: float, points: float, weight: str = "normal") -> st
     return text if measured == clean(text) else text[: len(measured) - 1].rstrip() + ELLIPSIS
 
 
-def with_names(contents: Contents) -> Contents:
-    """Return contents in which parts of several images say in their title whose they are."""
-    if len(contents.images) < 2:
-        return contents
-    names = {part.name: image.title for image in contents.images for part in image.figures}
-    names |= {part.name: image.title for image in contents.images for part in image.tables}
+def with_names(document: Document) -> Document:
+    """Return a document in which parts of several images say in their title whose they are."""
+    if len(document.images) < 2:
+        return document
+    names = {part.name: image.title for image in document.images for part in image.figures}
+    names |= {part.name: image.title for image in document.images for part in image.tables}
 
     def title(part: FigurePart | TablePart) -> str:
         name = names.get(part.name, "")
         return part.title if name in part.title else f"{name}: {part.title}"
 
     return replace(
-        contents,
-        figures=[replace(part, title=title(part)) for part in contents.figures],
-        tables=[replace(part, title=title(part)) for part in contents.tables],
+        document,
+        figures=[replace(part, title=title(part)) for part in document.figures],
+        tables=[replace(part, title=title(part)) for part in document.tables],
     )
 
 

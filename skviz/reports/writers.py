@@ -9,15 +9,15 @@ from typing import Any
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.files import check_output
-from skviz.reports.parts import Contents
+from skviz.reports.document import Document
 
 Writer = Callable[..., list[Path]]
 # Ending: module of this package, function in it. Without an ending it is a folder.
 WRITERS = {
-    ".html": ("html", "write_html"),
-    ".pptx": ("pptx", "write_pptx"),
+    ".html": ("html.page", "write_html"),
+    ".pptx": ("pptx.deck", "write_pptx"),
     ".pdf": ("pdf", "write_pdf"),
-    "": ("folder", "write_folder"),
+    "": ("folder.write", "write_folder"),
 }
 
 
@@ -26,7 +26,7 @@ def writer_of(
 ) -> Writer:
     """Return the function that writes a report to `path`, checked before any work.
 
-    It takes the contents and returns the paths that it wrote, and raises `UsageError` where
+    It takes the document and returns the paths that it wrote, and raises `UsageError` where
     what it needs is not installed. `style` is a name for `figure_style`; a page follows its
     reader's screen and takes none. `command` goes into the metadata of what is written: of the
     figures in a folder, and the properties of slides and documents.
@@ -56,8 +56,8 @@ def writer_of(
     module, function = WRITERS[ending]
     write = getattr(importlib.import_module(f"skviz.reports.{module}"), function)
 
-    def write_report(contents: Contents) -> list[Path]:
-        found: list[Path] = write(contents, path, overwrite=overwrite, **options)
+    def write_report(document: Document) -> list[Path]:
+        found: list[Path] = write(document, path, overwrite=overwrite, **options)
         return found
 
     return write_report

@@ -18,7 +18,7 @@ from skviz.capture.discovery.passes import run_passes
 from skviz.capture.intervene import intervene
 from skviz.capture.replacements import fixed
 from skviz.errors import NoInputError
-from skviz.reports.contents import image_contents
+from skviz.reports.documents.of_images import image_document
 from skviz.reports.single import ReportOptions, report_images
 from skviz.studies.image import ImageAnalysis
 
@@ -371,4 +371,4 @@ def test_what_was_noted_stands_beside_the_numbers(photo: Path, tmp_path: Path) -
     said = "Scaled: the weights are scaled by a learned number, 1.4, before they are used"
     assert said in result.notes
     assert result.to_dict()["units"]["Scaled"]["notes"] == [said.removeprefix("Scaled: ")]
-    assert said in image_contents([result]).notes
+    assert said in image_document([result]).notes

@@ -19,7 +19,7 @@ from skviz.figures.captions import About
 from skviz.inference.summary import summarise
 from skviz.models.registry import CONFIGS
 from skviz.names import escaped
-from skviz.reports.saved import read_result
+from skviz.reports.documents.saved import read_result
 from skviz.runs.records import Run
 
 TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"

@@ -19,7 +19,7 @@ from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.save import figure_bytes
 from skviz.figures.style import figure_style
 from skviz.inference.summary import summarise
-from skviz.reports.inline_svg import ColourPairs, inline_svg
+from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from tests.figures.extremes import Case, lines_of
 from tests.figures.extremes_controls import every_case
 from tests.helpers.synthetic import make_run

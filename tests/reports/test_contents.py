@@ -15,9 +15,10 @@ from matplotlib.figure import Figure
 from skviz.errors import UsageError
 from skviz.figures.classes import ClassCurves
 from skviz.inference.summary import summarise
-from skviz.reports.contents import image_contents, run_contents
+from skviz.reports.documents.of_images import image_document
+from skviz.reports.documents.of_run import run_document
+from skviz.reports.documents.saved import read_result
 from skviz.reports.figure_data import data_of
-from skviz.reports.saved import read_result
 from skviz.reports.single import _data_document
 from skviz.reports.tables import Column
 from skviz.runs.records import Run
@@ -28,7 +29,7 @@ synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 
 
 def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
-    contents = run_contents(hard_run, resamples=50)
+    contents = run_document(hard_run, resamples=50)
     assert [part.name for part in contents.figures] == [
         "lines_SK_3_1", "bars", "units", "classes",
         "channels_SK_2_1", "channels_SK_3_1", "channels_SK_4_1", "channels_SK_5_1",
@@ -41,7 +42,7 @@ def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
 
 
 def test_figures_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
-    contents = run_contents(hard_run, resamples=0)
+    contents = run_document(hard_run, resamples=0)
     summary = summarise(hard_run, resamples=0)
     parts = {part.name: part for part in contents.figures}
     bars = parts["bars"].data()
@@ -61,7 +62,7 @@ def test_figures_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
 
 def test_tables_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
     summary = summarise(hard_run, resamples=0)
-    tables = {part.name: part for part in run_contents(hard_run, resamples=0).tables}
+    tables = {part.name: part for part in run_document(hard_run, resamples=0).tables}
     shifts = tables["shifts"]
     assert "low" not in shifts.frame
     np.testing.assert_array_equal(shifts.frame["shift"], summary.shifts["shift"])
@@ -77,7 +78,7 @@ def test_tables_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
 
 def test_one_scale_and_no_labels(tmp_path: Path) -> None:
     synthetic["make_run"](tmp_path / "run", scales=(1.0,), classes=0)
-    contents = run_contents(Run(tmp_path / "run"), resamples=0)
+    contents = run_document(Run(tmp_path / "run"), resamples=0)
     assert "classes" not in [part.name for part in contents.figures]
     assert [part.name for part in contents.tables] == ["units"]
 
@@ -85,7 +86,7 @@ def test_one_scale_and_no_labels(tmp_path: Path) -> None:
 def test_gates_have_no_difference_to_draw(tmp_path: Path) -> None:
     units = synthetic["stage_units"]((1, 1), branches=1)
     synthetic["make_run"](tmp_path / "run", units)
-    contents = run_contents(Run(tmp_path / "run"), resamples=0)
+    contents = run_document(Run(tmp_path / "run"), resamples=0)
     names = [part.name for part in contents.figures]
     assert names == ["lines_SK_3_1", "channels_SK_2_1", "channels_SK_3_1"]
     assert contents.notes == [
@@ -100,14 +101,14 @@ def test_notes_say_what_is_missing(tmp_path: Path) -> None:
     settings["model"]["trained"] = False
     settings["control"] = {"kind": "blur"}
     file.write_text(json.dumps(settings))
-    notes = " ".join(run_contents(Run(tmp_path / "run"), resamples=0).notes)
+    notes = " ".join(run_document(Run(tmp_path / "run"), resamples=0).notes)
     assert "not complete: 2 of 4 shards are missing" in notes
     assert "untrained" in notes
     assert "This run is a control" in notes
 
 
 def test_an_image_has_views_lines_and_bars(image_result: ImageResult) -> None:
-    contents = image_contents([image_result])
+    contents = image_document([image_result])
     names = [part.name for part in contents.figures]
     assert names == ["views_photo", "lines_photo_SK_3_2", "bars_photo"]
     assert [part.name for part in contents.tables] == ["units_photo", "classes_photo"]
@@ -122,7 +123,7 @@ def test_an_image_has_views_lines_and_bars(image_result: ImageResult) -> None:
 
 
 def test_figures_show_a_few_of_many_scales(many_scales: ImageResult) -> None:
-    (image,) = image_contents([many_scales]).images
+    (image,) = image_document([many_scales]).images
     assert image.shown == (1.0, 1.5, 2.0)
     assert len(image.result.views.scales) == 11
     lines = image.figures[1].data()
@@ -132,7 +133,7 @@ def test_figures_show_a_few_of_many_scales(many_scales: ImageResult) -> None:
 
 
 def test_captions_tell_what_is_shown_from_what_was_measured(many_scales: ImageResult) -> None:
-    contents = image_contents([many_scales])
+    contents = image_document([many_scales])
     eleven = "1.0x, 1.1x, 1.2x, 1.3x, 1.4x, 1.5x, 1.6x, 1.7x, 1.8x, 1.9x and 2.0x"
     assert ("Scales", "11 from 1.0x to 2.0x") in contents.facts
     for part in (*contents.figures, *contents.tables):
@@ -141,14 +142,14 @@ def test_captions_tell_what_is_shown_from_what_was_measured(many_scales: ImageRe
 
 
 def test_images_of_one_name_are_told_apart(image_result: ImageResult) -> None:
-    contents = image_contents([image_result, image_result])
+    contents = image_document([image_result, image_result])
     assert [image.name for image in contents.images] == ["photo", "photo-2"]
     assert len({part.name for part in contents.figures}) == 6
 
 
 def test_no_image_is_an_error() -> None:
     with pytest.raises(UsageError, match="at least one image to report on, got none"):
-        image_contents([])
+        image_document([])
 
 
 def test_what_was_saved_reads_back(image_result: ImageResult, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_what_was_saved_reads_back(image_result: ImageResult, tmp_path: Path) ->
     assert saved.classes is not None
     assert image_result.classes is not None
     assert [best[0][0] for best in saved.classes] == [best[0][0] for best in image_result.classes]
-    there, back = image_contents([image_result]), image_contents([saved])
+    there, back = image_document([image_result]), image_document([saved])
     pd.testing.assert_frame_equal(there.tables[0].frame, back.tables[0].frame, atol=1e-6)
 
 
@@ -178,7 +179,7 @@ def test_a_picture_that_is_gone_leaves_the_numbers(
     (tmp_path / "photo.png").unlink()
     assert read_result(file).views.pixels.size  # found beside the document
     (file.parent / "photo.png").unlink()
-    contents = image_contents([read_result(file)])
+    contents = image_document([read_result(file)])
     assert not contents.images[0].has_views
     assert [part.name for part in contents.figures] == ["lines_photo_SK_3_2", "bars_photo"]
 

@@ -16,11 +16,11 @@ import pytest
 from skviz.errors import OutputError
 from skviz.figures.captions import Caption
 from skviz.figures.metadata import figure_info
-from skviz.reports.contents import Contents, run_contents
-from skviz.reports.folder import INDEX, file_stems, write_folder
-from skviz.reports.latex import escape
+from skviz.reports.document import Document, TablePart
+from skviz.reports.documents.of_run import run_document
+from skviz.reports.folder.latex import escape
+from skviz.reports.folder.write import INDEX, file_stems, write_folder
 from skviz.reports.markdown import markdown, markdown_table
-from skviz.reports.parts import TablePart
 from skviz.reports.tables import Table
 from skviz.runs.records import Run
 
@@ -35,23 +35,23 @@ DOCUMENT = r"""\documentclass{article}
 \input{report/tables.tex}
 \end{document}
 """
-EMPTY = Contents("t", [("Network", "n")], [], [], ["a note"], [])
+EMPTY = Document("t", [("Network", "n")], [], [], ["a note"], [])
 
 
 @pytest.fixture(scope="module")
-def contents(hard_run: Run) -> Contents:
-    found = run_contents(hard_run, resamples=0)
+def contents(hard_run: Run) -> Document:
+    found = run_document(hard_run, resamples=0)
     return replace(found, figures=found.figures[:5])
 
 
 @pytest.fixture(scope="module")
-def folder(contents: Contents, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(contents: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("folder") / "report"
     write_folder(contents, path, command="skviz report run --to report")
     return path
 
 
-def test_index_names_every_file(contents: Contents, folder: Path) -> None:
+def test_index_names_every_file(contents: Document, folder: Path) -> None:
     index = json.loads((folder / INDEX).read_text())
     there = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert set(index["files"]) == there
@@ -62,7 +62,7 @@ def test_index_names_every_file(contents: Contents, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
-def test_figures_say_what_they_are(contents: Contents, folder: Path, kind: str) -> None:
+def test_figures_say_what_they_are(contents: Document, folder: Path, kind: str) -> None:
     for part in contents.figures:
         info = figure_info(folder / "figures" / f"{part.name}.{kind}")
         assert info.title == part.caption.title
@@ -84,14 +84,14 @@ def test_text_in_svg_stays_text(folder: Path) -> None:
     assert "<text" in (folder / "figures" / "bars.svg").read_text()
 
 
-def test_data_are_those_of_the_display(contents: Contents, folder: Path) -> None:
+def test_data_are_those_of_the_display(contents: Document, folder: Path) -> None:
     for part in contents.figures:
         pd.testing.assert_frame_equal(
             pd.read_csv(folder / "data" / f"{part.name}.csv"), part.data(), check_dtype=False
         )
 
 
-def test_tables_keep_every_digit(contents: Contents, folder: Path) -> None:
+def test_tables_keep_every_digit(contents: Document, folder: Path) -> None:
     for part in contents.tables:
         found = pd.read_csv(folder / "tables" / f"{part.name}.csv", keep_default_na=True)
         assert list(found.columns) == [str(name) for name in part.frame.columns]
@@ -165,7 +165,7 @@ def test_long_latex_tables_go_over_pages(tmp_path: Path) -> None:
     frame = pd.DataFrame({"name": [f"row_{i}" for i in range(90)], "value": np.arange(90.0)})
     table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame,
                       formats={"value": "plain"})  # fmt: skip
-    write_folder(Contents("t", [], [], [table], [], []), tmp_path / "report")
+    write_folder(Document("t", [], [], [table], [], []), tmp_path / "report")
     text = (tmp_path / "report/tables/t.tex").read_text()
     assert r"\begin{longtable}{lr}" in text
     assert r"{row\_89} & {89.0000} \\" in text
@@ -179,7 +179,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     before = (path / "README.md").read_text()
     with pytest.raises(OutputError, match="already exists; pass --overwrite"):
         write_folder(EMPTY, path)
-    written = write_folder(Contents("new", [], [], [], [], []), path, overwrite=True)
+    written = write_folder(Document("new", [], [], [], [], []), path, overwrite=True)
     assert written[0] == path / "README.md"
     assert (path / "README.md").read_text() != before
     assert [entry.name for entry in tmp_path.iterdir()] == ["report"]
@@ -211,12 +211,12 @@ def test_empty_folder_is_taken(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "README.md").is_file()
 
 
-def test_nothing_is_left_of_a_failure(contents: Contents, tmp_path: Path) -> None:
+def test_nothing_is_left_of_a_failure(contents: Document, tmp_path: Path) -> None:
     def broken() -> pd.DataFrame:
         raise OSError("disk full")
 
     part = contents.figures[0]
     bad = type(part)(part.name, part.title, part.caption, part.display, part.draw, broken)
     with pytest.raises(OutputError, match=r"cannot write .*disk full"):
-        write_folder(Contents("t", [], [bad], [], [], []), tmp_path / "report")
+        write_folder(Document("t", [], [bad], [], [], []), tmp_path / "report")
     assert list(tmp_path.iterdir()) == []

@@ -17,12 +17,13 @@ from skviz.errors import OutputError
 from skviz.figures.captions import Caption
 from skviz.figures.classes import ClassCurves
 from skviz.figures.style import figure_style
-from skviz.reports.contents import image_contents, run_contents
+from skviz.reports.document import figure_part
+from skviz.reports.documents.of_images import image_document
+from skviz.reports.documents.of_run import run_document
 from skviz.reports.figure_data import data_of
-from skviz.reports.html import _json, page, write_html
-from skviz.reports.html_data import class_marks
-from skviz.reports.inline_svg import ColourPairs, inline_svg
-from skviz.reports.parts import figure_part
+from skviz.reports.html.data import class_marks
+from skviz.reports.html.inline_svg import ColourPairs, inline_svg
+from skviz.reports.html.page import _json, page, write_html
 from skviz.runs.records import Run
 from skviz.studies.image import ImageResult
 
@@ -61,12 +62,12 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run_page(hard_run: Run) -> str:
-    return page(run_contents(hard_run, resamples=50))
+    return page(run_document(hard_run, resamples=50))
 
 
 @pytest.fixture
 def image_page(many_scales: ImageResult) -> str:
-    return page(image_contents([many_scales]))
+    return page(image_document([many_scales]))
 
 
 def test_names_come_out_as_they_are(run_page: str, hard_names: tuple[str, ...]) -> None:
@@ -124,7 +125,7 @@ def test_ids_are_unique_and_links_lead_somewhere(
 
 
 def test_every_figure_has_an_alternative_text(hard_run: Run, run_page: str) -> None:
-    contents = run_contents(hard_run, resamples=50)
+    contents = run_document(hard_run, resamples=50)
     labels = [a["aria-label"] for a in Elements(run_page).of("svg")]
     for part in contents.figures:
         assert labels.count(part.caption.alt) >= 2, part.name  # wide and narrow
@@ -204,7 +205,7 @@ def test_two_drawings_where_shapes_differ() -> None:
 def test_a_page_is_not_overwritten_unasked(hard_run: Run, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
     file.write_text("mine")
-    contents = run_contents(hard_run, resamples=0)
+    contents = run_document(hard_run, resamples=0)
     with pytest.raises(OutputError, match="already exists"):
         write_html(contents, file)
     assert file.read_text() == "mine"

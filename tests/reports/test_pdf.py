@@ -19,21 +19,22 @@ from pypdf import PdfReader
 
 from skviz.errors import OutputError, UsageError
 from skviz.figures.captions import Caption
-from skviz.reports.contents import Contents, image_contents, run_contents
-from skviz.reports.parts import TablePart
+from skviz.reports.document import Document, TablePart
+from skviz.reports.documents.of_images import image_document
+from skviz.reports.documents.of_run import run_document
 from skviz.reports.pdf import pdf_bytes, write_pdf
 from skviz.runs.records import Run
 from skviz.studies.image import ImageResult
 
 
 @pytest.fixture(scope="module")
-def contents(hard_run: Run) -> Contents:
-    found = run_contents(hard_run, resamples=0)
+def contents(hard_run: Run) -> Document:
+    found = run_document(hard_run, resamples=0)
     return replace(found, figures=found.figures[:5])
 
 
 @pytest.fixture(scope="module")
-def data(contents: Contents) -> bytes:
+def data(contents: Document) -> bytes:
     return pdf_bytes(contents)
 
 
@@ -41,7 +42,7 @@ def reader(data: bytes) -> PdfReader:
     return PdfReader(io.BytesIO(data))
 
 
-def test_title_contents_and_page_numbers(contents: Contents, data: bytes) -> None:
+def test_title_contents_and_page_numbers(contents: Document, data: bytes) -> None:
     found = reader(data)
     texts = [page.extract_text() for page in found.pages]
     assert found.metadata is not None
@@ -54,7 +55,7 @@ def test_title_contents_and_page_numbers(contents: Contents, data: bytes) -> Non
         assert "weights: none · skviz" in text
 
 
-def test_contents_lead_to_their_pages(contents: Contents, data: bytes) -> None:
+def test_contents_lead_to_their_pages(contents: Document, data: bytes) -> None:
     found = reader(data)
     links = [note.get_object() for page in found.pages for note in page.get("/Annots", [])]
     assert len(links) == 2 + len(contents.figures) + len(contents.tables)
@@ -65,7 +66,7 @@ def test_contents_lead_to_their_pages(contents: Contents, data: bytes) -> None:
         assert str(entry.title) in page.extract_text()
 
 
-def test_captions_are_text(contents: Contents, data: bytes) -> None:
+def test_captions_are_text(contents: Document, data: bytes) -> None:
     text = "".join("".join(page.extract_text() for page in reader(data).pages).split())
     for part in contents.figures:
         # The caption's last words: where it goes over a page nothing else is between them.
@@ -101,7 +102,7 @@ def test_long_tables_repeat_their_heads() -> None:
     frame = pd.DataFrame({"name": [f"row {i}" for i in range(150)], "some value": np.arange(150.0)})
     table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame,
                       formats={"some value": "signed"})  # fmt: skip
-    pages = reader(pdf_bytes(Contents("long", [], [], [table], [], []))).pages
+    pages = reader(pdf_bytes(Document("long", [], [], [table], [], []))).pages
     texts = [page.extract_text() for page in pages]
     assert len(texts) > 3
     assert all("value" in text and "name" in text for text in texts[1:])
@@ -113,7 +114,7 @@ def test_long_tables_repeat_their_heads() -> None:
 def table_of(frame: pd.DataFrame) -> list[str]:
     """Return the text of the pages of a report of one table."""
     table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame)
-    found = reader(pdf_bytes(Contents("long", [], [], [table], [], [])))
+    found = reader(pdf_bytes(Document("long", [], [], [table], [], [])))
     return [page.extract_text() for page in found.pages]
 
 
@@ -127,19 +128,19 @@ def test_few_rows_of_long_texts_go_on_on_the_next_page() -> None:
     assert all(f"begin{row}" in together and f"end{row}" in together for row in range(4))
 
 
-def test_dark_pages(contents: Contents) -> None:
-    light, dark = pdf_bytes(Contents("t", [], [], [], [], [])), pdf_bytes(
-        Contents("t", [], [], [], [], []), "dark"
+def test_dark_pages(contents: Document) -> None:
+    light, dark = pdf_bytes(Document("t", [], [], [], [], [])), pdf_bytes(
+        Document("t", [], [], [], [], []), "dark"
     )  # fmt: skip
     assert light != dark
 
 
 def test_images(image_result: ImageResult) -> None:
-    found = reader(pdf_bytes(image_contents([image_result])))
+    found = reader(pdf_bytes(image_document([image_result])))
     assert any(page.images for page in found.pages)
 
 
-def test_same_report_same_bytes(contents: Contents) -> None:
+def test_same_report_same_bytes(contents: Document) -> None:
     small = replace(contents, figures=contents.figures[1:2], tables=[])
     assert pdf_bytes(small) == pdf_bytes(small)
 
@@ -147,7 +148,7 @@ def test_same_report_same_bytes(contents: Contents) -> None:
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     path = tmp_path / "report.pdf"
     path.write_text("mine")
-    given = Contents("t", [], [], [], [], [])
+    given = Document("t", [], [], [], [], [])
     with pytest.raises(OutputError, match="already exists"):
         write_pdf(given, path)
     assert path.read_text() == "mine"
@@ -162,9 +163,9 @@ def test_without_typst_the_extra_is_named(tmp_path: Path) -> None:
     code = f"""
 import sys
 sys.modules["typst"] = None
-from skviz.reports.parts import Contents
+from skviz.reports.document import Document
 from skviz.reports.pdf import write_pdf
-write_pdf(Contents("t", [], [], [], [], []), {str(tmp_path / "r.pdf")!r})
+write_pdf(Document("t", [], [], [], [], []), {str(tmp_path / "r.pdf")!r})
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -173,7 +174,7 @@ write_pdf(Contents("t", [], [], [], [], []), {str(tmp_path / "r.pdf")!r})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_document_says_what_it_is(contents: Contents, data: bytes) -> None:
+def test_the_document_says_what_it_is(contents: Document, data: bytes) -> None:
     found = reader(data)
     assert found.metadata is not None
     assert str(found.metadata.author).startswith("skviz")

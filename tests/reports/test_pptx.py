@@ -21,17 +21,18 @@ from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.lines import ChannelLines
 from skviz.figures.palette import scale_styles
-from skviz.reports.contents import Contents, image_contents, run_contents
+from skviz.reports.document import Document, figure_part
+from skviz.reports.documents.of_images import image_document
+from skviz.reports.documents.of_run import run_document
 from skviz.reports.native import native_charts, numbers_along, ticks_of
-from skviz.reports.parts import figure_part
-from skviz.reports.pptx import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
+from skviz.reports.pptx.deck import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
 from skviz.reports.words import with_names
 from skviz.runs.records import Run
 from skviz.studies.image import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
-from skviz.reports.chart_xml import error_bars  # noqa: E402
-from skviz.reports.slides import described  # noqa: E402
+from skviz.reports.pptx.chart_xml import error_bars  # noqa: E402
+from skviz.reports.pptx.slides import described  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
@@ -42,16 +43,16 @@ NAMES = (
 
 
 @pytest.fixture(scope="module")
-def contents(tmp_path_factory: pytest.TempPathFactory) -> Contents:
+def contents(tmp_path_factory: pytest.TempPathFactory) -> Document:
     folder = tmp_path_factory.mktemp("runs") / "strange"
     units = synthetic["stage_units"]((2, 2, 2, 2), channels=32)
     synthetic["make_run"](folder, units, classes=NAMES, per_class=5)
-    found = run_contents(Run(folder), resamples=0)
+    found = run_document(Run(folder), resamples=0)
     return replace(found, figures=found.figures[:5])  # one map of channels is enough
 
 
 @pytest.fixture(scope="module")
-def deck(contents: Contents) -> Any:
+def deck(contents: Document) -> Any:
     return opened(deck_bytes(contents))
 
 
@@ -63,7 +64,7 @@ def charts(deck: Any) -> list[Any]:
     return [shape for slide in deck.slides for shape in slide.shapes if shape.has_chart]
 
 
-def display(contents: Contents, kind: type) -> Any:
+def display(contents: Document, kind: type) -> Any:
     return next(part.display for part in contents.figures if isinstance(part.display, kind))
 
 
@@ -76,7 +77,7 @@ def points(series: Any) -> list[tuple[float, float]]:
     return list(zip(*values, strict=True))
 
 
-def test_deck_is_16_to_9_and_every_slide_has_a_title(contents: Contents, deck: Any) -> None:
+def test_deck_is_16_to_9_and_every_slide_has_a_title(contents: Document, deck: Any) -> None:
     assert deck.slide_width / deck.slide_height == pytest.approx(16 / 9, rel=1e-3)
     titles = [slide.shapes.title.text_frame.text for slide in deck.slides]
     assert titles[0] == contents.title
@@ -84,7 +85,7 @@ def test_deck_is_16_to_9_and_every_slide_has_a_title(contents: Contents, deck: A
     assert len(set(titles)) == len(titles)
 
 
-def test_bars_have_the_values_and_the_error_bars(contents: Contents, deck: Any) -> None:
+def test_bars_have_the_values_and_the_error_bars(contents: Document, deck: Any) -> None:
     bars = display(contents, UnitBars)
     chart = charts(deck)[1].chart
     assert list(chart.plots[0].categories) == list(bars.units)
@@ -96,7 +97,7 @@ def test_bars_have_the_values_and_the_error_bars(contents: Contents, deck: Any) 
         assert f"#{colour}" == scale_styles(bars.scales)[index].colour
 
 
-def test_lines_over_channels_have_the_curves(contents: Contents, deck: Any) -> None:
+def test_lines_over_channels_have_the_curves(contents: Document, deck: Any) -> None:
     lines = display(contents, ChannelLines)
     chart = charts(deck)[0].chart
     for curve, series in zip(lines.curves, chart.plots[0].series, strict=True):
@@ -108,14 +109,14 @@ def test_lines_over_channels_have_the_curves(contents: Contents, deck: Any) -> N
     assert len(set(dashes)) == len(set(markers)) == 3
 
 
-def test_lines_over_units_have_the_values(contents: Contents, deck: Any) -> None:
+def test_lines_over_units_have_the_values(contents: Document, deck: Any) -> None:
     depth = display(contents, DepthLines)
     chart = charts(deck)[2].chart
     for index, series in enumerate(chart.plots[0].series):
         np.testing.assert_allclose(series.values, depth.values[:, index])
 
 
-def test_class_curves_have_one_chart_per_unit(contents: Contents, deck: Any) -> None:
+def test_class_curves_have_one_chart_per_unit(contents: Document, deck: Any) -> None:
     curves = display(contents, ClassCurves)
     found = charts(deck)[3:]
     assert len(found) == len(curves.units)
@@ -135,7 +136,7 @@ def test_strange_names_come_out_right(deck: Any) -> None:
     assert names[8].startswith("long long") and names[8].endswith("…") and len(names[8]) < 40
 
 
-def test_data_behind_a_chart_holds_no_formula(contents: Contents) -> None:
+def test_data_behind_a_chart_holds_no_formula(contents: Document) -> None:
     with zipfile.ZipFile(io.BytesIO(deck_bytes(contents))) as deck_file:
         books = [name for name in deck_file.namelist() if name.endswith(".xlsx")]
         assert books
@@ -146,7 +147,7 @@ def test_data_behind_a_chart_holds_no_formula(contents: Contents) -> None:
                 assert "hyperlink" not in sheet
 
 
-def test_notes_and_alternative_texts(contents: Contents, deck: Any) -> None:
+def test_notes_and_alternative_texts(contents: Document, deck: Any) -> None:
     shapes = [
         shape
         for slide in deck.slides
@@ -171,7 +172,7 @@ def test_footer_says_weights_and_version(deck: Any) -> None:
         assert any("slidenum" in shape._element.xml for shape in slide.placeholders)
 
 
-def test_dark_deck_is_dark(contents: Contents) -> None:
+def test_dark_deck_is_dark(contents: Document) -> None:
     found = opened(deck_bytes(contents, "dark"))
     assert 'bg1="dk1"' in found.slide_master._element.xml
     chart = charts(found)[0].chart
@@ -186,7 +187,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
     values[0, 0, 7] = np.nan
     curves = ClassCurves(values, np.arange(1000), (1.0, 1.5), ("SK_2_3", "SK_3_4"))
     part = figure_part("classes", curves, caption_of(curves, About("n", "w")), lambda: None)
-    given = Contents("many", [], [part], [], [], [])
+    given = Document("many", [], [part], [], [], [])
     found = charts(opened(deck_bytes(given)))
     assert len(found) == 2
     first = list(found[0].chart.plots[0].series)
@@ -196,7 +197,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
 
 
 def test_images_are_pictures_with_their_scale(image_result: ImageResult) -> None:
-    given = image_contents([image_result])
+    given = image_document([image_result])
     slide = opened(deck_bytes(given)).slides[1]
     pictures = [shape for shape in slide.shapes if shape.shape_type == 13]
     assert len(pictures) == 3
@@ -206,14 +207,14 @@ def test_images_are_pictures_with_their_scale(image_result: ImageResult) -> None
 
 
 def test_slides_of_several_images_say_whose_they_are(image_result: ImageResult) -> None:
-    given = image_contents([image_result, image_result])
+    given = image_document([image_result, image_result])
     assert len(given.images) == 2
     titles = [part.title for part in with_names(given).figures]
     assert all("photo.png" in title for title in titles)
-    assert with_names(image_contents([image_result])).figures[1].title == given.figures[1].title
+    assert with_names(image_document([image_result])).figures[1].title == given.figures[1].title
 
 
-def test_slides_hold_everything_within_their_edges(contents: Contents, deck: Any) -> None:
+def test_slides_hold_everything_within_their_edges(contents: Document, deck: Any) -> None:
     for slide in deck.slides:
         for shape in slide.shapes:
             assert shape.left >= 0
@@ -223,7 +224,7 @@ def test_slides_hold_everything_within_their_edges(contents: Contents, deck: Any
 
 def test_long_tables_show_their_extremes(tmp_path: Path) -> None:
     synthetic["make_run"](tmp_path / "run", classes=100, per_class=2)
-    table = run_contents(Run(tmp_path / "run"), resamples=0).tables[-1]
+    table = run_document(Run(tmp_path / "run"), resamples=0).tables[-1]
     rows = extreme_rows(table)
     last = table.frame.iloc[:, -1].to_numpy()
     assert len(table.frame) == 100 > MOST_ROWS
@@ -242,16 +243,16 @@ def test_axis_has_round_ends_that_hold_the_error_bars() -> None:
     assert numbers_along([0, 60]) == (0.0, 60.0, 10.0) or numbers_along([0, 60])[1] >= 60
 
 
-def test_bands_of_random_networks_have_no_native_chart(contents: Contents) -> None:
+def test_bands_of_random_networks_have_no_native_chart(contents: Document) -> None:
     bars = display(contents, UnitBars)
     banded = UnitBars(bars.values, bars.scales, bars.units, null=np.zeros((*bars.values.shape, 2)))
     part = figure_part("bars", banded, caption_of(banded, About("n", "w")), lambda: None)
     assert native_charts(part) == []
-    found = opened(deck_bytes(Contents("banded", [], [part], [], [], [])))
+    found = opened(deck_bytes(Document("banded", [], [part], [], [], [])))
     assert [shape.shape_type for shape in found.slides[1].shapes].count(13) == 1
 
 
-def test_nothing_is_overwritten_unasked(contents: Contents, tmp_path: Path) -> None:
+def test_nothing_is_overwritten_unasked(contents: Document, tmp_path: Path) -> None:
     path = tmp_path / "slides.pptx"
     path.write_text("mine")
     with pytest.raises(OutputError, match="already exists"):
@@ -262,7 +263,7 @@ def test_nothing_is_overwritten_unasked(contents: Contents, tmp_path: Path) -> N
 
 
 def test_says_what_to_install(
-    contents: Contents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    contents: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pptx", None)
     message = re.escape("pip install 'skviz[pptx]'")

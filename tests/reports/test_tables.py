@@ -12,9 +12,9 @@ import pytest
 
 from skviz.cli import echo
 from skviz.figures.captions import Caption
-from skviz.reports.latex import table_environment
+from skviz.reports.document import Document, TablePart
+from skviz.reports.folder.latex import table_environment
 from skviz.reports.markdown import markdown_table
-from skviz.reports.parts import Contents, TablePart
 from skviz.reports.pdf import pdf_bytes
 from skviz.reports.tables import FORMATS, Column, Table
 from skviz.reports.terminal import plain_table, rich_table
@@ -112,7 +112,7 @@ def test_latex() -> None:
 def test_typst_takes_names_as_data() -> None:
     from pypdf import PdfReader
 
-    pages = PdfReader(io.BytesIO(pdf_bytes(Contents(HOSTILE, [], [], [part()], [], [])))).pages
+    pages = PdfReader(io.BytesIO(pdf_bytes(Document(HOSTILE, [], [], [part()], [], [])))).pages
     for text in (pages[0].extract_text(), pages[-1].extract_text()):
         assert "".join(HOSTILE.split()) in "".join(text.split())
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from skviz.cli.main import cli
 from skviz.errors import UsageError
 from skviz.figures.metadata import figure_info
-from skviz.reports.contents import run_contents
-from skviz.reports.table_fit import TableFit
+from skviz.reports.documents.of_run import run_document
+from skviz.reports.pptx.table_fit import TableFit
 from skviz.runs.records import Run
 from skviz.studies.controls.suite import ControlSuite
 
@@ -37,7 +37,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> ControlSuite:
 
 
 def test_a_suite_adds_its_verdicts(suite: ControlSuite) -> None:
-    contents = run_contents(suite.plain, suite.path, resamples=200)
+    contents = run_document(suite.plain, suite.path, resamples=200)
     assert contents.figures[0].name == "verdicts"
     assert isinstance(contents.figures[0].draw("web"), Figure)
     assert [part.name for part in contents.tables][:2] == ["verdicts", "findings"]
@@ -59,11 +59,11 @@ def test_a_folder_of_controls_is_a_run_with_verdicts(suite: ControlSuite, tmp_pa
 
 def test_slides_have_a_few_units_each_and_their_sentences(tmp_path: Path) -> None:
     pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
-    from skviz.reports.pptx import deck_bytes
+    from skviz.reports.pptx.deck import deck_bytes
 
     shifts = {name: values + values for name, values in SHIFTS.items()}
     many = ControlSuite(made["make_suite"](tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
-    contents = run_contents(many.plain, many.path, resamples=50)
+    contents = run_document(many.plain, many.path, resamples=50)
     assert len(contents.tables[0].frame) == 8
     contents = replace(contents, figures=contents.figures[:1], tables=contents.tables[:2])
     deck = pptx.Presentation(io.BytesIO(deck_bytes(contents, command="skviz report suite")))
@@ -121,11 +121,11 @@ def test_controls_of_other_images_are_refused(suite: ControlSuite, tmp_path: Pat
     settings = tmp_path / "run" / "run.json"
     settings.write_text(settings.read_text().replace('"digest": "0"', '"digest": "other"'))
     with pytest.raises(UsageError, match="expected measurements of the same data set as"):
-        run_contents(Run(tmp_path / "run"), suite.path, resamples=0)
+        run_document(Run(tmp_path / "run"), suite.path, resamples=0)
 
 
 def test_unfinished_controls_are_named(tmp_path: Path) -> None:
     folder = made["make_suite"](tmp_path / "suite", SHIFTS)
     (folder / "blur" / "run.json").unlink()
-    notes = run_contents(Run(folder / "plain"), folder, resamples=50).notes
+    notes = run_document(Run(folder / "plain"), folder, resamples=50).notes
     assert notes == ["Controls that are not finished, and left out: blur."]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skviz.figures.captions import About, Caption
-from skviz.reports.parts import TablePart
+from skviz.reports.document import TablePart
 from skviz.scales import scale_label
 from skviz.units import paper_units
 

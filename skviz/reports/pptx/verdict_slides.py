@@ -16,7 +16,7 @@ from skviz.figures.verdicts import VerdictRows
 from skviz.figures.wording import listed
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted, signed
-from skviz.reports.parts import FigurePart, TablePart
+from skviz.reports.document import FigurePart, TablePart
 
 MOST_UNITS = 5  # of a slide
 

@@ -1,4 +1,4 @@
-"""The contents of a report of single images."""
+"""The document of single images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
+from skviz.reports.document import Document, FigurePart, ImagePart, TablePart, figure_part
 from skviz.reports.figure_data import frame_of
-from skviz.reports.parts import Contents, FigurePart, ImagePart, TablePart, figure_part
 from skviz.scales import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 5
 
 
-def contents_of_images(results: Sequence[ImageResult]) -> Contents:
-    """Return the contents of images; see `skviz.reports.contents.image_contents`."""
+def image_document(results: Sequence[ImageResult]) -> Document:
+    """Return the figures and tables of single images, analysed or read back.
+
+    Raises `UsageError` for no result at all.
+    """
     if not results:
         raise UsageError("expected at least one image to report on, got none")
     parts = [_part(result, name) for result, name in zip(results, _names(results), strict=True)]
@@ -36,7 +39,7 @@ def contents_of_images(results: Sequence[ImageResult]) -> Contents:
     titles = [part.title for part in parts]
     pairs = zip(titles, results, strict=True)
     assumed = [(title, one) for title, result in pairs for one in result.assumed]
-    return Contents(
+    return Document(
         title=f"{titles[0] if len(titles) == 1 else f'{len(titles)} images'} in {networks[0]}",
         facts=[
             ("Network", ", ".join(networks)),

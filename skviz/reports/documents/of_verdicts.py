@@ -10,7 +10,7 @@ from skviz.figures.captions import About, Caption, caption_of
 from skviz.figures.verdicts import VerdictRows
 from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
-from skviz.reports.parts import FURTHER, FigurePart, TablePart, figure_part
+from skviz.reports.document import FURTHER, FigurePart, TablePart, figure_part
 from skviz.reports.verdicts import to_frame
 from skviz.runs.folder import check_same
 from skviz.runs.records import Run

@@ -19,8 +19,8 @@ from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
 from skviz.figures.palette import is_dark, scale_styles
-from skviz.reports.charts import Box, Look, rgb
-from skviz.reports.table_fit import TableFit, row_height
+from skviz.reports.pptx.charts import Box, Look, rgb
+from skviz.reports.pptx.table_fit import TableFit, row_height
 from skviz.reports.words import fitted, plain
 
 WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6

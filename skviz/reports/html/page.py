@@ -16,9 +16,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from skviz.files import AnyPath, check_output, write_text
-from skviz.reports.html_data import class_marks, image_data
-from skviz.reports.inline_svg import ColourPairs, inline_svg
-from skviz.reports.parts import Contents, TablePart
+from skviz.reports.document import Document, TablePart
+from skviz.reports.html.data import class_marks, image_data
+from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.version import __version__
 
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
@@ -38,38 +38,38 @@ class _Cell:
     number: bool
 
 
-def write_html(contents: Contents, path: AnyPath, overwrite: bool = False) -> list[Path]:
+def write_html(document: Document, path: AnyPath, overwrite: bool = False) -> list[Path]:
     """Write a report as one HTML file and return its path in a list. Raises `OutputError`."""
     check_output(path, overwrite)
-    return [write_text(path, page(contents), overwrite=overwrite)]
+    return [write_text(path, page(document), overwrite=overwrite)]
 
 
-def page(contents: Contents) -> str:
+def page(document: Document) -> str:
     """Return the HTML page of a report."""
     pairs = ColourPairs()
     drawings: dict[str, dict[str, Markup]] = {}
-    for index, part in enumerate(contents.figures):
+    for index, part in enumerate(document.figures):
         for width, style in STYLES.items():
             prefix = f"{width[0]}{index}"
             drawing = inline_svg(part.draw, style, prefix, part.caption.alt, pairs)
             drawings.setdefault(part.name, {})[width] = Markup(drawing)
     script, sheet = _asset("report.js"), _asset("report.css")
-    in_images = {part.name for image in contents.images for part in image.figures}
-    in_images |= {part.name for image in contents.images for part in image.tables}
+    in_images = {part.name for image in document.images for part in image.figures}
+    in_images |= {part.name for image in document.images for part in image.tables}
     text: str = _template().render(
-        contents=contents,
-        figures=[part for part in contents.figures if part.name not in in_images],
-        tables=[part for part in contents.tables if part.name not in {*in_images, *_VERDICTS}],
-        verdicts=[part for part in contents.tables if part.name in _VERDICTS],
+        document=document,
+        figures=[part for part in document.figures if part.name not in in_images],
+        tables=[part for part in document.tables if part.name not in {*in_images, *_VERDICTS}],
+        verdicts=[part for part in document.tables if part.name in _VERDICTS],
         drawings=drawings,
-        rows={part.name: _rows(part) for part in contents.tables},
+        rows={part.name: _rows(part) for part in document.tables},
         marks={
             part.name: _json(marks)
-            for part in contents.figures
+            for part in document.figures
             if (marks := class_marks(part, STYLES)) is not None
         },
-        images={image.name: _json(image_data(image)) for image in contents.images},
-        lead=_lead(contents),
+        images={image.name: _json(image_data(image)) for image in document.images},
+        lead=_lead(document),
         pairs=[(name, *pair) for pair, name in pairs.names.items()],
         sheet=Markup(sheet),
         script=Markup(script),
@@ -80,9 +80,9 @@ def page(contents: Contents) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _lead(contents: Contents) -> list[tuple[str, str]]:
+def _lead(document: Document) -> list[tuple[str, str]]:
     """Return the facts that stand at the head of the page; all of them stand at its end."""
-    return [(word, value) for word, value in contents.facts if word in _LEAD]
+    return [(word, value) for word, value in document.facts if word in _LEAD]
 
 
 def _template() -> Any:

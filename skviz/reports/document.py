@@ -84,7 +84,7 @@ class ImagePart:
 
     `result` has every scale that was computed: views (without pixels where the picture is
     gone: `has_views`), attention, classes. `shown` are the scales of the figures. `figures`
-    and `tables` are also among those of the `Contents`.
+    and `tables` are also among those of the `Document`.
     """
 
     name: str
@@ -101,7 +101,7 @@ class ImagePart:
 
 
 @dataclass(frozen=True, eq=False)
-class Contents:
+class Document:
     """What a report holds. `facts` are pairs of a word and what it is; `notes` warnings."""
 
     title: str

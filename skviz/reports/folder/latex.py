@@ -7,7 +7,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from skviz.reports.parts import FigurePart, TablePart
+from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.tables import Table, two_lines
 from skviz.reports.words import plain
 

@@ -1,4 +1,4 @@
-"""The contents of a run's report: which figures and tables, in which order."""
+"""The document of a run: which figures and tables, in which order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from skviz.figures.lines import ChannelLines
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import percent
-from skviz.reports import figure_data, run_tables
-from skviz.reports.parts import Contents, FigurePart, figure_part
+from skviz.reports import figure_data
+from skviz.reports.document import Document, FigurePart, figure_part
+from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
 from skviz.scales import scale_label
 from skviz.units import Unit, paper_units
@@ -27,20 +28,29 @@ if TYPE_CHECKING:
 PAPER_LINE = "SK_3_4"
 
 
-def contents_of_run(run: Run, controls: Path | None, resamples: int | None) -> Contents:
-    """Return the contents of a run; see `skviz.reports.contents.run_contents`."""
+def run_document(
+    run: Run, controls: str | Path | None = None, *, resamples: int | None = None
+) -> Document:
+    """Return the figures and tables of a run; its records are read, no network is touched.
+
+    `controls` is a folder that `skviz controls` made: it adds the table of verdicts and their
+    figure. `resamples` is the number of bootstrap resamples (0: no intervals).
+
+    Raises `RunError` for a run without images or with damaged files, and `UsageError` where
+    `controls` is no such folder.
+    """
     summary: Summary = summarise(run) if resamples is None else summarise(run, resamples=resamples)
     about = About.of_run(run)
     figures = _figures(summary, about)
-    tables = run_tables.tables_of(summary, about)
+    tables = tables_of(summary, about)
     notes = _notes(run)
     if controls is not None:
-        from skviz.reports.verdict_parts import verdict_parts
+        from skviz.reports.documents.of_verdicts import verdict_parts
 
-        drawn, judged, more = verdict_parts(run, controls, resamples)
+        drawn, judged, more = verdict_parts(run, Path(controls), resamples)
         figures, tables, notes = drawn + figures, judged + tables, notes + more
     data = run.settings["dataset"].get("root") or run.settings["dataset"].get("kind")
-    return Contents(
+    return Document(
         title=f"{about.network} on {data}",
         facts=_facts(run, summary, about),
         figures=figures,

@@ -14,9 +14,9 @@ from typing import Any
 from skviz.errors import OutputError
 from skviz.figures.save import FORMATS, save_figure
 from skviz.files import AnyPath, write_json, write_text
-from skviz.reports.latex import PREAMBLE, figure_environment, table_environment
+from skviz.reports.document import Document, FigurePart, TablePart
+from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
-from skviz.reports.parts import Contents, FigurePart, TablePart
 from skviz.reports.words import with_names
 from skviz.version import __version__
 
@@ -26,7 +26,7 @@ LONGEST = 40  # rows of a LaTeX table on one page
 
 
 def write_folder(
-    contents: Contents,
+    document: Document,
     path: AnyPath,
     overwrite: bool = False,
     style: str = "default",
@@ -45,13 +45,13 @@ def write_folder(
     Raises `UsageError` for an unknown style, and `OutputError` where the folder cannot be
     written, exists, or has files that are not of a report.
     """
-    contents = with_names(contents)
+    document = with_names(document)
     target = Path(os.path.realpath(path))
     _check(Path(path), target, overwrite)
     temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
     try:
         temporary.mkdir()
-        files = _fill(temporary, contents, style or "default", command)
+        files = _fill(temporary, document, style or "default", command)
         _check(Path(path), target, overwrite)  # meanwhile somebody may have put files there
         _give_name(temporary, target)
     except OSError as error:
@@ -76,12 +76,12 @@ def file_stems(names: Iterable[str]) -> list[str]:
     return stems
 
 
-def _fill(folder: Path, contents: Contents, style: str, command: str | None) -> list[str]:
+def _fill(folder: Path, document: Document, style: str, command: str | None) -> list[str]:
     """Write all files; return their names within the folder, the index first."""
     for name in ("figures", "tables", "data"):
         (folder / name).mkdir()
-    figures = list(zip(contents.figures, _stems(contents.figures), strict=True))
-    tables = list(zip(contents.tables, _stems(contents.tables), strict=True))
+    figures = list(zip(document.figures, _stems(document.figures), strict=True))
+    tables = list(zip(document.tables, _stems(document.tables), strict=True))
     entries: dict[str, list[dict[str, Any]]] = {
         "figures": [_figure(folder, part, stem, style, command) for part, stem in figures],
         "tables": [_table(folder, part, stem) for part, stem in tables],
@@ -92,13 +92,13 @@ def _fill(folder: Path, contents: Contents, style: str, command: str | None) -> 
     write_text(folder / "tables.tex", "\n".join([PREAMBLE, *inputs]))
     listed = [name for group in entries.values() for entry in group for name in entry["files"]]
     names = ["README.md", INDEX, "figures.tex", "tables.tex", *listed]
-    write_text(folder / "README.md", index_page(contents, entries))
+    write_text(folder / "README.md", index_page(document, entries))
     index = {
         "kind": KIND,
         "skviz": __version__,
-        "title": contents.title,
-        "facts": [list(pair) for pair in contents.facts],
-        "notes": contents.notes,
+        "title": document.title,
+        "facts": [list(pair) for pair in document.facts],
+        "notes": document.notes,
         **entries,
         "files": names,
     }

@@ -15,12 +15,12 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.files import AnyPath, check_output, write_bytes
-from skviz.reports.parts import Contents, FigurePart, TablePart
+from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.version import __version__
 
 if TYPE_CHECKING:
     from skviz.reports.native import NativeChart
-    from skviz.reports.slides import Deck
+    from skviz.reports.pptx.slides import Deck
 
 MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
 _MOST_PROPERTY = 255  # characters, as python-pptx wants it
@@ -30,7 +30,7 @@ _ROW = 5  # pictures side by side
 
 
 def write_pptx(
-    contents: Contents,
+    document: Document,
     path: AnyPath,
     overwrite: bool = False,
     style: str = "default",
@@ -47,30 +47,30 @@ def write_pptx(
     """
     check_output(path, overwrite)
     _check_installed()
-    return [write_bytes(path, deck_bytes(contents, style, command), overwrite=overwrite)]
+    return [write_bytes(path, deck_bytes(document, style, command), overwrite=overwrite)]
 
 
-def deck_bytes(contents: Contents, style: str = "default", command: str | None = None) -> bytes:
+def deck_bytes(document: Document, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pptx` writes."""
     from skviz.figures.metadata import version_line
     from skviz.figures.style import figure_style
-    from skviz.reports.slides import Deck
-    from skviz.reports.verdict_slides import sentences_of
+    from skviz.reports.pptx.slides import Deck
+    from skviz.reports.pptx.verdict_slides import sentences_of
     from skviz.reports.words import plain, with_names
 
-    contents = with_names(contents)
-    weights = dict(contents.facts).get("Weights", "unknown")
+    document = with_names(document)
+    weights = dict(document.facts).get("Weights", "unknown")
     with figure_style(style or "default"):
-        deck = Deck.new(f"{contents.title} · weights: {weights} · skviz {__version__}")
-        _cover(deck, contents, command)
-        sentences = sentences_of(contents.tables)
-        for figure in contents.figures:
+        deck = Deck.new(f"{document.title} · weights: {weights} · skviz {__version__}")
+        _cover(deck, document, command)
+        sentences = sentences_of(document.tables)
+        for figure in document.figures:
             _figure(deck, figure, style or "default", sentences)
-        for table in contents.tables:
+        for table in document.tables:
             if not table.prose:  # sentences stand in the notes
                 _table(deck, table)
         core = deck.presentation.core_properties
-        core.title = plain(contents.title)[:_MOST_PROPERTY]
+        core.title = plain(document.title)[:_MOST_PROPERTY]
         core.author = f"skviz {__version__}"
         core.subject = "Attention of a network with selective kernels"
         core.comments = plain(f"Command: {command}" if command else "")[:_MOST_PROPERTY]
@@ -86,18 +86,18 @@ def _check_installed() -> None:
         )
 
 
-def _cover(deck: Deck, contents: Contents, command: str | None) -> None:
+def _cover(deck: Deck, document: Document, command: str | None) -> None:
     from skviz.figures.palette import WARNING_COLOUR
-    from skviz.reports.charts import Box
-    from skviz.reports.slides import BODY, MARGIN, ROOM, describe, fit_table
-    from skviz.reports.table_fit import TableFit
+    from skviz.reports.pptx.charts import Box
+    from skviz.reports.pptx.slides import BODY, MARGIN, ROOM, describe, fit_table
+    from skviz.reports.pptx.table_fit import TableFit
     from skviz.reports.words import fitted, plain
 
-    facts = [*contents.facts, *([("Command of these slides", command)] if command else [])]
-    notes = "\n".join([*(f"{word}: {what}" for word, what in facts), *contents.notes])
-    slide = deck.cover(contents.title, f"skviz {__version__}", notes)
-    rows = [[plain(word), plain(what)] for word, what in contents.facts]
-    lines = [fitted(note, 72 * ROOM, 14) for note in contents.notes]
+    facts = [*document.facts, *([("Command of these slides", command)] if command else [])]
+    notes = "\n".join([*(f"{word}: {what}" for word, what in facts), *document.notes])
+    slide = deck.cover(document.title, f"skviz {__version__}", notes)
+    rows = [[plain(word), plain(what)] for word, what in document.facts]
+    lines = [fitted(note, 72 * ROOM, 14) for note in document.notes]
     room = BODY.height - 0.3 * len(lines)
     if rows:
         fit, _ = fit_table(rows[0], rows[1:], (False, False))
@@ -133,8 +133,8 @@ def _figure(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, st
 
 
 def _chart(deck: Deck, part: FigurePart, chart: NativeChart) -> None:
-    from skviz.reports.charts import add_chart
-    from skviz.reports.slides import BODY, describe
+    from skviz.reports.pptx.charts import add_chart
+    from skviz.reports.pptx.slides import BODY, describe
 
     notes = [part.caption.text, chart.alt]
     if chart.numbers and chart.numbers.splitlines()[-1] not in chart.alt:
@@ -167,7 +167,7 @@ def _drawing(deck: Deck, part: FigurePart, style: str) -> None:
     """Add what has no native chart as a picture, drawn for a slide."""
     from skviz.figures.save import figure_bytes
     from skviz.figures.style import figure_style
-    from skviz.reports.slides import BODY
+    from skviz.reports.pptx.slides import BODY
 
     drawn = _for_talk(style)
     figure = part.draw(drawn)
@@ -185,8 +185,8 @@ def _for_talk(style: str) -> str:
 
 def _verdicts(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str]) -> None:
     """Add the rows of verdicts a few at a time; the notes have what was found, in words."""
-    from skviz.reports.slides import BODY
-    from skviz.reports.verdict_slides import verdict_slides
+    from skviz.reports.pptx.slides import BODY
+    from skviz.reports.pptx.verdict_slides import verdict_slides
 
     for shown in verdict_slides(part, sentences, _for_talk(style)):
         slide = deck.slide(shown.title, _source(part), shown.notes)
@@ -199,8 +199,8 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
 
     from PIL import Image
 
-    from skviz.reports.charts import Box
-    from skviz.reports.slides import BODY
+    from skviz.reports.pptx.charts import Box
+    from skviz.reports.pptx.slides import BODY
     from skviz.reports.words import fitted, plain
 
     slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
@@ -243,14 +243,14 @@ def _source(part: FigurePart | TablePart) -> str:
 def _outline(frame: Any, colour: str) -> None:
     from pptx.util import Pt
 
-    from skviz.reports.charts import rgb
+    from skviz.reports.pptx.charts import rgb
 
     frame.line.color.rgb = rgb(colour)
     frame.line.width = Pt(3)
 
 
 def _table(deck: Deck, part: TablePart) -> None:
-    from skviz.reports.slides import describe, fit_table
+    from skviz.reports.pptx.slides import describe, fit_table
     from skviz.reports.words import plain
 
     brief = part.in_brief()

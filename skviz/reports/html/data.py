@@ -14,7 +14,7 @@ from PIL import Image
 from skviz.figures.bars import UnitBars
 from skviz.figures.classes import ClassCurves
 from skviz.figures.lines import ChannelLines
-from skviz.reports.parts import FigurePart, ImagePart
+from skviz.reports.document import FigurePart, ImagePart
 from skviz.scales import scale_label
 
 if TYPE_CHECKING:

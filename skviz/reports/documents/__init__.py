@@ -1,0 +1,1 @@
+"""What makes documents: a run, single images, a suite of controls."""

@@ -1,0 +1,1 @@
+"""A report as slides of PowerPoint, with native charts."""
