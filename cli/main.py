@@ -108,7 +108,12 @@ class LazyGroup(click.Group):
         quiet = found.get("quiet") or {"-q", "--quiet"} & set(rest)
         if found and not quiet and not wants_help:
             words = options_of(self.with_defaults(ctx)[name])
-            said = ", ".join(word for word, option in words.items() if option.name in found)
+            firsts = {option: word for word, option in reversed(words.items())}
+            said = ", ".join(
+                word
+                for word, option in words.items()
+                if option.name in found and firsts[option] == word
+            )
             shown = " and ".join(f"'{file.shown}'" for file in files)
             say(f"defaults from {shown}: {said}", err=True)
 

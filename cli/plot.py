@@ -25,6 +25,8 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
     "along depth; channels: heat map of channel by scale.",
 )
 @click.option(
+    "--units",
+    "--stage",
     "--unit",
     "units",
     type=options.CommaList(),

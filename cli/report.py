@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from skviz.names import escaped
 
@@ -84,9 +85,10 @@ def report(
             f"expected one run, or images, got {len(inputs)} names, the folder '{runs[0]}' among"
             " them; make a report of each"
         )
-    names = [name for given in stages for name in given]
-    if runs and names:
-        raise UsageError("'--stage' belongs to images, got a run; leave it out")
+    names = [name for group in stages for name in group]
+    given = click.get_current_context().get_parameter_source("stages")
+    if runs and names and given is ParameterSource.COMMANDLINE:  # A file's default is no request.
+        raise UsageError("'--units' belongs to images, got a run; leave it out")
     if not runs and controls is not None:
         raise UsageError("'--controls' belongs to a run, got images; leave it out")
     write = writer_of(to, overwrite, style, short_paths(command_line()))

@@ -70,9 +70,13 @@ def take_environment(name: str, command: click.Command) -> None:
     Not by click's own prefix: that uses the parameters' names, which users do not know. What a
     file may not say, and which network is run, the environment does not say either.
     """
+    found: dict[click.Option, list[str]] = {}
     for word, option in options_of(command).items():
         if word not in REFUSED and "model" not in word:
-            option.envvar = f"SKVIZ_{name}_{word}".upper().replace("-", "_")
+            variable = f"SKVIZ_{name}_{word}".upper().replace("-", "_")
+            found.setdefault(option, []).append(variable)
+    for option, variables in found.items():
+        option.envvar = variables
 
 
 def _key(key: str) -> str:

@@ -124,6 +124,7 @@ scales = click.option(
     help="Sizes of the central object, with commas between them; below 1 zooms out.",
 )
 stages = click.option(
+    "--units",
     "--stage",
     "stages",
     type=CommaList(),

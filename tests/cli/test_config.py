@@ -167,6 +167,21 @@ def test_the_environment_uses_the_options_own_words(project: Path) -> None:
     assert "expected words with commas between them, got '3_4,'" in done.stderr
 
 
+def test_units_have_one_name_and_the_papers_word_still_answers(project: Path) -> None:
+    for word in ("UNITS", "STAGE"):
+        done = run("attention", "photo.jpg", **{f"SKVIZ_ATTENTION_{word}": "3_4,"})
+        assert done.exit_code == 2 and "expected words with commas" in done.output, word
+    (project / "skviz.toml").write_text('units = "3_4"')
+    for name in ("attention", "receptive-field", "report"):
+        assert defaults(name) == {"stages": ["3_4"]}
+    assert defaults("analyze") == {"units": "3_4"}
+    said = run("attention", "photo.jpg").output
+    assert "defaults from 'skviz.toml': units\n" in said
+    (project / "skviz.toml").write_text('stage = "3_4"')
+    assert defaults("attention") == {"stages": ["3_4"]}
+    assert defaults("analyze") == {}  # What is drawn never narrows what is recorded.
+
+
 @pytest.mark.parametrize("word", ["model", "model-args", "overwrite"])
 def test_the_environment_names_no_code_and_replaces_nothing(project: Path, word: str) -> None:
     option = next(o for o in cli.get_command(GROUP, "attention").params if f"--{word}" in o.opts)

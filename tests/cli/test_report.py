@@ -89,7 +89,7 @@ def test_one_bad_image_does_not_stop_the_others(photo: Path, tmp_path: Path) -> 
         (("--to", "report.docx"), "expected a report that ends with .html, .pptx, .pdf, or a fold"),
         (("--to", "report.htm"), "Did you mean '.html'?"),
         (("--to", "report.html", "--dark"), "leave --for, --dark and --style out"),
-        (("--to", "report.html", "--stage", "3_4"), "'--stage' belongs to images"),
+        (("--to", "report.html", "--stage", "3_4"), "'--units' belongs to images"),
         (("--to", "report.html", "--controls", "."), "expected the folder of a suite"),
     ],
 )
