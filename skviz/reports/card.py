@@ -12,7 +12,7 @@ from typing import Any
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.inference.verdicts import OBJECTS
 from skviz.numbers import count, estimate, interval, number, percent, signed
-from skviz.reports.markdown import escaped, markdown_table
+from skviz.reports.markdown import escaped, markdown_table, text_table
 from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
 from skviz.studies.card_words import PAPER
@@ -261,7 +261,7 @@ def _replaced(replaced: dict[str, Any] | None) -> list[str]:
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table of texts that are Markdown already."""
-    return markdown_table(Table.of(map(Column, heads), rows), str).rstrip()
+    return text_table(heads, rows, str)
 
 
 def _moments(mean: float | None, deviation: float | None) -> str:

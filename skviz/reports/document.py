@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.reports.tables import Table
@@ -36,6 +37,25 @@ class FigurePart:
     display: Any
     draw: Callable[[str], Figure]
     data: Callable[[], pd.DataFrame]
+
+    def save(
+        self,
+        files: Iterable[Path],
+        style: str = "default",
+        command: str | None = None,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Draw the figure once and write it to files; they hold its caption and the `command`.
+
+        Raises `UsageError` for an unknown style, and `OutputError`.
+        """
+        from skviz.figures.metadata import figure_metadata
+        from skviz.figures.save import save_figure
+        from skviz.figures.style import figure_style
+
+        figure, metadata = self.draw(style), figure_metadata(self.caption, command)
+        with figure_style(style):  # which says how fine a PNG is
+            return [save_figure(figure, file, metadata, overwrite=overwrite) for file in files]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from skviz.reports.document import Document
-from skviz.reports.tables import Table
+from skviz.reports.tables import Column, Table
 from skviz.reports.words import plain
 from skviz.version import __version__
 
@@ -26,6 +26,13 @@ def markdown_table(table: Table, escape: Callable[[str], str] = markdown) -> str
     head, *rows = ([escape(cell) for cell in row] for row in (table.heads, *table.cells))
     sides = ["--:" if right else ":--" for right in table.right]
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, sides, *rows))
+
+
+def text_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], escape: Callable[[str], str] | None = None
+) -> str:
+    """Return a table of ready texts, all on the left; `escape` as in `markdown_table`."""
+    return markdown_table(Table.of(map(Column, heads), rows), escape or escaped).rstrip()
 
 
 def escaped(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.names import escaped
+from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
 
@@ -105,27 +106,12 @@ def plan_files(
     units = [re.sub(r"[^A-Za-z0-9._-]", "_", unit.short) for unit in choice.lines]
     what = "-".join(units) if len(units) <= _NAMES_IN_FILE else f"{len(units)}_units"
     endings = dict.fromkeys((*options.formats, *options.data))
-    return [
-        tuple(options.out / f"{stem}_attention_{what}.{ending}" for ending in endings)
-        for stem in _different_stems(images)
-    ]
-
-
-def _different_stems(images: Sequence[Path]) -> list[str]:
-    # Compared without case: some file systems do not tell dog.png from Dog.png.
     # What is no text in an image's name is none of its results' names.
     plain = [escaped(image.stem).replace("\\", "_") for image in images]
-    own = {stem.casefold() for stem in plain}
-    taken: set[str] = set()
-    stems = []
-    for first in plain:
-        stem, number = first, 1
-        while stem.casefold() in taken or (number > 1 and stem.casefold() in own):
-            number += 1
-            stem = f"{first}-{number}"
-        taken.add(stem.casefold())
-        stems.append(stem)
-    return stems
+    return [
+        tuple(options.out / f"{stem}_attention_{what}.{ending}" for ending in endings)
+        for stem in distinct(plain)
+    ]
 
 
 def result_figure(result: ImageResult, options: ReportOptions = ReportOptions()) -> AttentionFigure:

@@ -21,8 +21,8 @@ from skviz.inference.verdicts import (
     p_value,
 )
 from skviz.numbers import number, percent, signed
-from skviz.reports.markdown import escaped, markdown_table
-from skviz.reports.tables import Column, Table
+from skviz.reports.document import FigurePart, figure_part
+from skviz.reports.markdown import escaped, text_table
 from skviz.runs.measurements import RunMeasurements
 from skviz.scales import scale_label
 from skviz.studies.controls.evidence import evidence_of
@@ -30,6 +30,7 @@ from skviz.studies.controls.evidence import evidence_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from skviz.figures.about import About
     from skviz.studies.controls.suite import ControlSuite
 
 FORMAT = "skviz verdicts"
@@ -64,12 +65,7 @@ def write_verdicts(
     Nothing is written unless all of them may be. Raises `OutputError`, and what `evidence_of`
     and `judge` raise.
     """
-    from skviz.figures.captions import About, caption_of
-    from skviz.figures.footer import with_note
-    from skviz.figures.metadata import figure_metadata
-    from skviz.figures.save import save_figure
-    from skviz.figures.style import figure_style
-    from skviz.figures.verdicts import VerdictRows
+    from skviz.figures.about import About
 
     output_folder(folder)
     files = [folder / name for name in NAMES]
@@ -79,17 +75,21 @@ def write_verdicts(
     verdicts = judge(evidence_of(suite), options)
     document = to_document(suite, verdicts, options)
     text, data, table, png, pdf = files
-    rows = VerdictRows.from_verdicts(verdicts)
-    caption = caption_of(rows, About.of_run(suite.plain))
-    metadata = figure_metadata(caption, command)
-    with figure_style(style):
-        figure = with_note(rows.plot, caption)
-        for file in (png, pdf):
-            save_figure(figure, file, metadata, overwrite=overwrite)
+    figure = verdict_figure(verdicts, About.of_run(suite.plain))
+    figure.save((png, pdf), style, command, overwrite)
     write_text(table, to_frame(verdicts).to_csv(index=False), overwrite=overwrite)
     write_text(text, markdown(document, verdicts), overwrite=overwrite)
     write_json(data, document, overwrite=overwrite)
     return files
+
+
+def verdict_figure(verdicts: Sequence[Verdict], about: About) -> FigurePart:
+    """Return the figure of verdicts, a row per unit."""
+    from skviz.figures.captions import caption_of
+    from skviz.figures.verdicts import VerdictRows
+
+    rows = VerdictRows.from_verdicts(verdicts)
+    return figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))
 
 
 def to_document(
@@ -182,7 +182,7 @@ def _summary(verdicts: Sequence[Verdict]) -> str:
         rows.append(
             [verdict.unit, verdict.title, interval(verdict.total), p_value(verdict.null_p), alone]
         )
-    return _table(heads, rows)
+    return text_table(heads, rows)
 
 
 def _left(verdicts: Sequence[Verdict]) -> str:
@@ -198,7 +198,7 @@ def _left(verdicts: Sequence[Verdict]) -> str:
         "*survives*: the smallest of these by the whole shift, where that is clearly not zero;"
         " below 0 % or above 100 % a control gives more than the whole shift, or works against it."
     )
-    return f"{_table(['unit', *heads, 'survives'], rows)}\n\n{note}"
+    return f"{text_table(['unit', *heads, 'survives'], rows)}\n\n{note}"
 
 
 def _more(verdicts: Sequence[Verdict]) -> list[str]:
@@ -217,22 +217,18 @@ def _more(verdicts: Sequence[Verdict]) -> list[str]:
             )
             rows.append([verdict.unit, *(interval(verdict.shifts[name]) for name in names), *more])
         note = "Zooming out goes from the smallest scale to 1.0x, all others as the whole shift."
-        parts += ["## Other controls", note, _table(heads, rows)]
+        parts += ["## Other controls", note, text_table(heads, rows)]
     if verdicts[0].others:
         heads = ["unit", *verdicts[0].others]
         rows = [[c.unit, *(signed(part.mean) for part in c.others.values())] for c in verdicts]
         note = "The whole shift after some weights were drawn anew; see the controls' names."
-        parts += ["## Networks that are random in part", note, _table(heads, rows)]
+        parts += ["## Networks that are random in part", note, text_table(heads, rows)]
     return parts
 
 
 def _costs(costs: Mapping[str, float | None]) -> str:
     rows = [[name, number(cost, 2)] for name, cost in costs.items()]
-    return _table(["run", "time as a multiple of the plain run's"], rows)
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return markdown_table(Table.of(map(Column, heads), rows), escaped).rstrip()
+    return text_table(["run", "time as a multiple of the plain run's"], rows)
 
 
 def _columns(name: str, part: Estimate) -> dict[str, float]:

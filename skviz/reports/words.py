@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -54,6 +55,29 @@ def with_names(document: Document) -> Document:
         figures=[replace(part, title=title(part)) for part in document.figures],
         tables=[replace(part, title=title(part)) for part in document.tables],
     )
+
+
+def distinct(stems: Sequence[str]) -> list[str]:
+    """Return the stems, none of them twice: dog, dog-2, dog-3.
+
+    Compared without case: some file systems do not tell dog.png from Dog.png.
+    """
+    own = {stem.casefold() for stem in stems}
+    taken: set[str] = set()
+    names = []
+    for stem in stems:
+        name, number = stem, 1
+        while name.casefold() in taken or (number > 1 and name.casefold() in own):
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def file_stem(name: str, instead: str, longest: int = 80) -> str:
+    """Return a name that any file system, LaTeX and HTML take; `instead` if nothing is left."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:longest] or instead
 
 
 def for_office(text: str) -> str:

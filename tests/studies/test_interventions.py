@@ -180,7 +180,7 @@ def test_results_on_disk(done: InterventionRun) -> None:
     text = files[2].read_text()
     assert "the true class is the label" in text
     assert "| unit | smallest | largest |" in text
-    assert "## 2x" in text
+    assert "## 2.0x" in text
 
 
 @pytest.mark.parametrize("chosen", [["SK_2_1"], ["SK_2_1", "SK_3_1"]], ids=len)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
 from skviz.reports.document import Document, FigurePart, ImagePart, TablePart, figure_part
 from skviz.reports.figure_data import frame_of
+from skviz.reports.words import distinct, file_stem
 from skviz.scales import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
@@ -191,19 +191,10 @@ def _notes(results: Sequence[ImageResult]) -> list[str]:
 
 def _names(results: Sequence[ImageResult]) -> list[str]:
     """Return one file stem per image, none of them twice."""
-    taken: set[str] = set()
-    names = []
-    for result in results:
-        stem = _stem(Path(result.image).stem if result.image else "image")
-        name, number = stem, 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{stem}-{number}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
+    return distinct(
+        [_stem(Path(result.image).stem if result.image else "image") for result in results]
+    )
 
 
 def _stem(name: str) -> str:
-    """Return a name that any file system, LaTeX and HTML take."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:60] or "image"
+    return file_stem(name, "image", longest=60)

@@ -19,13 +19,11 @@ from skviz.reports.document import Document, FigurePart, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
 from skviz.scales import scale_label
-from skviz.units import Unit, paper_units
+from skviz.studies.image import choose_units
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
     from skviz.runs.records import Run
-
-PAPER_LINE = "SK_3_4"
 
 
 def run_document(
@@ -60,20 +58,9 @@ def run_document(
     )
 
 
-def shown_units(units: tuple[Unit, ...]) -> list[Unit]:
-    """Return the units that stand for the network: the last one of every stage."""
-    return paper_units(units)
-
-
-def line_unit(units: tuple[Unit, ...]) -> Unit:
-    """Return the unit whose channels are shown: 3_4, or the second of the paper's units."""
-    usual = [unit for unit in units if unit.name == PAPER_LINE]
-    paper = paper_units(units)
-    return usual[0] if usual else paper[min(1, len(paper) - 1)]
-
-
 def _figures(summary: Summary, about: About) -> list[FigurePart]:
-    line = line_unit(summary.units)
+    chosen = choose_units(summary.units)
+    line, paper = chosen.lines[0], [unit.name for unit in chosen.bars]
     displays: list[tuple[str, Any]] = [
         (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name))
     ]
@@ -84,13 +71,12 @@ def _figures(summary: Summary, about: About) -> list[FigurePart]:
     if differ and len(summary.units) > 1:
         displays.append(("units", DepthLines.from_summary(summary)))
     if differ and len(summary.class_table.labels) > 1:
-        names = [unit.name for unit in shown_units(summary.units)]
         ends = (summary.scales[0], summary.scales[-1])
-        curves = ClassCurves.from_summary(summary, names, scales=tuple(dict.fromkeys(ends)))
+        curves = ClassCurves.from_summary(summary, paper, scales=tuple(dict.fromkeys(ends)))
         displays.append(("classes", curves))
-    for unit in shown_units(summary.units):
-        heatmap = ChannelHeatmap.from_summary(summary, unit.name, sort="shift")
-        displays.append((f"channels_{unit.name}", heatmap))
+    for name in paper:
+        heatmap = ChannelHeatmap.from_summary(summary, name, sort="shift")
+        displays.append((f"channels_{name}", heatmap))
     return [
         figure_part(name, display, caption_of(display, about), figure_data.frame_of(display))
         for name, display in displays

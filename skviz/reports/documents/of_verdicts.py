@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.figures.captions import About, Caption, caption_of
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.captions import About, Caption
 from skviz.inference.judging import JudgeOptions, judge
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
-from skviz.reports.document import FURTHER, FigurePart, TablePart, figure_part
-from skviz.reports.verdicts import to_frame
+from skviz.reports.document import FURTHER, FigurePart, TablePart
+from skviz.reports.verdicts import verdict_figure
 from skviz.runs.folder import check_same
 from skviz.runs.records import Run
 from skviz.scales import scale_label
@@ -34,8 +33,7 @@ def verdict_parts(
     options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
     verdicts = judge(evidence_of(suite), options)
     about = About.of_run(plain)
-    rows = VerdictRows.from_verdicts(verdicts)
-    figure = figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))
+    figure = verdict_figure(verdicts, about)
     notes = []
     if suite.missing:
         notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")

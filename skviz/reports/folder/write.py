@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
@@ -12,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from skviz.errors import OutputError
-from skviz.figures.save import FORMATS, save_figure
+from skviz.figures.save import FORMATS
 from skviz.files import AnyPath, write_json, write_text
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
-from skviz.reports.words import with_names
+from skviz.reports.words import distinct, file_stem, with_names
 from skviz.version import __version__
 
 INDEX = "contents.json"
@@ -63,17 +62,7 @@ def write_folder(
 
 def file_stems(names: Iterable[str]) -> list[str]:
     """Return one file stem per name, which any file system and LaTeX take, none of them twice."""
-    taken: set[str] = set()
-    stems = []
-    for name in names:
-        first = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80] or "part"
-        stem, number = first, 1
-        while stem.casefold() in taken:  # file systems that do not tell cases apart
-            number += 1
-            stem = f"{first}-{number}"
-        taken.add(stem.casefold())
-        stems.append(stem)
-    return stems
+    return distinct([file_stem(name, "part") for name in names])
 
 
 def _fill(folder: Path, document: Document, style: str, command: str | None) -> list[str]:
@@ -109,15 +98,9 @@ def _fill(folder: Path, document: Document, style: str, command: str | None) -> 
 def _figure(
     folder: Path, part: FigurePart, stem: str, style: str, command: str | None
 ) -> dict[str, Any]:
-    from skviz.figures.metadata import figure_metadata
-    from skviz.figures.style import figure_style
-
     files = [f"figures/{stem}.{kind}" for kind in ("pdf", "svg", "png")]
     assert len(files) == len(FORMATS)
-    figure = part.draw(style)
-    with figure_style(style):  # which says how fine a PNG is
-        for name in files:
-            save_figure(figure, folder / name, figure_metadata(part.caption, command))
+    part.save([folder / name for name in files], style, command)
     data = f"data/{stem}.csv"
     write_text(folder / data, part.data().to_csv(index=False))
     return {**_words(part), "files": [*files, data]}
