@@ -30,17 +30,16 @@ def conclude(
 
     `page` is the folder that gets verdicts.md, .json, .csv, .png and .pdf, or None.
     """
-    from skviz.inference.judging import JudgeOptions, judge
+    from skviz.inference.judging import JudgeOptions
     from skviz.inference.verdicts import VERDICTS
     from skviz.reports.verdicts import to_document, write_verdicts
-    from skviz.studies.controls.evidence import evidence_of
 
     if suite.missing:
         echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
     files: list[Path] = []
     if page is None:
         how = JudgeOptions()
-        document = to_document(suite, judge(evidence_of(suite), how), how)
+        document = to_document(suite, suite.verdicts(how), how)
     else:
         files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
         document = json.loads(files[1].read_text(encoding="utf-8"))

@@ -59,20 +59,36 @@ ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Picture
 def read_image(source: ImageSource) -> Image.Image:
     """Read any image that Pillow can decode, as upright sRGB with 8 bits per channel.
 
-    `source` is a file name, the bytes of a file, a binary file that can seek, or a Pillow
-    image (which is left as it is; of an animation its present frame is taken). What is returned
-    has no orientation and no profile left: reading it again changes nothing.
-
+    What is returned has no orientation and no profile left: reading it again changes nothing.
     The EXIF orientation is undone, transparency is laid over white, and of an animation the
     first frame is taken. Colours of an embedded profile are converted to sRGB (see
     `skviz.colours.to_srgb`). 16-bit values are scaled, not clipped: 65535 becomes 255, before
     a profile is applied. Images of 32-bit integers or floats do not say what is white (see
     `skviz.deep.to_8_bits`). What was assumed is told by `read_picture`.
 
-    Raises `ImageError` naming the file and the reason: missing, a folder, empty, truncated,
-    not an image, not permitted, or a decompression bomb (more than twice
-    `PIL.Image.MAX_IMAGE_PIXELS` pixels; between once and twice Pillow itself warns). EPS is
-    refused: it is a program, and reading it would run it.
+    Parameters
+    ----------
+    source
+        A file name, the bytes of a file, a binary file that can seek, or a Pillow image (which is
+        left as it is; of an animation its present frame is taken).
+
+    Returns
+    -------
+    PIL.Image.Image
+        The picture, mode "RGB".
+
+    Raises
+    ------
+    ImageError
+        Naming the file and the reason: missing, a folder, empty, truncated, not an image, not
+        permitted, or a decompression bomb (more than twice `PIL.Image.MAX_IMAGE_PIXELS` pixels;
+        between once and twice Pillow itself warns). EPS is refused: it is a program, and reading
+        it would run it.
+
+    Examples
+    --------
+    >>> skviz.read_image(skviz.example_photo()).mode
+    'RGB'
     """
     return read_picture(source).image
 

@@ -45,9 +45,25 @@ Box = tuple[float, float, float, float]
 class InputSpec:
     """What a network expects to see.
 
-    `size` is the side of the square input in pixels, `crop` the share of the shorter side
-    that the evaluation crop covers (224 / 256 on ImageNet), `mean` and `std` the
-    normalisation of RGB values in [0, 1].
+    Parameters
+    ----------
+    size
+        Side of the square input in pixels, 1 or more.
+    crop
+        Share of the shorter side that the evaluation crop covers, in (0, 1]: 224 / 256 on
+        ImageNet.
+    mean, std
+        The normalisation of RGB values in [0, 1].
+
+    Raises
+    ------
+    UsageError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> skviz.InputSpec(96).crop
+    0.875
     """
 
     size: int = 224
@@ -90,11 +106,30 @@ def known_spec(network: object) -> InputSpec | None:
 class Views(ShowsTable):
     """One image at V scales.
 
-    `pixels` is uint8 of shape (V, size, size, 3), read-only; `scales` the V scales; `boxes`
-    per view the crop (left, top, right, bottom) in pixels of the original, which may reach
-    beyond it at scales below 1; `interpolated` per view whether the crop has fewer original
-    pixels than the view, so that values had to be made up; `source` the file's name, or None;
-    `spec` the input they are made for; `notes` what had to be assumed to read the image.
+    Attributes
+    ----------
+    pixels
+        uint8 of shape (V, size, size, 3), read-only.
+    scales
+        The V scales.
+    boxes
+        Per view the crop (left, top, right, bottom) in pixels of the original, which may reach
+        beyond it at scales below 1.
+    interpolated
+        Per view whether the crop has fewer original pixels than the view, so that values had to
+        be made up.
+    source
+        The file's name, or None.
+    spec
+        The input they are made for.
+    notes
+        What had to be assumed to read the image.
+
+    Examples
+    --------
+    >>> views = skviz.enlarge(skviz.example_photo(), (1, 2), skviz.InputSpec(96))
+    >>> views.pixels.shape, views.labels
+    ((2, 96, 96, 3), ('1.0x', '2.0x'))
     """
 
     pixels: NDArray[np.uint8]
@@ -166,23 +201,50 @@ def enlarge(
 ) -> Views:
     """Return views of one image in which the central object is s times as large (section 4.4).
 
-    `source` is anything that `read_image` takes. `spec` says what the network expects to see:
-    pass the network itself (`spec=model`), or its `InputSpec`; a network that says nothing of
-    it, and the default, mean ImageNet's 224 pixels. At 1.0x a view shows the network's evaluation
-    crop: a centred square with sides of `spec.crop` times the shorter side of the picture. At
-    scale s it shows the central 1/s of that square, resized to `spec.size`. With `box`
-    (left, top, right, bottom, in pixels of the original) the square is centred on the box
-    instead, and its side is the longer side of the box divided by `spec.crop`.
+    At 1.0x a view shows the network's evaluation crop: a centred square with sides of `spec.crop`
+    times the shorter side of the picture. At scale s it shows the central 1/s of that square,
+    resized to `spec.size`. Every view is resampled once from the original pixels.
 
-    Every view is resampled once from the original pixels with a filter of `RESAMPLING`, all of
-    them antialiased but "nearest". Where a square reaches beyond the picture (scales below 1,
-    or a box), `fill` says what is there: "mean" (the normalisation's mean colour, which the
-    network sees as about zero), "black", "white", "edge" (the nearest pixel of the picture) or
-    "reflect" (the picture mirrored at its border pixels, as often as needed).
+    Parameters
+    ----------
+    source
+        Anything that `read_image` takes.
+    scales
+        Positive and finite, each once; below 1 zooms out.
+    spec
+        What the network expects to see: the network itself (`spec=model`), or its `InputSpec`; a
+        network that says nothing of it, and the default, mean ImageNet's 224 pixels.
+    resample
+        A filter of `RESAMPLING`, all of them antialiased but "nearest".
+    fill
+        What is where a square reaches beyond the picture (scales below 1, or a box): "mean" (the
+        normalisation's mean colour, which the network sees as about zero), "black", "white",
+        "edge" (the nearest pixel of the picture) or "reflect" (the picture mirrored at its border
+        pixels, as often as needed).
+    box
+        (left, top, right, bottom) in pixels of the original: the square is centred on it instead,
+        and its side is the longer side of the box divided by `spec.crop`.
 
-    Raises `ImageError` when the image cannot be read, `ScaleError` for a bad scale, or one that
-    leaves less than one original pixel or needs more than `MAX_CANVAS_PIXELS`, and `UsageError`
-    for a bad `spec`, `resample`, `fill` or `box`.
+    Returns
+    -------
+    Views
+        One view per scale, in the given order.
+
+    Raises
+    ------
+    ImageError
+        When the image cannot be read.
+    ScaleError
+        For a bad scale, or one that leaves less than one original pixel or needs more than
+        `MAX_CANVAS_PIXELS`.
+    UsageError
+        For a bad `spec`, `resample`, `fill` or `box`.
+
+    Examples
+    --------
+    >>> views = skviz.enlarge(skviz.example_photo(), scales=(1, 1.5, 2))
+    >>> len(views), views.images.shape
+    (3, torch.Size([3, 3, 224, 224]))
     """
     checked = Scales(scales)
     _check_choice("resample", resample, RESAMPLING)

@@ -33,10 +33,28 @@ Sides = int | tuple[int, ...]
 class Kernel:
     """One branch's convolution kernel.
 
-    `size` and `dilation` are in pixels of the feature map, `groups` is the number of
-    convolution groups. A 5x5 branch made of a dilated 3x3 is `Kernel(3, dilation=2)`. One
-    number stands for a square kernel over images; sides that differ, signals and volumes have
+    One number stands for a square kernel over images; sides that differ, signals and volumes have
     a number per axis: `Kernel((3, 1), dilation=(2, 1))` is a 5x1, `Kernel((3,))` a 3.
+
+    Parameters
+    ----------
+    size
+        In pixels of the feature map, before dilation.
+    dilation
+        Distance of its elements in pixels of the feature map.
+    groups
+        Number of convolution groups.
+
+    Raises
+    ------
+    UnitError
+        Where sizes and dilations are of different axes.
+
+    Examples
+    --------
+    >>> kernel = skviz.Kernel(3, dilation=2)
+    >>> kernel.label, kernel.effective
+    ('5x5', 5)
     """
 
     size: Sides
@@ -109,11 +127,30 @@ def _one(value: Sides) -> Sides:
 class Unit(ShowsTable):
     """One selective-kernel unit of a network.
 
-    `name` is "SK_3_4" (or the module path where a network has no stages), `path` the dotted
-    path of the module, `kernels` one `Kernel` per branch (None where no kernel size is
-    known), `channels` the number C of channels that are weighed, `call` counts the calls of
-    the same module within one forward pass, `found_by` says how the attention is read. `null`
-    lists the branches that are switched off: their weights multiply nothing.
+    Parameters
+    ----------
+    name
+        "SK_3_4", or the module path where a network has no stages.
+    path
+        The dotted path of the module.
+    kernels
+        One `Kernel` per branch, None where no kernel size is known.
+    channels
+        The number C of channels that are weighed.
+    call
+        Counts the calls of the same module within one forward pass.
+    kind, found_by
+        What it is, and how the attention is read.
+    notes
+        What a reader should know of it.
+    null
+        The branches that are switched off: their weights multiply nothing.
+
+    Examples
+    --------
+    >>> unit = skviz.Unit("SK_3_4", "", (skviz.Kernel(3), skviz.Kernel(3, 2)), channels=64)
+    >>> unit.short, unit.branch_label(unit.largest)
+    ('3_4', '5x5')
     """
 
     name: str
@@ -252,7 +289,24 @@ class Unit(ShowsTable):
 
 
 def paper_units(units: Sequence[Unit]) -> list[Unit]:
-    """Return the last unit of every stage: the bars of the paper's figure 3."""
+    """Return the last unit of every stage: the bars of the paper's figure 3.
+
+    Parameters
+    ----------
+    units
+        Those of a network, in the order of execution.
+
+    Returns
+    -------
+    list of Unit
+        All units where the network has no stages.
+
+    Examples
+    --------
+    >>> probe = skviz.Probe(skviz.load_model())
+    >>> [unit.short for unit in skviz.paper_units(probe.units)]
+    ['2_3', '3_4', '4_6', '5_3']
+    """
     last: dict[int | None, Unit] = {}
     for unit in units:
         last[unit.stage] = unit
@@ -276,8 +330,29 @@ def notes_of(units: Sequence[Unit]) -> list[str]:
 def select_units(wanted: str | Iterable[str], units: Sequence[Unit]) -> list[Unit]:
     """Return the units that the names ask for, in the network's own order, each once.
 
-    A name is `3_4`, `SK_3_4`, a module path, a pattern such as `3_*`, `all`, or `paper`
-    (the last unit of every stage). Raises `UnitError` for a name that matches nothing.
+    Parameters
+    ----------
+    wanted
+        Names: `3_4`, `SK_3_4`, a module path, a pattern such as `3_*`, `all`, or `paper` (the last
+        unit of every stage).
+    units
+        Those of the network.
+
+    Returns
+    -------
+    list of Unit
+        One or more.
+
+    Raises
+    ------
+    UnitError
+        For a name that matches nothing.
+
+    Examples
+    --------
+    >>> probe = skviz.Probe(skviz.load_model())
+    >>> [unit.short for unit in skviz.select_units("5_*", probe.units)]
+    ['5_1', '5_2', '5_3']
     """
     if isinstance(wanted, str):
         wanted = [wanted]

@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import skviz
-from skviz.runs.measurements import RunMeasurements
 
 work = Path(mkdtemp())
 pictures = skviz.example_images(work / "pictures", per_class=4)
@@ -26,5 +25,4 @@ suite = skviz.controls(
     only=["random-*"],
     progress=False,
 )
-null = [RunMeasurements(run) for run in suite.random]
-bars = skviz.draw_run(skviz.summarise(suite.plain, resamples=0), "bars", null=null)
+bars = skviz.draw_run(skviz.summarise(suite.plain, resamples=0), "bars", null=suite.null)

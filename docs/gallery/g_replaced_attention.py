@@ -10,14 +10,13 @@ the unchanged network.
 import numpy as np
 
 import skviz
-from skviz.capture.replacements import branch
 
 photo = skviz.example_photo()
 model = skviz.load_model()
 views = skviz.enlarge(photo, spec=model)
 probe = skviz.Probe(model)
 plain = probe(views, logits=True)
-with skviz.intervene(probe, {"all": branch("largest")}):
+with skviz.intervene(probe, {"all": "largest"}):
     changed = probe(views, logits=True)
 
 with skviz.figure_style():

@@ -25,9 +25,24 @@ if TYPE_CHECKING:
 class Attention(ShowsTable):
     """Soft attention per unit: arrays of shape (B, M, C) that sum to 1 over M.
 
-    `units` lists the units in the order of execution, `arrays` maps a unit's name to its
-    attention, `scales` names the scale of each of the B entries where they are views of one
-    image, `logits` is the network's output (B, K) where the forward pass went to its end.
+    Attributes
+    ----------
+    units
+        The units in the order of execution.
+    arrays
+        By the name of a unit its attention, (B, M, C), in [0, 1].
+    scales
+        The scale of each of the B entries, where they are views of one image.
+    logits
+        The network's output (B, K), where the forward pass went to its end.
+
+    Examples
+    --------
+    >>> model = skviz.load_model()
+    >>> views = skviz.enlarge(skviz.example_photo(), (1, 2), spec=model)
+    >>> attention = skviz.Probe(model, "3_4")(views)
+    >>> attention["3_4"].shape[:2], attention.difference("3_4").shape
+    ((2, 2), (2,))
     """
 
     units: tuple[Unit, ...]

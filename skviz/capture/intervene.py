@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,11 +23,9 @@ from skviz.capture.discovery.example import batch_size
 from skviz.capture.discovery.operations import WATCHED
 from skviz.capture.listener import _is_real, _name
 from skviz.capture.probe import _LOCKS, Probe, _eagerly, checked
-from skviz.capture.replacements import Replacement, as_replacement
+from skviz.capture.replacements import Given, Replacement, as_replacement
 from skviz.capture.site import Source
 from skviz.errors import CaptureError
-
-Given = Replacement | Callable[[Tensor], Tensor]
 
 
 @contextmanager
@@ -36,19 +34,43 @@ def intervene(
 ) -> Iterator[None]:
     """Within the block, forward passes of the probe's network run with other attention.
 
-    `replacements` maps units ("3_4", "3_*", "all"; see `skviz.select_units`) to what takes the
-    place of their attention: one of `skviz.capture.replacements`, or a function from attention
-    (B, M, C) to attention. Where two names mean the same unit, the later one counts. With
-    `constant` no gradient flows through the replaced attention. A `Probe` called within the
-    block reads the replaced attention; blocks may be nested, the inner one has the last word.
-
     The network is afterwards exactly as it was, also after an exception. Only passes of this
-    thread are changed; other threads' probes of the same network wait.
+    thread are changed; other threads' probes of the same network wait. A `Probe` called within
+    the block reads the replaced attention; blocks may be nested, the inner one has the last word.
 
-    Raises `UnitError` for an unknown unit or branch; in the pass `CaptureError` for attention
-    of another shape, that is not finite or does not sum to 1 over the branches, for a unit
-    that does not run, and where a gradient would have to flow through replaced attention but
-    cannot.
+    Parameters
+    ----------
+    probe
+        Reads the network whose attention is replaced.
+    replacements
+        By units ("3_4", "3_*", "all"; see `skviz.select_units`) what takes the place of their
+        attention: "smallest", "largest" or "uniform", an array (M, C) or (B, M, C), a function
+        from attention (B, M, C) to attention, or one of `skviz.capture.replacements`. Where two
+        names mean the same unit, the later one counts.
+    constant
+        Whether no gradient flows through the replaced attention.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UnitError
+        For an unknown unit or branch.
+    CaptureError
+        In the pass, for attention of another shape, that is not finite or does not sum to 1 over
+        the branches, for a unit that does not run, and where a gradient would have to flow
+        through replaced attention but cannot.
+
+    Examples
+    --------
+    >>> model = skviz.load_model()
+    >>> probe = skviz.Probe(model)
+    >>> views = skviz.enlarge(skviz.example_photo(), (1, 2), spec=model)
+    >>> with skviz.intervene(probe, {"3_4": "largest"}):
+    ...     probe(views).difference("3_4").tolist()
+    [1.0, 1.0]
     """
     chosen: dict[str, tuple[Source, Replacement]] = {}
     for name, given in replacements.items():

@@ -80,16 +80,36 @@ class _Recording:
 class Probe:
     """Reads the attention of a network's units: called on a batch, returns `Attention`.
 
-    `units` names the units to read (see `skviz.select_units`); "all" means the selective
-    units, or the gates of a network that has only gates. In a network with both, "gates" asks
-    for the gates, and each goes by its module path too. `attention` tells where the attention
-    is ("PATTERN:AXIS": modules by path, and the axis of the branches in what they return)
-    instead of looking for it. `example` is an input to look with (a tuple for several inputs),
-    where none can be made up from the network's own first layers.
-
     The network runs in evaluation mode without gradients, and is afterwards exactly as it was
-    (mode, gradients, buffers, hooks), also after an exception. Raises `CaptureError` for a
-    network without selective attention, `UnitError` for an unknown name.
+    (mode, gradients, buffers, hooks), also after an exception.
+
+    Parameters
+    ----------
+    network
+        Any network with selective attention; its units are found by running it.
+    units
+        Names or patterns of the units to read (see `skviz.select_units`); "all" means the
+        selective units, or the gates of a network that has only gates. In a network with both,
+        "gates" asks for the gates, and each goes by its module path too.
+    attention
+        Where the attention is ("PATTERN:AXIS": modules by path, and the axis of the branches in
+        what they return), instead of looking for it.
+    example
+        An input to look with (a tuple for several), where none can be made up from the network's
+        own first layers.
+
+    Raises
+    ------
+    CaptureError
+        For a network without selective attention.
+    UnitError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> probe = skviz.Probe(skviz.load_model(), "paper")
+    >>> [unit.name for unit in probe.units]
+    ['SK_2_3', 'SK_3_4', 'SK_4_6', 'SK_5_3']
     """
 
     def __init__(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skviz.errors import CaptureError, UnitError
@@ -29,6 +30,10 @@ class Replacement:
     make: Callable[[Tensor, Unit], Tensor]
     depends: bool = False
     check: Callable[[Unit], object] | None = None
+
+
+# What may be given in place of one: "smallest", "largest" or "uniform", an array, a function.
+Given = Replacement | str | NDArray[Any] | Tensor | Callable[[Tensor], Tensor]
 
 
 def branch(which: int | str) -> Replacement:
@@ -131,14 +136,20 @@ def other_image(count: int, generator: torch.Generator) -> Tensor:
     return torch.empty_like(order).scatter_(0, order, order.roll(1))
 
 
-def as_replacement(given: Replacement | Callable[[Tensor], Tensor]) -> Replacement:
-    """Return a replacement; any function from attention to attention makes one."""
+def as_replacement(given: Given) -> Replacement:
+    """Return a replacement, by its name or from an array; any function of attention makes one."""
     if isinstance(given, Replacement):
         return given
+    if isinstance(given, str) and given in EXTREMES:
+        return branch(given)
+    if isinstance(given, str) and given == "uniform":
+        return uniform()
+    if isinstance(given, np.ndarray | Tensor):
+        return fixed(given)
     if not callable(given):
         raise CaptureError(
-            "expected a Replacement, such as skviz.capture.replacements.uniform(), or a function "
-            f"from attention (B, M, C) to attention, got {given!r}"
+            "expected a Replacement, 'smallest', 'largest' or 'uniform', an array (M, C) or "
+            f"(B, M, C), or a function from attention (B, M, C) to attention, got {given!r}"
         )
     return Replacement("function", lambda attention, unit: given(attention), depends=True)
 

@@ -34,10 +34,26 @@ _ALL = Subset()
 class DataSource:
     """Where a data set lies, and what of it is used.
 
-    `dataset` is a folder, a manifest (.csv, .parquet) or "torchvision:NAME". `labels` is
-    ImageNet's ground truth (found by itself beside the pictures), `boxes` a folder of ImageNet's
-    XML files, `root` the folder that a manifest's paths or a torchvision set lie in, `split` the
-    part of a torchvision set, `subset` what is taken of it all.
+    Parameters
+    ----------
+    dataset
+        A folder, a manifest (.csv, .parquet) or "torchvision:NAME".
+    labels
+        ImageNet's ground truth (found by itself beside the pictures).
+    boxes
+        A folder of ImageNet's XML files.
+    root
+        The folder that a manifest's paths or a torchvision set lie in.
+    split
+        The part of a torchvision set.
+    subset
+        What is taken of it all.
+
+    Examples
+    --------
+    >>> source = skviz.DataSource("images", subset=skviz.Subset(limit=2))
+    >>> len(skviz.open_dataset(source))
+    2
     """
 
     dataset: str | os.PathLike[str]
@@ -51,7 +67,26 @@ class DataSource:
 def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
     """Open a data set by its kind, which its name and files tell.
 
-    Raises `UsageError` saying what was expected and what to do.
+    Parameters
+    ----------
+    source
+        A `DataSource`, or what its `dataset` may be.
+
+    Returns
+    -------
+    ImageSet
+        The images in a fixed order; none is read yet.
+
+    Raises
+    ------
+    UsageError
+        Saying what was expected and what to do.
+
+    Examples
+    --------
+    >>> images = skviz.open_dataset("images")
+    >>> len(images), images.classes
+    (6, ('disc', 'square', 'triangle'))
     """
     if not isinstance(source, DataSource):
         source = DataSource(source)

@@ -25,6 +25,11 @@ def example_photo() -> Path:
     The bundled network knows its class and was not trained on it. Caltech-101, CC BY 4.0
     (F.-F. Li, M. Andreeto, M. Ranzato, P. Perona).
 
+    Returns
+    -------
+    Path
+        The file.
+
     Examples
     --------
     >>> example_photo().name
@@ -42,13 +47,44 @@ def example_images(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Path:
-    """Write a small data set of drawn pictures, one sub-folder per class; return the folder.
+    """Write a small data set of drawn pictures, one sub-folder per class.
 
     Each picture has one object (disc, triangle, square, hexagon) in the middle of a mottled
-    ground; its side is `size` pixels. The same arguments give the same pictures. They serve
-    to try things: what a network for photographs makes of them says little about photographs.
+    ground. The same arguments give the same pictures. They serve to try things: what a network
+    for photographs makes of them says little about photographs.
 
-    Raises `UsageError` for numbers that do not fit, `OutputError` where files are there already.
+    Parameters
+    ----------
+    folder
+        Where the pictures go.
+    classes
+        Number of classes, 1 to 4.
+    per_class
+        Pictures of each, 1 or more.
+    size
+        The shorter side in pixels, 16 or more.
+    seed
+        That of the drawing.
+    overwrite
+        Whether files that are there are replaced.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        For numbers that do not fit.
+    OutputError
+        Where files are there already.
+
+    Examples
+    --------
+    >>> folder = skviz.example_images("drawn", classes=2, per_class=1, overwrite=True)
+    >>> sorted(path.name for path in folder.iterdir())
+    ['disc', 'triangle']
     """
     if not 1 <= classes <= len(SHAPES):
         raise UsageError(f"expected 1 to {len(SHAPES)} classes, got {classes}")

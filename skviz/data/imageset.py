@@ -57,13 +57,32 @@ class Names(Sequence[str]):
 class ImageSet:
     """N images in a fixed order.
 
-    `kind` says how they are stored, `root` is the folder that `names` are relative to (None
-    where they are ids), `labels` (N,) index `classes`, -1 without label; `boxes` (N, 4) holds
-    left, top, right, bottom in pixels of the original, nan without box. `sizes` (N,) are the
-    files' sizes in bytes, -1 where there is no file. `reader` reads image number `source[i]`
-    where images are no files. `notes` say what was left out or assumed.
+    Attributes
+    ----------
+    kind
+        How they are stored.
+    root
+        The folder that `names` are relative to (None where they are ids).
+    names
+        Those of the file system; what is stored or shown is `shown_name`.
+    labels
+        Indices of `classes`, (N,), -1 without label.
+    classes
+        Names of the classes.
+    boxes
+        Left, top, right and bottom in pixels of the original, (N, 4), nan without box.
+    sizes
+        The files' sizes in bytes, (N,), -1 where there is no file.
+    reader, source
+        `reader` reads image number `source[i]` where images are no files.
+    notes
+        What was left out or assumed.
 
-    `names` are those of the file system; what is stored or shown is `shown_name`.
+    Examples
+    --------
+    >>> images = skviz.open_dataset("images")
+    >>> images.shown_name(0), images.read(0).size
+    ('disc/disc_000.png', (160, 160))
     """
 
     kind: str

@@ -15,10 +15,30 @@ from skviz.names import escaped
 class Subset:
     """What is taken of a data set, in this order.
 
-    `classes` keeps the images of these classes (names, or labels as numbers; labels stay as
-    they are), `shuffle` is the seed of a random order, `per_class` keeps the first so many of
-    each class, `limit` the first so many in all, `part` (i, n) the i-th of n equal parts,
-    counted from 1: every n-th image, for runs made apart and merged.
+    Parameters
+    ----------
+    classes
+        Keeps the images of these classes (names, or labels as numbers; labels stay as they are).
+    shuffle
+        The seed of a random order.
+    per_class
+        Keeps the first so many of each class.
+    limit
+        Keeps the first so many in all.
+    part
+        (i, n): the i-th of n equal parts, counted from 1: every n-th image, for runs made apart
+        and merged.
+
+    Raises
+    ------
+    UsageError
+        For numbers that make no sense.
+
+    Examples
+    --------
+    >>> source = skviz.DataSource("images", subset=skviz.Subset(classes=("disc",), limit=1))
+    >>> skviz.open_dataset(source).labels.tolist()
+    [0]
     """
 
     classes: tuple[str, ...] = ()

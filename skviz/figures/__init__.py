@@ -24,6 +24,7 @@ from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
 from skviz.figures.save import FORMATS, figure_bytes, save_figure
 from skviz.figures.style import STYLES, figure_style, style_names
 from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.verdicts import VerdictRows
 
 __all__ = [
     "FORMATS",
@@ -45,6 +46,7 @@ __all__ = [
     "ScaleStyle",
     "Thumbnails",
     "UnitBars",
+    "VerdictRows",
     "caption_of",
     "draw_attention",
     "draw_field",

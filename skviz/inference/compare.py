@@ -39,9 +39,22 @@ _TEXTS = ("what", "unit", "unit_b", "note")
 class Comparison(ShowsTable):
     """Runs a and b on the same images; every difference is b minus a.
 
-    `table` is what `to_frame` returns, `common` what both runs share, `resamples` (0: no
-    intervals), `confidence` and `seed` are those of the bootstrap, which drew `drawn` ("class"
-    or "image", None without bootstrap).
+    Attributes
+    ----------
+    common
+        What both runs share.
+    table
+        What `to_frame` returns.
+    resamples, confidence, seed
+        Those of the bootstrap; 0 resamples: no intervals.
+    drawn
+        What it drew, "class" or "image"; None without bootstrap.
+
+    Examples
+    --------
+    >>> found = skviz.compare("runs/example", "runs/untrained", resamples=0)
+    >>> found.scales, [pair.label for pair in found.units]
+    ((1.0, 2.0), ['3_4'])
     """
 
     common: Common
@@ -155,11 +168,38 @@ def compare(
 ) -> Comparison:
     """Compare the attention difference of two runs on the images that both have.
 
-    Images are paired by name. Units are paired by name, or as `pairs` says: ("3_4", "2_2").
-    `resamples` is the number of bootstrap resamples (0: no intervals) over whole classes.
+    Parameters
+    ----------
+    run_a, run_b
+        Runs or their folders; images are paired by name.
+    pairs
+        Which units belong together: ("3_4", "2_2"). By default those of one name.
+    resamples
+        Number of bootstrap resamples over whole classes (0: no intervals).
+    confidence
+        That of the intervals, in (0, 1).
+    seed
+        That of the draws.
 
-    Raises `UsageError` where there is no common image, unit or scale, and for pairs or options
-    that make no sense; `UnitError` for a unit that its run does not have; `RunError`.
+    Returns
+    -------
+    Comparison
+        Levels, shifts, tests and sentences.
+
+    Raises
+    ------
+    UsageError
+        Where there is no common image, unit or scale, and for pairs or options that make no sense.
+    UnitError
+        For a unit that its run does not have.
+    RunError
+        For a damaged run.
+
+    Examples
+    --------
+    >>> found = skviz.compare("runs/example", "runs/untrained", resamples=100)
+    >>> found.shifts[["unit", "from_scale", "to_scale", "n"]].values.tolist()
+    [['SK_3_4', 1.0, 2.0, 6]]
     """
     first = run_a if isinstance(run_a, Run) else Run(run_a)
     second = run_b if isinstance(run_b, Run) else Run(run_b)

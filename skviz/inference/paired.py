@@ -38,8 +38,8 @@ class Paired:
         return cls(
             *count_mean_std(change),
             dz=cohen_dz(change),
-            rank_biserial=test and test.rank_biserial,
-            p=test and test.p,
+            rank_biserial=None if test is None else test.rank_biserial,
+            p=None if test is None else test.p,
             note=_note(change),
         )
 

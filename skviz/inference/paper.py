@@ -38,10 +38,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PaperComparison(ShowsTable):
-    """A run beside the paper's values; `units` are those that both have.
+    """A run beside the paper's values.
 
-    `scales` are those of 1.0, 1.5 and 2.0 that the run has; `missing` names the published
-    units that it does not have.
+    Attributes
+    ----------
+    summary
+        That of the run.
+    units
+        Names of the units that both have; `missing` names the published ones that the run lacks.
+    scales
+        Those of 1.0, 1.5 and 2.0 that the run has.
+
+    Examples
+    --------
+    >>> found = skviz.compare_with_paper("runs/example", resamples=0)
+    >>> found.units, found.missing
+    (('SK_3_4',), ('SK_2_3', 'SK_4_6', 'SK_5_3'))
     """
 
     summary: Summary
@@ -241,10 +253,32 @@ def compare_with_paper(
 ) -> PaperComparison:
     """Compare a run with the published values of SK_2_3, SK_3_4, SK_4_6 and SK_5_3.
 
-    Figure 3 (c), right, at 1.0x, 1.5x and 2.0x, and figure 4 at 1.0x and 1.5x; see
-    `PaperComparison`. `resamples` (0: no intervals), `confidence` and `seed` are those of the
-    bootstrap. Raises `UsageError` for a network without units of these names, or a run without
-    two of these scales; `RunError`.
+    Figure 3 (c), right, at 1.0x, 1.5x and 2.0x, and figure 4 at 1.0x and 1.5x.
+
+    Parameters
+    ----------
+    run
+        A run or its folder.
+    resamples, confidence, seed
+        Those of the bootstrap; 0 resamples: no intervals.
+
+    Returns
+    -------
+    PaperComparison
+        Signs and orders here and in the paper.
+
+    Raises
+    ------
+    UsageError
+        For a network without units of these names, or a run without two of these scales.
+    RunError
+        For a damaged run.
+
+    Examples
+    --------
+    >>> found = skviz.compare_with_paper("runs/example", resamples=0)
+    >>> found.steps[["unit", "paper"]].round(3).values.tolist()
+    [['SK_3_4', 0.03]]
     """
     found = run if isinstance(run, Run) else Run(run)
     units = tuple(unit.name for unit in found.units if unit.name in UNITS and unit.branches > 1)

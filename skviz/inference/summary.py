@@ -68,6 +68,19 @@ class Summary(ShowsTable):
     the attention of the largest kernel minus that of the smallest (section 4.4); with
     `options.quantity` "expected_kernel" shifts, trends and classes are those of the expected
     kernel size in pixels. Every table is computed when it is first asked for.
+
+    Attributes
+    ----------
+    measurements
+        The arrays it stands on.
+    options
+        How intervals are made, and the quantity.
+
+    Examples
+    --------
+    >>> found = skviz.summarise("runs/example", resamples=0)
+    >>> found.to_frame()[["unit", "scale", "n"]].values.tolist()
+    [['SK_3_4', 1.0, 6], ['SK_3_4', 2.0, 6]]
     """
 
     measurements: Measurements | RunMeasurements
@@ -347,15 +360,39 @@ def summarise(
     seed: int = SEED,
     quantity: str = DIFFERENCE.key,
 ) -> Summary:
-    """Return the summary of a run, or of the run in a folder; its records are read when needed.
+    """Return the summary of a run; its records are read when they are needed.
 
-    `resamples` is the number of bootstrap resamples (0: no intervals), `confidence` that of
-    the intervals, `seed` that of the draws. `quantity` is what shifts, trends and classes are
-    about: "difference" or "expected_kernel".
+    Parameters
+    ----------
+    run
+        A run or its folder.
+    resamples
+        Number of bootstrap resamples (0: no intervals).
+    confidence
+        That of the intervals, in (0, 1).
+    seed
+        That of the draws.
+    quantity
+        What shifts, trends and classes are about: "difference" or "expected_kernel".
 
-    Raises `RunError` for a run without images, `UsageError` for a folder that is no run, for an
-    unknown quantity, and for the expected kernel size of a network none of whose units has
-    known kernels.
+    Returns
+    -------
+    Summary
+        Means, shifts, trends, classes and channels as tables.
+
+    Raises
+    ------
+    RunError
+        For a run without images.
+    UsageError
+        For a folder that is no run, for an unknown quantity, and for the expected kernel size of
+        a network none of whose units has known kernels.
+
+    Examples
+    --------
+    >>> shift = skviz.summarise("runs/example", resamples=100).shifts.iloc[0]
+    >>> shift["unit"], bool(shift["low"] <= shift["shift"] <= shift["high"])
+    ('SK_3_4', True)
     """
     run = run if isinstance(run, Run) else Run(run)
     if not run.images:

@@ -25,13 +25,36 @@ def with_selective_kernels(
     """Return a copy of a network whose depthwise k x k convolutions are SK convolutions.
 
     Every convolution with as many groups as input and output channels and a kernel above 1x1
-    becomes an `SKConv` of the same stride and width, of depthwise `branches` (3x3 and a
-    dilated 3x3, as in the paper's light networks). The batch norm and activation that follow
-    stay. `reduction` and `min_width` are r and L of section 3.1; with r = 4 the parameters are
-    those of table 4 within 1 %. With `unit_stride_only` convolutions that halve the resolution
-    stay as they are. The network given is not changed; weights other than the replaced ones
-    are kept. Raises `ModelError` for a network without
-    depthwise convolutions.
+    becomes an `SKConv` of the same stride and width. The batch norm and activation that follow
+    stay.
+
+    Parameters
+    ----------
+    network
+        Left as it is; weights other than the replaced ones are kept.
+    branches
+        The branches of every unit: 3x3 and a dilated 3x3, as in the paper's light networks.
+    reduction, min_width
+        r and L of section 3.1; with r = 4 the parameters are those of table 4 within 1 %.
+    unit_stride_only
+        Whether convolutions that halve the resolution stay as they are.
+
+    Returns
+    -------
+    torch.nn.Module
+        The changed copy, untrained where it is new.
+
+    Raises
+    ------
+    ModelError
+        For a network without depthwise convolutions.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> light = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 8, 3, padding=1, groups=8))
+    >>> [unit.channels for unit in skviz.Probe(skviz.with_selective_kernels(light)).units]
+    [8]
     """
     changed = copy.deepcopy(network)
     replaced = 0

@@ -52,20 +52,51 @@ def load_model(
 ) -> nn.Module:
     """Return a network in evaluation mode, with what is known of it as its `.skviz`.
 
-    `name` is a network of the table, `timm:NAME`, `package.module:factory` or
-    `path/to/file.py:factory`; `model_args` are the keyword arguments of timm's `create_model`
-    or of the factory, which is the only foreign code that is called. `weights` is a checkpoint
-    (.pth, .pt, .safetensors). Without it ours take the bundled weights and timm's networks
-    their own pretrained ones, unless `pretrained` is false; else weights are random, from
-    `seed`. Where a checkpoint holds several sets of weights (plain and averaged ones),
-    `weights_key` chooses one, a key such as "model_ema". `allow_mismatch` loads what fits of a
-    checkpoint of another network; `.skviz.notes` says what did not. `example` are the shapes of
-    the network's inputs, "1x3x64x64,1x10", where it needs certain ones or several (see
-    `with_example`). `input_size` in pixels, `crop`, `mean` and `std` replace what the network's own
-    configuration says (see `InputSpec`).
+    Parameters
+    ----------
+    name
+        A network of the table (see `known_models`), `timm:NAME`, `package.module:factory` or
+        `path/to/file.py:factory`.
+    weights
+        A checkpoint (.pth, .pt, .safetensors). Without it ours take the bundled weights and
+        timm's networks their own pretrained ones.
+    model_args
+        The keyword arguments of timm's `create_model` or of the factory, which is the only foreign
+        code that is called.
+    pretrained
+        False asks for random weights where no checkpoint is given.
+    seed
+        That of random weights.
+    allow_mismatch
+        Whether to load what fits of a checkpoint of another network; `.skviz.notes` says what did
+        not.
+    weights_key
+        Chooses one of several sets of weights in a checkpoint (plain and averaged ones), a key
+        such as "model_ema".
+    example
+        Shapes of the network's inputs, "1x3x64x64,1x10", where it needs certain ones or several
+        (see `skviz.models.with_example`).
+    input_size, crop, mean, std
+        Replace what the network's own configuration says, `input_size` in pixels (see
+        `InputSpec`).
 
-    Raises `UnknownModelError`, `ModelError` where the network cannot be built, and
-    `WeightsError` where the checkpoint cannot be read or does not fit.
+    Returns
+    -------
+    torch.nn.Module
+        The network; `.skviz` has its `name`, `weights`, `trained`, `spec` and `notes`.
+
+    Raises
+    ------
+    UnknownModelError, ModelError
+        Where there is no such network, or it cannot be built.
+    WeightsError
+        Where the checkpoint cannot be read or does not fit.
+
+    Examples
+    --------
+    >>> model = skviz.load_model()
+    >>> model.skviz.name, model.skviz.trained
+    ('sknet50_lite', True)
     """
     name, arguments = str(name), dict(model_args or {})
     if weights_key is not None and weights is None:

@@ -276,7 +276,18 @@ def _macs(network: nn.Module, size: int) -> int:
 
 
 def known_models() -> list[ModelCard]:
-    """Describe every network of the table: parameters, multiply-adds, units, weights."""
+    """Describe every network of the table.
+
+    Returns
+    -------
+    list of ModelCard
+        With parameters, multiply-adds, units and weights.
+
+    Examples
+    --------
+    >>> "sknet50" in [card.name for card in skviz.known_models()]
+    True
+    """
     cards = []
     for name, config in CONFIGS.items():
         with torch.device("meta"):

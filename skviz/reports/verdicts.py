@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.files import check_output, output_folder, write_json, write_text
-from skviz.inference.judging import JudgeOptions, judge
+from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import (
     BLUR,
     OBJECTS,
@@ -25,7 +25,6 @@ from skviz.reports.document import FigurePart, figure_part
 from skviz.reports.markdown import escaped, text_table
 from skviz.runs.measurements import RunMeasurements
 from skviz.scales import scale_label
-from skviz.studies.controls.evidence import evidence_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +71,7 @@ def write_verdicts(
     for file in files:
         check_output(file, overwrite)
     options = options or JudgeOptions()
-    verdicts = judge(evidence_of(suite), options)
+    verdicts = suite.verdicts(options)
     document = to_document(suite, verdicts, options)
     text, data, table, png, pdf = files
     figure = verdict_figure(verdicts, About.of_run(suite.plain))

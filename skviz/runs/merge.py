@@ -30,11 +30,38 @@ _PARTS = ("digest", "images", "boxes")
 
 
 def merge_runs(runs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Run:
-    """Join complete runs of different images, made with the same settings; return the new run.
+    """Join complete runs of different images, made with the same settings.
 
     Labels must mean the same classes in every run. An interrupted merge goes on when it is
-    called again. Raises `UsageError` for runs that are unfinished, differ, or share an image,
-    and `OutputError`.
+    called again.
+
+    Parameters
+    ----------
+    runs
+        The folders of the runs.
+    out
+        The folder of the new run.
+
+    Returns
+    -------
+    Run
+        The new run.
+
+    Raises
+    ------
+    UsageError
+        For runs that are unfinished, differ, or share an image.
+    OutputError
+        Where the folder cannot be written.
+
+    Examples
+    --------
+    >>> model = skviz.load_model()
+    >>> for part in ((1, 2), (2, 2)):
+    ...     half = skviz.DataSource("images", subset=skviz.Subset(part=part))
+    ...     run = skviz.analyze(half, model, out=f"runs/part-{part[0]}", progress=False)
+    >>> skviz.merge_runs(["runs/part-1", "runs/part-2"], "runs/merged").images
+    6
     """
     path = RUN.check(Path(out))
     parts = [Run(run) for run in runs]

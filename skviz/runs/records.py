@@ -105,9 +105,11 @@ class Run(ShardedRecords, ShowsTable):
 
     Examples
     --------
-    >>> run = skviz.Run("runs/val")  # doctest: +SKIP
-    >>> run.records(["unit", "scale", "difference"]).groupby(["unit", "scale"]).mean()
-    ... # doctest: +SKIP
+    >>> run = skviz.Run("runs/example")
+    >>> run.images, run.scales
+    (6, (1.0, 2.0))
+    >>> run.records(["unit", "scale", "difference"]).groupby(["unit", "scale"]).mean().shape
+    (2, 1)
     """
 
     FOLDER = RUN

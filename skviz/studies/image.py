@@ -72,8 +72,22 @@ def choose_units(units: Sequence[Unit], stages: Iterable[str] = ()) -> UnitChoic
 class ImageResult(ShowsTable):
     """The attention of one image at V scales.
 
-    `views` are the enlarged images, `attention` holds arrays of shape (V, M, C) for the units
-    of `choice.all`, `model` says which network and weights they come from.
+    Attributes
+    ----------
+    views
+        The enlarged images.
+    attention
+        Arrays of shape (V, M, C) for the units of `choice.all`.
+    choice
+        The units that are shown, and how.
+    model
+        Which network and weights they come from.
+
+    Examples
+    --------
+    >>> result = skviz.analyze_image(skviz.example_photo(), skviz.load_model(), scales=(1, 2))
+    >>> "attention" in result.to_frame().columns
+    True
     """
 
     views: Views
@@ -306,10 +320,35 @@ def analyze_image(
 ) -> ImageResult:
     """Enlarge an image, run it through a network, and return the attention of its units.
 
-    `stages` names the units to show channel by channel (see `choose_units`); the last unit of
-    every stage is captured too. `scales`, `resample` and `fill` are those of `skviz.enlarge`.
+    Parameters
+    ----------
+    source
+        Anything that `read_image` takes.
+    model
+        The network, left as it was.
+    stages
+        The units to show channel by channel (see `choose_units`); the last unit of every stage
+        is captured too.
+    scales
+        Sizes of the central object.
+    resample, fill
+        Those of `skviz.enlarge`.
 
-    Raises `ImageError`, `ScaleError`, `UnitError` and `CaptureError`, each saying what to do.
+    Returns
+    -------
+    ImageResult
+        The attention, with a table and a JSON document of it.
+
+    Raises
+    ------
+    ImageError, ScaleError, UnitError, CaptureError
+        Each saying what to do.
+
+    Examples
+    --------
+    >>> result = skviz.analyze_image(skviz.example_photo(), skviz.load_model(), stages=["3_4"])
+    >>> result.views.labels
+    ('1.0x', '1.5x', '2.0x')
     """
     return ImageAnalysis.of(model, stages)(source, scales, resample=resample, fill=fill)
 

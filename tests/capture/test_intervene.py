@@ -421,8 +421,8 @@ def test_unknown_units_and_branches_are_refused_before_any_pass() -> None:
         ):
             pass
     with (
-        pytest.raises(CaptureError, match=r"expected a Replacement, such as .* got 'uniform'"),
-        intervene(probe, {"all": "uniform"}),
+        pytest.raises(CaptureError, match=r"expected a Replacement, 'smallest', .* got 'evenly'"),
+        intervene(probe, {"all": "evenly"}),
     ):
         pass
     with (
@@ -497,3 +497,16 @@ def test_an_adapter_whose_reader_has_no_inverse_is_refused() -> None:
             run(network, x)
     finally:
         unregister_adapter("mine")
+
+
+def test_names_and_arrays_do_what_the_functions_do() -> None:
+    probe = Probe(build())
+    array = np.full((2, 8), 0.5, np.float32)
+    pairs = [("smallest", branch("smallest")), ("largest", branch("largest"))]
+    for short, full in [*pairs, ("uniform", uniform()), (array, fixed(array))]:
+        found = []
+        for given in (short, full):
+            with intervene(probe, {"SK_2_1": given}):
+                found.append(probe.capture(images())[0])
+        for name, attention in found[0].items():
+            torch.testing.assert_close(attention, found[1][name], rtol=0, atol=0)

@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from skviz.figures.captions import About, Caption
-from skviz.inference.judging import JudgeOptions, judge
+from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.document import FURTHER, FigurePart, TablePart
 from skviz.reports.verdicts import verdict_figure
 from skviz.runs.folder import check_same
 from skviz.runs.records import Run
 from skviz.scales import scale_label
-from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite
 
 
@@ -31,7 +30,7 @@ def verdict_parts(
     advice = f"make controls for it with `skviz controls`, or report on '{plain.path}'"
     check_same(plain.path, plain.settings, run.settings, f"'{run.path}'", advice)
     options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
-    verdicts = judge(evidence_of(suite), options)
+    verdicts = suite.verdicts(options)
     about = About.of_run(plain)
     figure = verdict_figure(verdicts, about)
     notes = []

@@ -113,8 +113,10 @@ def analyze(
 
     Examples
     --------
-    >>> run = skviz.analyze("photos", model, out="runs/photos")  # doctest: +SKIP
-    >>> skviz.summarise(run).to_frame()  # doctest: +SKIP
+    >>> model = skviz.load_model()
+    >>> run = skviz.analyze("images", model, out="runs/new", units="3_4", progress=False)
+    >>> skviz.summarise(run, resamples=0).to_frame().shape
+    (3, 7)
     """
     names = options.pop("channels", ())
     channels = (names,) if isinstance(names, str) else tuple(names)

@@ -35,8 +35,7 @@ def evidence_of(suite: ControlSuite) -> Evidence:
         if control is None or control.kind == "random":
             continue
         (others if control.on_network else views)[name] = RunMeasurements(suite.run(name))
-    random = [RunMeasurements(run) for run in suite.random]
-    return Evidence(RunMeasurements(plain), views, random, others, _sharp(plain))
+    return Evidence(RunMeasurements(plain), views, suite.null, others, _sharp(plain))
 
 
 def random_runs(folders: Iterable[str | os.PathLike[str]]) -> list[RunMeasurements]:

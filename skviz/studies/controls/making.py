@@ -99,15 +99,62 @@ def controls(
     report: Report = lambda suite, name, place, total: None,
     before: Callable[[Analysis], object] = lambda analysis: None,
 ) -> ControlSuite:
-    """Make the plain run and its controls in a folder, or go on with them; return the suite.
+    """Make the plain run and its controls in a folder, or go on with them.
 
-    Arguments are those of `prepare` and `list_controls`. Finished runs are kept, an unfinished
-    one is resumed, and other `seeds`, `only` or `cascade` add runs to a finished suite.
-    `before` is called with every run before it starts, `report` behind it with the suite, the
-    run's name, its number from 1 and how many there are.
+    Finished runs are kept, an unfinished one is resumed, and other `seeds`, `only` or `cascade`
+    add runs to a finished suite.
 
-    Raises `ScaleError` unless the scales have 1.0 and a larger one, `UsageError` for settings
-    other than those the suite was begun with, `OutputError`, and what `analyze` raises.
+    Parameters
+    ----------
+    dataset
+        A folder of images, a manifest, "torchvision:NAME", a `DataSource` or an `ImageSet`.
+    model
+        The network, left as it was.
+    out
+        The folder of the suite.
+    scales
+        Sizes of the central object; 1.0 and a larger one.
+    units
+        Names or patterns of the units to record.
+    attention
+        As for `Probe`, where the attention is not found by itself.
+    options
+        How the runs are made: `skviz.runs.options.Options`.
+    seeds
+        Number of random networks.
+    cascade
+        Whether units are made random too, from the top down and one by one.
+    only, skip
+        Names or patterns of controls, such as "random-*".
+    progress
+        Whether to show on stderr how far it is.
+    report
+        Called behind every run with the suite, the run's name, its number from 1 and their count.
+    before
+        Called with every run before it starts.
+
+    Returns
+    -------
+    ControlSuite
+        The suite; `verdicts` says what may be concluded.
+
+    Raises
+    ------
+    ScaleError
+        Unless the scales have 1.0 and a larger one.
+    UsageError
+        For settings other than those the suite was begun with.
+    OutputError
+        Where the folder is something else or cannot be written; and what `analyze` raises.
+
+    Examples
+    --------
+    >>> suite = skviz.controls(
+    ...     "images", skviz.load_model(), out="suite", scales=(1, 2), units="3_4",
+    ...     only=["blur"], progress=False,
+    ... )
+    >>> suite.names
+    ('plain', 'blur')
     """
     checked = Scales(scales)
     if 1.0 not in checked or max(checked) <= 1.0:

@@ -7,12 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
 from skviz.runs.folder import RunFolder
+from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import RUN, Run
 from skviz.studies.controls.control import Control
+
+if TYPE_CHECKING:
+    from skviz.inference.judging import JudgeOptions
+    from skviz.inference.verdicts import Verdict
 
 PLAIN = "plain"
 SUITE = RunFolder(
@@ -72,7 +77,29 @@ class Entry:
 class ControlSuite:
     """A folder made by `skviz controls`, finished or not; reads what is there when it is asked.
 
-    Raises `UsageError` where the folder is none, and `RunError` for a damaged controls.json.
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        Where the folder is none.
+    RunError
+        For a damaged controls.json.
+
+    Examples
+    --------
+    >>> suite = skviz.controls(
+    ...     "images", skviz.load_model(), out="suite", scales=(1, 2), units="3_4",
+    ...     only=["blur"], progress=False,
+    ... )
+    >>> suite = skviz.ControlSuite("suite")
+    >>> suite.plain.images, suite.missing
+    (6, ())
+    >>> [verdict.unit for verdict in suite.verdicts()]
+    ['SK_3_4']
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -121,6 +148,21 @@ class ControlSuite:
     def random(self) -> tuple[Run, ...]:
         """The random networks' runs, in the order of their seeds."""
         return tuple(run for _, run in self._of("random"))
+
+    @property
+    def null(self) -> list[RunMeasurements]:
+        """What the random networks measured, as figures take it for their band."""
+        return [RunMeasurements(run) for run in self.random]
+
+    def verdicts(self, options: JudgeOptions | None = None) -> tuple[Verdict, ...]:
+        """Return what may be said of every unit, judged on all finished runs.
+
+        Raises `UsageError` where the plain run is not finished, or the runs do not fit together.
+        """
+        from skviz.inference.judging import judge
+        from skviz.studies.controls.evidence import evidence_of  # It reads suites.
+
+        return judge(evidence_of(self), options)
 
     @property
     def cascade(self) -> dict[str, Run]:

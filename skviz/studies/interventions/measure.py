@@ -266,15 +266,51 @@ def intervene_dataset(
     """Replace the attention of units on a data set, and measure what becomes of the output.
 
     Every unit of `units` is taken alone, all of these together ("chosen"), and, whatever
-    `units` says, all units of the network together ("all"); `kinds` are those of
-    `skviz.studies.interventions.kinds.KINDS`. What replaces the attention is made from what the
-    unchanged network does with the same views. Measured are the true class's logit and
-    probability (of the predicted class where there is no label), top-1, and the divergence of
-    the output. Calling it again with the same `out` goes on. `options` are the fields of
-    `skviz.runs.analyze.Options`.
+    `units` says, all units of the network together ("all"). What replaces the attention is made
+    from what the unchanged network does with the same views. Measured are the true class's logit
+    and probability (of the predicted class where there is no label), top-1, and the divergence of
+    the output. Calling it again with the same `out` goes on.
 
-    Raises `UsageError` for unknown names, a network without class output, and for a folder of
-    other settings; and what `skviz.analyze` raises.
+    Parameters
+    ----------
+    dataset
+        A folder of images, a manifest, "torchvision:NAME", a `DataSource` or an `ImageSet`.
+    model
+        The network, left as it was.
+    out
+        The folder of the records.
+    scales
+        Sizes of the central object.
+    units
+        Names or patterns of the units to replace.
+    kinds
+        What replaces: "branches", "uniform", "mean", "channels", "images", "patch", or "all".
+    seed
+        That of shuffles.
+    progress
+        Whether to show on stderr how far it is.
+    **options
+        Fields of `skviz.runs.options.Options`.
+
+    Returns
+    -------
+    InterventionRun
+        The finished records.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, a network without class output, and a folder of other settings; and
+        what `skviz.analyze` raises.
+
+    Examples
+    --------
+    >>> found = skviz.intervene_dataset(
+    ...     "images", skviz.load_model(), out="interventions", scales=(1,), units="3_4",
+    ...     kinds="uniform", progress=False,
+    ... )
+    >>> found.kinds
+    ('uniform',)
     """
     return prepare_interventions(
         dataset,

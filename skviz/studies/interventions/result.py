@@ -85,6 +85,17 @@ class InterventionRun(ShardedRecords):
         Where the folder holds no interventions.
     RunError
         For a file that is missing or damaged, when it is read.
+
+    Examples
+    --------
+    >>> skviz.intervene_dataset(
+    ...     "images", skviz.load_model(), out="interventions", scales=(1,), units="3_4",
+    ...     kinds="uniform", progress=False,
+    ... ).path.name
+    'interventions'
+    >>> found = skviz.InterventionRun("interventions")
+    >>> found.targets, found.complete
+    (('SK_3_4', 'all'), True)
     """
 
     FOLDER = INTERVENTIONS

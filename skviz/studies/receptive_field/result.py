@@ -43,12 +43,31 @@ class Field:
 class ReceptiveField:
     """Effective receptive field of a unit at S scales, for Q fields, over N images.
 
-    `maps` has shape (S, Q, H, W): the average over images of each image's map, which sums to 1.
-    `moments` (N, S, Q, 4) are those of each image's map (see `widths.moments`), nan where no
-    gradient reached the input. `attention` (N, S) is the mean over channels of the
-    attention of the largest kernel, `expected` (N, S) the expected kernel size in pixels of the
-    feature map, nan where kernels are unknown. `about` says what was run, `errors` which images
-    could not be read, `notes` what a reader should know.
+    Attributes
+    ----------
+    maps
+        Shape (S, Q, H, W): the average over images of each image's map, which sums to 1.
+    moments
+        Those of each image's map, (N, S, Q, 4) (see `widths.moments`), nan where no gradient
+        reached the input.
+    attention
+        The mean over channels of the attention of the largest kernel, (N, S).
+    expected
+        The expected kernel size in pixels of the feature map, (N, S), nan where it is unknown.
+    about
+        What was run.
+    errors
+        Which images could not be read.
+    notes
+        What a reader should know.
+
+    Examples
+    --------
+    >>> field = skviz.receptive_field(
+    ...     skviz.load_model(), skviz.example_photo(), "2_1", scales=(1,), progress=False
+    ... )
+    >>> field.maps.shape[0], field.labels
+    (1, ('1.0x',))
     """
 
     unit: Unit

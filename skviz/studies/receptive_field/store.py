@@ -22,10 +22,38 @@ def save_field(
     *,
     overwrite: bool = False,
 ) -> tuple[Path, Path]:
-    """Write `stem`.npz (maps and what was measured of each image) and `stem`.json (results).
+    """Write a receptive field: maps and values of each image, and the results.
 
-    Each file is written whole or not at all. Raises `OutputError` where one exists and
-    `overwrite` is not set.
+    Each file is written whole or not at all.
+
+    Parameters
+    ----------
+    field
+        What `receptive_field` measured.
+    folder
+        Where the files go; it is there already.
+    stem
+        Their name without ".npz" and ".json".
+    overwrite
+        Whether files of these names are replaced.
+
+    Returns
+    -------
+    tuple of Path
+        The .npz and the .json file.
+
+    Raises
+    ------
+    OutputError
+        Where a file exists and `overwrite` is not set.
+
+    Examples
+    --------
+    >>> field = skviz.receptive_field(
+    ...     skviz.load_model(), skviz.example_photo(), "2_1", scales=(1,), progress=False
+    ... )
+    >>> [path.name for path in skviz.save_field(field, ".", overwrite=True)]
+    ['field.npz', 'field.json']
     """
     arrays, document = Path(folder) / f"{stem}.npz", Path(folder) / f"{stem}.json"
     for path in (arrays, document):
@@ -59,7 +87,29 @@ def save_field(
 def load_field(path: str | os.PathLike[str]) -> ReceptiveField:
     """Read a receptive field from the .npz file that `save_field` wrote.
 
-    Raises `SkvizError` for a file that is missing or is something else.
+    Parameters
+    ----------
+    path
+        The .npz file.
+
+    Returns
+    -------
+    ReceptiveField
+        As it was saved.
+
+    Raises
+    ------
+    SkvizError
+        For a file that is missing or is something else.
+
+    Examples
+    --------
+    >>> field = skviz.receptive_field(
+    ...     skviz.load_model(), skviz.example_photo(), "2_1", scales=(1,), progress=False
+    ... )
+    >>> files = skviz.save_field(field, ".", overwrite=True)
+    >>> skviz.load_field(files[0]).labels
+    ('1.0x',)
     """
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -59,15 +59,52 @@ def receptive_field(
     selected features V), clamped (all weight on the smallest, or the largest kernel, in every
     unit up to this one), and fixed (the attention of every unit as it is at 1.0x).
 
-    Attention is held constant, for its global pooling reaches every pixel and would lay a flat
-    background under the map; `through_attention` lets the gradient of the branches and of the
-    mixture go through it too. `images` is a data set, an image file or a list of them, of which
-    `limit` are taken, evenly spread (None takes all). `batch_size` is in images. The network
-    runs in its own precision, float32 or float64, and is left as it was.
+    Parameters
+    ----------
+    model
+        The network or a probe of it, float32 or float64; left as it was.
+    images
+        A data set, an image file or a list of them.
+    unit
+        The name of one unit.
+    scales
+        Sizes of the central object.
+    limit
+        How many images are taken, evenly spread; None takes all.
+    batch_size
+        In images; by default what fits.
+    resample, fill
+        Those of `skviz.enlarge`.
+    through_attention
+        Whether the gradient of the branches and of the mixture goes through the attention too.
+        By default it is held constant, for its global pooling reaches every pixel and would lay a
+        flat background under the map.
+    progress
+        Whether to show on stderr how far it is.
 
-    Raises `UnitError` for an unknown unit, or one without branches to choose from, `UsageError`
-    for wrong numbers, `ImageError` if no image can be read, and `CaptureError` where gradients
-    or the attention of this network cannot be had.
+    Returns
+    -------
+    ReceptiveField
+        Maps and widths.
+
+    Raises
+    ------
+    UnitError
+        For an unknown unit, or one without branches to choose from.
+    UsageError
+        For wrong numbers.
+    ImageError
+        If no image can be read.
+    CaptureError
+        Where gradients or the attention of this network cannot be had.
+
+    Examples
+    --------
+    >>> field = skviz.receptive_field(
+    ...     skviz.load_model(), skviz.example_photo(), "2_1", scales=(1,), progress=False
+    ... )
+    >>> bool(abs(field.maps[0, 0].sum() - 1) < 1e-6)
+    True
     """
     checked = Scales(scales)
     for name, value in (("limit", limit), ("batch_size", batch_size)):
