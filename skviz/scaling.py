@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from skviz.errors import ScaleError, UsageError, did_you_mean
+from skviz.crops import FILLS, RESAMPLING, Box, check_crop, crop_box, render, square
+from skviz.errors import UsageError, did_you_mean
 from skviz.images import ImageSource, read_picture
 from skviz.notes import Assumption
 from skviz.overview import Overview, ShowsTable
@@ -25,20 +25,6 @@ from skviz.scales import DEFAULT_SCALES, Scales
 if TYPE_CHECKING:
     import torch
     from torch import nn
-
-RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "hamming": Image.Resampling.HAMMING,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-FILLS = ("mean", "black", "white", "edge", "reflect")
-# Zooming out pads the picture to a canvas of at most this many pixels (about 1 GiB).
-MAX_CANVAS_PIXELS = 2**28
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -252,11 +238,13 @@ def enlarge(
     spec = _spec_of(spec)
     picture = read_picture(source)
     image, name = picture.image, picture.name
-    centre, side = _square(image.size, spec, box)
-    boxes = tuple(_crop_box(centre, side / scale) for scale in checked)
+    centre, side = square(image.size, spec.crop, box)
+    boxes = tuple(crop_box(centre, side / scale) for scale in checked)
     for scale, crop in zip(checked, boxes, strict=True):
-        _check_crop(scale, side / scale, crop, image.size, name or "the image")
-    pixels = np.stack([_render(image, crop, spec, resample, fill) for crop in boxes])
+        check_crop(scale, side / scale, crop, image.size, name or "the image")
+    pixels = np.stack(
+        [render(image, crop, spec.size, resample, fill, mean_colour(spec)) for crop in boxes]
+    )
     pixels.setflags(write=False)
     return Views(
         pixels=pixels,
@@ -286,94 +274,3 @@ def _check_choice(option: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
         hint = did_you_mean(str(value), known)
         raise UsageError(f"expected {option} to be one of {', '.join(known)}, got {value!r}.{hint}")
-
-
-def _square(
-    size: tuple[int, int], spec: InputSpec, box: Sequence[float] | None
-) -> tuple[tuple[float, float], float]:
-    """Return centre (x, y) and side of the square that is seen at 1.0x, in original pixels."""
-    width, height = size
-    if box is None:
-        return (width / 2, height / 2), spec.crop * min(width, height)
-    try:
-        left, top, right, bottom = (float(edge) for edge in box)
-    except (TypeError, ValueError):
-        raise UsageError(f"expected box as (left, top, right, bottom), got {box!r}") from None
-    # Comparisons with nan are false, so nan fails here too.
-    ordered = left < right and top < bottom
-    touching = left < width and top < height and right > 0 and bottom > 0
-    if not (ordered and touching and math.isfinite(right - left + bottom - top)):
-        raise UsageError(
-            "expected box as (left, top, right, bottom) with left < right and top < bottom,"
-            f" within or across a picture of {width} x {height} pixels, got {tuple(box)}"
-        )
-    centre = ((left + right) / 2, (top + bottom) / 2)
-    return centre, max(right - left, bottom - top) / spec.crop
-
-
-def _crop_box(centre: tuple[float, float], side: float) -> Box:
-    x, y = centre
-    return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)
-
-
-def _check_crop(scale: float, side: float, crop: Box, size: tuple[int, int], name: str) -> None:
-    width, height = size
-    if side < 1:
-        raise ScaleError(
-            f"scale {scale:g} is too large for '{name}' ({width} x {height} pixels): it leaves"
-            f" {side:.3g} of an original pixel; use scales up to {side * scale:g}"
-        )
-    # Compared as floats, before anything is made: the sides may be astronomic, or infinite.
-    canvas = (max(crop[2], width) - min(crop[0], 0)) * (max(crop[3], height) - min(crop[1], 0))
-    if not canvas <= max(MAX_CANVAS_PIXELS, width * height):
-        raise ScaleError(
-            f"scale {scale:g} is too small for '{name}' ({width} x {height} pixels): it needs a"
-            f" canvas of more than {MAX_CANVAS_PIXELS} pixels; use a larger scale"
-        )
-
-
-def _render(
-    image: Image.Image, crop: Box, spec: InputSpec, resample: str, fill: str
-) -> NDArray[np.uint8]:
-    """Return one view, uint8 of shape (size, size, 3)."""
-    left, top, right, bottom = crop
-    pads = (
-        math.ceil(max(0.0, -left)),
-        math.ceil(max(0.0, -top)),
-        math.ceil(max(0.0, right - image.width)),
-        math.ceil(max(0.0, bottom - image.height)),
-    )
-    canvas = _padded(image, pads, spec, fill) if any(pads) else image
-    # Rounding must not push the box beyond the canvas: Pillow refuses it then.
-    inside = (
-        max(0.0, left + pads[0]),
-        max(0.0, top + pads[1]),
-        min(float(canvas.width), right + pads[0]),
-        min(float(canvas.height), bottom + pads[1]),
-    )
-    view = canvas.resize((spec.size, spec.size), RESAMPLING[resample], box=inside)
-    return np.asarray(view)
-
-
-def _padded(
-    image: Image.Image, pads: tuple[int, int, int, int], spec: InputSpec, fill: str
-) -> Image.Image:
-    left, top, right, bottom = pads
-    if fill in ("edge", "reflect"):
-        rows = _source_index(image.height, top, bottom, fill)
-        columns = _source_index(image.width, left, right, fill)
-        return Image.fromarray(np.asarray(image)[np.ix_(rows, columns)])
-    colour = {"mean": mean_colour(spec), "black": (0, 0, 0), "white": (255, 255, 255)}[fill]
-    canvas = Image.new("RGB", (left + image.width + right, top + image.height + bottom), colour)
-    canvas.paste(image, (left, top))
-    return canvas
-
-
-def _source_index(length: int, before: int, after: int, fill: str) -> NDArray[np.intp]:
-    """Return which original row (or column) each row of the padded canvas repeats."""
-    index = np.arange(-before, length + after, dtype=np.intp)
-    if fill == "edge":
-        return np.clip(index, 0, length - 1)
-    period = max(1, 2 * (length - 1))
-    index %= period
-    return np.minimum(index, period - index) if length > 1 else index

@@ -14,10 +14,11 @@ from PIL import Image
 from torch import nn
 
 import skviz
+from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.images import read_image
 from skviz.scales import Scales, parse_scales, scale_label
-from skviz.scaling import FILLS, RESAMPLING, InputSpec, Views, enlarge
+from skviz.scaling import InputSpec, Views, enlarge
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "photos_val"
 

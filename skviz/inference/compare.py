@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.frames import or_none, records
-from skviz.inference.paired import Paired, add_holm
+from skviz.inference.paired import Bootstrap, Paired, add_holm
 from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.overview import Overview, ShowsTable
@@ -24,7 +24,6 @@ from skviz.statistics.shifts import (
     FEWEST_CLUSTERS,
     RESAMPLES,
     SEED,
-    bootstrap_mean,
 )
 from skviz.typing import FloatArray
 
@@ -212,9 +211,7 @@ def compare(
     cells = np.concatenate([a, b, b - a], axis=1).reshape(len(a), -1)
     bounds, drawn = np.full((2, cells.shape[1]), np.nan), None
     if resamples:
-        found = bootstrap_mean(
-            cells, common.labels, resamples=resamples, confidence=confidence, seed=seed
-        )
+        found = Bootstrap(resamples, confidence, seed).of(cells, common.labels)
         bounds, drawn = np.stack([found.low, found.high]), found.by
     kernels = [
         nan_mean(np.where(missing, np.nan, _changes(values, columns)))

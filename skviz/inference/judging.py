@@ -23,14 +23,11 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.inference.null import Place, aligned, origin_of, places_of
+from skviz.inference.paired import Bootstrap
 from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
 from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import (
-    CONFIDENCE,
     FEWEST_CLUSTERS,
-    RESAMPLES,
-    SEED,
-    bootstrap_mean,
     holm,
     signed_rank,
 )
@@ -62,12 +59,9 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class JudgeOptions:
-    """How intervals are made (as in `SummaryOptions`), and the family-wise level of the null."""
+class JudgeOptions(Bootstrap):
+    """How intervals are made, and the family-wise level of the null."""
 
-    resamples: int = RESAMPLES
-    confidence: float = CONFIDENCE
-    seed: int = SEED
     alpha: float = ALPHA
 
 
@@ -213,18 +207,9 @@ def _parts(
 ) -> dict[str, list[Estimate]]:
     """Return per name one part per unit; all share the draws of the bootstrap."""
     table = np.concatenate(list(columns.values()), axis=1)
-    found = bootstrap_mean(
-        table,
-        None if labels is None or (labels < 0).any() else labels,
-        resamples=options.resamples,
-        confidence=options.confidence,
-        seed=options.seed,
-    )
-    parts = []
-    for column in range(table.shape[1]):
-        present = table[~np.isnan(table[:, column]), column]
-        mean = float(present.mean()) if len(present) else math.nan
-        parts.append(Estimate(mean, float(found.low[column]), float(found.high[column])))
+    found = options.of(table, labels)
+    ends = zip(nan_mean(table), found.low, found.high, strict=True)
+    parts = [Estimate(float(mean), float(low), float(high)) for mean, low, high in ends]
     units = table.shape[1] // len(columns)
     return {name: parts[i * units : (i + 1) * units] for i, name in enumerate(columns)}
 

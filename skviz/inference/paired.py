@@ -11,7 +11,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.numbers import counted
-from skviz.statistics.shifts import FEWEST_CLUSTERS, cohen_dz, holm, signed_rank
+from skviz.statistics.shifts import (
+    CONFIDENCE,
+    FEWEST_CLUSTERS,
+    RESAMPLES,
+    SEED,
+    Intervals,
+    bootstrap_mean,
+    cohen_dz,
+    holm,
+    signed_rank,
+)
+from skviz.typing import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: number of resamples (0: none), confidence and random seed."""
+
+    resamples: int = RESAMPLES
+    confidence: float = CONFIDENCE
+    seed: int = SEED
+
+    def of(self, values: FloatArray, labels: IntArray | None) -> Intervals:
+        """Return the intervals of the means of values (n, Q); see `bootstrap_mean`."""
+        # An image without a label belongs to no class that could be drawn.
+        clusters = None if labels is None or (labels < 0).any() else labels
+        return bootstrap_mean(
+            values,
+            clusters,
+            resamples=self.resamples,
+            confidence=self.confidence,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True)

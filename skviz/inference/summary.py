@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
-from skviz.frames import channel_frame, or_none, records
+from skviz.frames import or_none, records
 from skviz.inference.class_table import ClassTable
-from skviz.inference.paired import Paired, add_holm, count_mean_std
+from skviz.inference.long_tables import channel_kernel_rows, channel_rows, class_rows
+from skviz.inference.paired import Bootstrap, Paired, add_holm, count_mean_std
 from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.overview import Overview, ShowsTable
 from skviz.quantities import (
@@ -33,7 +34,6 @@ from skviz.statistics.shifts import (
     RESAMPLES,
     SEED,
     Intervals,
-    bootstrap_mean,
     page_trend,
     share_above_zero,
 )
@@ -44,16 +44,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SummaryOptions:
-    """How intervals are made: number of resamples (0: none), confidence and random seed.
+class SummaryOptions(Bootstrap):
+    """How intervals are made, and the quantity: "difference" or "expected_kernel"."""
 
-    `quantity` is what shifts, trends and classes are about: "difference" (attention difference)
-    or "expected_kernel" (expected kernel size in pixels).
-    """
-
-    resamples: int = RESAMPLES
-    confidence: float = CONFIDENCE
-    seed: int = SEED
     quantity: str = DIFFERENCE.key
 
     def __post_init__(self) -> None:
@@ -137,8 +130,7 @@ class Summary(ShowsTable):
         """Return mean and deviation per unit and scale as they are shown in a notebook."""
         import pandas as pd
 
-        values = self.values
-        rows = []
+        values, rows = self.values, []
         for u, unit in enumerate(self.units):
             found = [count_mean_std(values[:, v, u]) for v in range(len(self.scales))]
             shown = [
@@ -148,10 +140,10 @@ class Summary(ShowsTable):
             rows.append((unit.name, kernels, *shown))
         name = self.measurements.about.get("model")
         known = name.get("name") if isinstance(name, dict) else name
-        quantity = self.quantity.axis_label
         count = counted(len(values), "image")
-        title = f"{known or 'network'}, {count}: {quantity}, mean ± standard deviation over images"
+        what = f"{self.quantity.axis_label}, mean ± standard deviation over images"
         columns = ["unit", "kernels", *(scale_label(scale) for scale in self.scales)]
+        title = f"{known or 'network'}, {count}: {what}"
         return Overview(title, pd.DataFrame(rows, columns=columns))
 
     def __repr__(self) -> str:
@@ -214,22 +206,7 @@ class Summary(ShowsTable):
 
         Empty where the images have no labels (figure 4).
         """
-        import pandas as pd
-
-        table = self.class_table
-        index = pd.MultiIndex.from_product(
-            [table.labels, [unit.name for unit in self.units], self.scales],
-            names=["label", "unit", "scale"],
-        )
-        columns = {
-            "n": table.counts.transpose(2, 0, 1).ravel(),
-            "mean": table.means.transpose(2, 0, 1).ravel(),
-        }
-        frame = pd.DataFrame(columns, index=index).reset_index()
-        names = self.measurements.class_names
-        known = dict(enumerate(names)) if names is not None else {}
-        frame.insert(1, "name", frame["label"].map(known).astype("str" if known else object))
-        return frame
+        return class_rows(self.class_table, self.measurements)
 
     @cached_property
     def channels(self) -> pd.DataFrame:
@@ -238,18 +215,7 @@ class Summary(ShowsTable):
         Columns: `unit`, `scale`, `branch`, `kernel` (its label), `channel`, `n`, `mean` in
         [0, 1], `std` (with n - 1).
         """
-        import pandas as pd
-
-        frames = []
-        for unit in self.units:
-            found = self.measurements.channels[unit.name]
-            values = {
-                "n": np.broadcast_to(found.count[:, None, None], found.mean.shape),
-                "mean": found.mean,
-                "std": found.std,
-            }
-            frames.append(channel_frame(unit, "scale", self.scales, values))
-        return pd.concat(frames, ignore_index=True)
+        return channel_rows(self.measurements)
 
     @cached_property
     def channel_kernels(self) -> pd.DataFrame:
@@ -258,20 +224,7 @@ class Summary(ShowsTable):
         Columns: `unit`, `scale`, `channel`, `n`, `expected_kernel` in pixels: the sum over
         branches of mean attention times effective kernel size, nan where kernels are unknown.
         """
-        import pandas as pd
-
-        frames = []
-        for unit in self.units:
-            found = self.measurements.channels[unit.name]
-            sizes = EXPECTED_KERNEL.of(found.mean, unit, axis=1)
-            index = pd.MultiIndex.from_product(
-                [self.scales, range(sizes.shape[1])], names=["scale", "channel"]
-            )
-            frame = pd.DataFrame({"expected_kernel": sizes.ravel()}, index=index).reset_index()
-            frame.insert(0, "unit", unit.name)
-            frame.insert(3, "n", np.repeat(found.count, sizes.shape[1]))
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        return channel_kernel_rows(self.measurements)
 
     @property
     def accuracy(self) -> list[float | None]:
@@ -293,15 +246,7 @@ class Summary(ShowsTable):
         cube = self.values.astype(np.float64)
         low, high = (list(side) for side in zip(*self.pairs, strict=True))
         changes = (cube[:, high] - cube[:, low]).transpose(0, 2, 1).reshape(len(cube), -1)
-        labels = self.measurements.labels
-        return bootstrap_mean(
-            changes,
-            # An image without a label belongs to no class that could be drawn.
-            None if labels is None or (labels < 0).any() else labels,
-            resamples=self.options.resamples,
-            confidence=self.options.confidence,
-            seed=self.options.seed,
-        )
+        return self.options.of(changes, self.measurements.labels)
 
     def to_dict(self) -> dict[str, object]:
         """Return everything but classes and channels as one JSON document; nan becomes None."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import UsageError, did_you_mean
-from skviz.scaling import FILLS, RESAMPLING
 
 
 @dataclass(frozen=True)

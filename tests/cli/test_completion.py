@@ -16,10 +16,10 @@ from click.testing import CliRunner
 from skviz.cli import completion
 from skviz.cli.main import COMMANDS, cli
 from skviz.cli.options import candidates
+from skviz.crops import FILLS, RESAMPLING
 from skviz.figures.style import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
 from skviz.runs.forward import PRECISIONS
-from skviz.scaling import FILLS, RESAMPLING
 
 HEAVY = {"torch", "matplotlib", "pandas", "numpy"}
 
