@@ -127,7 +127,7 @@ class Summary(ShowsTable):
         return {unit.name: self.values[:, :, u] for u, unit in enumerate(self.units)}
 
     def overview(self) -> Overview:
-        """Return mean and deviation per unit and scale as they are shown in a notebook."""
+        """Return mean and standard deviation per unit and scale as they are shown in a notebook."""
         import pandas as pd
 
         values, rows = self.values, []

@@ -53,7 +53,7 @@ class SKNetConfig:
     (section 3.1); `select` is "attention" or "sum" (table 7); `stem` is "imagenet" (7x7/2
     and 3x3/2 max pooling) or "cifar" (one 3x3 convolution); sizes are in pixels.
     `attention_init` says how the attention's two layers begin: "paper" as the authors do,
-    normal of deviation 0.01; "he" with He initialisation for fc1 and 0.1 for fc2, whose
+    normal with standard deviation 0.01; "he" with He initialisation for fc1 and 0.1 for fc2, whose
     selection moves away from uniform sooner when training is short.
     """
 
@@ -248,7 +248,7 @@ def _stem(config: SKNetConfig) -> nn.Sequential:
 
 
 def initialise(network: nn.Module) -> None:
-    """Initialise as the authors do: He for convolutions, normal of deviation 0.01 for layers."""
+    """Initialise as the authors do: He for convolutions, layers normal with std 0.01."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
