@@ -118,6 +118,14 @@ def table_of(frame: pd.DataFrame) -> list[str]:
     return [page.extract_text() for page in found.pages]
 
 
+def test_a_digest_stays_on_the_page() -> None:
+    digest = "0123456789abcdef" * 4
+    facts = [("SHA-256 of the weights", digest)]
+    page = reader(pdf_bytes(Document("facts", facts, [], [], [], []))).pages[0]
+    lines = [line for line in page.extract_text().splitlines() if digest[:16] in line]
+    assert [line.count(digest[:16]) for line in lines] == [2, 2]
+
+
 def test_a_table_without_rows_is_its_head() -> None:
     assert "width" in table_of(pd.DataFrame({"unit": [], "width": []}))[-1]
 
