@@ -38,7 +38,6 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 _HIDDEN = "hidden files and folders"
 _SYSTEM = "folders of a file server, an archive program or a file system"
 _UPWARDS = "links that lead back up"
-_UNLISTED = "folders that cannot be listed"
 _NO_FILE = "neither a file nor a folder"
 _NO_IMAGE = "files that Pillow cannot read as images"
 _HEIF = "HEIC images, which `pip install 'skviz[heic]'` makes readable"
@@ -152,11 +151,10 @@ def _below(path: Path, above: str, chain: tuple[str, ...], listing: Listing) -> 
                 listing.skip(_UPWARDS, name)
                 continue
             try:
-                below = _below(Path(entry), f"{name}/", (*chain, real), listing)
+                found += _below(Path(entry), f"{name}/", (*chain, real), listing)
             except OSError:
-                listing.skip(_UNLISTED, name)
-                continue
-            found += below
+                # It stands for its images: reading it fails, and whoever reads says so.
+                found.append(f"{name}/")
             if not above:
                 listing.classes[name] = []
         elif is_image_name(entry.name):

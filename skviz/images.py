@@ -134,12 +134,20 @@ def _shown(name: str | None) -> str:
     return _UNNAMED if name is None else escaped(name)
 
 
+def _folder(path: str | os.PathLike[str]) -> str:
+    try:
+        with os.scandir(path):
+            return "a folder, expected an image file"
+    except OSError:
+        return "a folder that may not be listed; nothing in it was read"
+
+
 def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
     try:
         found = os.stat(path)
         # Checked before it is opened: opening a pipe would wait for a writer.
         if stat.S_ISDIR(found.st_mode):
-            raise ImageError(f"cannot read '{name}': it is a folder, expected an image file")
+            raise ImageError(f"cannot read '{name}': it is {_folder(path)}")
         if not stat.S_ISREG(found.st_mode):
             raise ImageError(f"cannot read '{name}': it is a device or pipe, expected a file")
         if found.st_size == 0:

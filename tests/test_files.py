@@ -21,6 +21,7 @@ from skviz.files import (
     write_json,
     write_text,
 )
+from tests.helpers.permissions import permissions_hold
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and limits")
 
@@ -29,14 +30,10 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions an
 def locked(folder: Path, mode: int) -> Iterator[None]:
     """Give a folder these permissions, as seen by a user who is not root."""
     folder.chmod(mode)
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
     try:
-        yield
+        with permissions_hold():
+            yield
     finally:
-        if root:
-            os.seteuid(0)
         folder.chmod(0o755)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from skviz.errors import UsageError
+from skviz.errors import ImageError, UsageError
 from skviz.image_folders import (
     Listing,
     is_data_folder,
@@ -22,6 +22,7 @@ from skviz.image_folders import (
     starts_like_image,
 )
 from skviz.images import read_image
+from tests.helpers.permissions import permissions_hold
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "JPEG2000", "PCX", "MPO")
 # Name: what a file holds that is no picture, and may begin like one.
@@ -177,11 +178,21 @@ def test_no_folder(tmp_path: Path) -> None:
         list_images(tmp_path / "gone")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list any folder")
-def test_a_folder_that_may_not_be_listed(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(encoded("PNG"))
-    (tmp_path / "closed").mkdir(mode=0)
-    assert left_out(list_images(tmp_path)) == {"folders": ["closed"]}
+@pytest.mark.parametrize("mode", [0, 0o111, 0o222])
+def test_a_folder_that_may_not_be_listed_stands_for_its_images(tmp_path: Path, mode: int) -> None:
+    for name in ("ant/1.png", "bee/deep/2.png", "bee/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(encoded("PNG"))
+    for closed in ("ant", "bee/deep"):
+        (tmp_path / closed).chmod(mode)
+    with permissions_hold():
+        listing = list_images(tmp_path)
+        assert listing.classes == {"ant": ["ant/"], "bee": ["bee/3.png", "bee/deep/"]}
+        assert not listing.left_out
+        with pytest.raises(ImageError, match=r"a folder that may not be listed"):
+            read_image(tmp_path / "ant/")
+    for closed in ("ant", "bee/deep"):
+        (tmp_path / closed).chmod(0o755)
 
 
 def test_names_of_images() -> None:

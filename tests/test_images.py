@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from skviz.errors import ImageError
 from skviz.images import read_image, read_picture, source_name
+from tests.helpers.permissions import permissions_hold
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
 
@@ -358,15 +359,8 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 @posix
 def test_a_file_that_may_not_be_read(saved: Path) -> None:
     saved.chmod(0)
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        with pytest.raises(ImageError, match=r"photo\.png': permission denied"):
-            read_image(saved)
-    finally:
-        if root:
-            os.seteuid(0)
+    with permissions_hold(), pytest.raises(ImageError, match=r"photo\.png': permission denied"):
+        read_image(saved)
 
 
 @pytest.mark.parametrize("name", ["a\0b.png", "n" * 300 + ".png"])

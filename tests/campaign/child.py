@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import re
 import resource
@@ -14,6 +13,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.helpers.permissions import permissions_hold
 
 SECONDS = 20.0  # of the child's own processor time; the machine may be busy
 WALL = 120.0
@@ -136,7 +137,7 @@ def _be_child(
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
         if restricted:
-            _obey_permissions()
+            permissions_hold().__enter__()  # to the child's end
         action()
         code = 0
     except SystemExit as error:
@@ -148,20 +149,6 @@ def _be_child(
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os._exit(code)
-
-
-def _obey_permissions() -> None:
-    """Give up the capabilities by which root reads and writes what nobody may."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    sets = (ctypes.c_uint32 * 6)()
-    override_and_read_search = 0b110
-    if libc.capget(header, sets):
-        raise OSError(ctypes.get_errno(), "capget")
-    for index in (0, 1, 2):  # effective, permitted, inheritable
-        sets[index] &= ~override_and_read_search
-    if libc.capset(header, sets):
-        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _streams(out: Path, err: Path) -> None:

@@ -21,6 +21,7 @@ from skviz.models.registry import CONFIGS
 from skviz.runs.analyze import Analysis
 from skviz.runs.loop import Interrupted
 from skviz.runs.records import Run
+from tests.helpers.permissions import permissions_hold
 
 TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 
@@ -230,12 +231,26 @@ def test_another_projects_folder(data: Path, tmp_path: Path) -> None:
         assert [file.name for file in other.iterdir()] == ["chapter.tex"]
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="everything is permitted to root")
 def test_read_only_folder(data: Path, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    result = analyze(data, tmp_path / "locked" / "run")
+    with permissions_hold():
+        result = analyze(data, tmp_path / "locked" / "run")
     assert result.exit_code == 1
     assert "Permission denied; name another folder" in result.stderr
+
+
+def test_what_may_not_be_read_is_listed(data: Path, tmp_path: Path) -> None:
+    classes = sorted(path for path in data.iterdir() if path.is_dir())
+    closed = classes[0]
+    closed.chmod(0)
+    try:
+        with permissions_hold():
+            result = analyze(data, tmp_path / "run")
+    finally:
+        closed.chmod(0o755)
+    assert result.exit_code == 3
+    assert f"{closed.name}/: cannot read" in result.stderr
+    assert "a folder that may not be listed" in result.stderr
 
 
 def test_a_folder_that_cannot_be_made(data: Path) -> None:
