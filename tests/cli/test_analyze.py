@@ -256,7 +256,8 @@ def test_what_may_not_be_read_is_listed(data: Path, tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made(data: Path) -> None:
     result = analyze(data, Path("/proc/skviz"))
     assert result.exit_code == 1
-    assert "cannot make the folder '/proc/skviz'" in result.stderr
+    assert "cannot write into '/proc/skviz': " in result.stderr
+    assert "name another folder" in result.stderr
 
 
 @pytest.mark.parametrize(("limit", "stopped"), [(1000, "run.json"), (5000, "00000.npz")])
