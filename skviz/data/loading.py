@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -137,7 +137,9 @@ class ChunkReader(Dataset[Batch]):
         return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors), tuple(notes))
 
 
-def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) -> Iterator[Batch]:
+def batches(
+    reader: ChunkReader, plan: Plan, workers: int, pin: bool = False
+) -> Generator[Batch, None, None]:
     """Yield the batches of a plan in its order, read ahead by worker processes.
 
     Raises `SkvizError` when a worker dies.
@@ -161,6 +163,16 @@ def batches(reader: ChunkReader, plan: Plan, workers: int, pin: bool = False) ->
             f"a process that reads images died ({error}); the memory may be short: use fewer "
             "with --workers, or 0 to read in this process"
         ) from error
+
+
+def normalised(views: Tensor, spec: InputSpec, like: Tensor) -> Tensor:
+    """Return uint8 views (B, size, size, 3) as a network gets them: (B, 3, size, size).
+
+    In the type and on the device of `like`.
+    """
+    images = views.to(like.device).permute(0, 3, 1, 2).to(like.dtype)
+    mean, std = (like.new_tensor(values).reshape(3, 1, 1) for values in (spec.mean, spec.std))
+    return (images / 255 - mean) / std
 
 
 def choose_workers(images: int, on_cpu: bool, local_world: int = 1) -> int:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import torch
 
@@ -67,7 +67,7 @@ def measure(
     # The disk is waited for while the network runs on; one shard at a time, in order.
     writing: Future[None] | None = None
     with (
-        closing(cast(Any, read(images, views, plan, workers, device, progress))) as loaded,
+        closing(read(images, views, plan, workers, device, progress)) as loaded,
         ThreadPoolExecutor(1) as writer,
     ):
         for batch in loaded:
@@ -87,7 +87,7 @@ def read(
     workers: int,
     device: torch.device,
     progress: bool = True,
-) -> Iterator[Batch]:
+) -> Generator[Batch, None, None]:
     """Yield the batches of a plan in its order, and show how far it is.
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM. To be closed by the caller.
@@ -97,7 +97,7 @@ def read(
     with (
         stop_on_signals() as stop,
         Progress(todo, show=progress) as shown,
-        closing(cast(Any, loading)) as loaded,
+        closing(loading) as loaded,
     ):
         for batch in loaded:
             if stop.is_set():

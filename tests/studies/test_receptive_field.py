@@ -27,7 +27,6 @@ from skviz.studies.receptive_field.store import load_field, save_field
 from skviz.studies.receptive_field.study import open_images, receptive_field, spread
 from skviz.studies.receptive_field.widths import (
     map_extent,
-    map_width,
     moments,
     stack_width,
     width_of,
@@ -134,7 +133,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_box_is_as_wide_as_it_is(k: int) -> None:
     field = np.zeros((20, 24))
     field[3 : 3 + k, 9 : 9 + k] = 2.5
-    assert map_width(field) == pytest.approx(k)
+    assert width_of(moments(field)) == pytest.approx(k)
     assert map_extent(field) == pytest.approx(k * 0.95**0.5)
     assert map_extent(field, 1.0) == pytest.approx(k)
 
@@ -144,15 +143,17 @@ def test_moments_by_hand() -> None:
     field[0, 1], field[4, 1] = 3.0, 1.0
     y = (3 * -2 + 1 * 2) / 4
     assert moments(field).tolist() == pytest.approx([y, -1, 4, 1])
-    assert map_width(field) == pytest.approx((12 * (4 - y**2) / 2 + 1) ** 0.5)
-    assert np.isnan(map_width(np.zeros((3, 3))))
+    assert width_of(moments(field)) == pytest.approx((12 * (4 - y**2) / 2 + 1) ** 0.5)
+    assert np.isnan(width_of(moments(np.zeros((3, 3)))))
     assert np.isnan(map_extent(np.zeros((3, 3))))
 
 
 def test_moments_of_an_average_are_averages() -> None:
     maps = np.random.default_rng(0).random((7, 9, 9))
     maps /= maps.sum(axis=(1, 2), keepdims=True)
-    assert width_of(moments(maps).mean(axis=0)) == pytest.approx(map_width(maps.mean(axis=0)))
+    assert width_of(moments(maps).mean(axis=0)) == pytest.approx(
+        width_of(moments(maps.mean(axis=0)))
+    )
 
 
 def test_stack_width_by_hand() -> None:
@@ -240,7 +241,7 @@ def test_result_and_the_network_as_it_was(network: SKNet, pictures: Path) -> Non
     assert field.maps.shape == (2, 6, 24, 24)
     assert field.moments.shape == (6, 2, 6, 4)
     assert field.maps.sum(axis=(-2, -1)) == pytest.approx(np.ones((2, 6)), abs=1e-5)
-    again = np.array([[map_width(one) for one in row] for row in field.maps])
+    again = width_of(moments(field.maps))
     assert field.widths == pytest.approx(again, abs=1e-4)
     # At the reference scale nothing is replaced by something else.
     assert np.allclose(field.moments[:, 0, 2], field.moments[:, 0, 5], atol=1e-5)

@@ -96,7 +96,7 @@ def controls(
     only: Iterable[str] = (),
     skip: Iterable[str] = (),
     progress: bool = True,
-    report: Report = lambda suite, name, place, total: None,
+    report: Report = lambda suite, name, number, total: None,
     before: Callable[[Analysis], object] = lambda analysis: None,
 ) -> ControlSuite:
     """Make the plain run and its controls in a folder, or go on with them.
@@ -181,11 +181,10 @@ def controls(
     at_one = ViewMaker((1.0,), model_info(model).spec, options.resample, options.fill)
     calibration = Calibration(images, at_one)
     output_folder(path)
-    for control in wanted:
-        name = PLAIN if control is None else control.name
+    named = {PLAIN if control is None else control.name: control for control in wanted}
+    for name, control in named.items():
         entries.setdefault(name, Entry(name, control))
-    for place, control in enumerate(wanted, start=1):
-        name = PLAIN if control is None else control.name
+    for number, (name, control) in enumerate(named.items(), start=1):
         _write(path, entries)
         started = time.perf_counter()
         analysis = prepare(
@@ -208,7 +207,7 @@ def controls(
             if new:
                 entries[name] = _timed(entries[name], analysis, new, time.perf_counter() - started)
                 _write(path, entries)
-        report(ControlSuite(path), name, place, len(wanted))
+        report(ControlSuite(path), name, number, len(named))
     return ControlSuite(path)
 
 
@@ -229,7 +228,7 @@ def _chosen(listed: list[Control], only: list[str], skip: list[str]) -> list[Con
 
 
 def _timed(entry: Entry, analysis: Analysis, shards: Iterable[int], seconds: float) -> Entry:
-    size, total = analysis.run.settings["shard_size"], len(analysis.images)
+    size, total = analysis.run.shard_size, len(analysis.images)
     measured = sum(min(size, total - shard * size) for shard in shards)
     return replace(entry, seconds=entry.seconds + seconds, measured=entry.measured + measured)
 

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import update_bn
 from skviz.capture.discovery.order import execution_order
 from skviz.capture.probe import evaluating
 from skviz.data.imageset import ImageSet
-from skviz.data.loading import ViewMaker
+from skviz.data.loading import ViewMaker, normalised
 from skviz.errors import ImageError, ModelError, UsageError
 from skviz.models.sknet import SKNet, initialise
 from skviz.scaling import InputSpec
@@ -52,14 +52,11 @@ class Calibration:
 
     def batches(self, device: torch.device) -> Iterable[Tensor]:
         """Yield normalised batches (B, 3, H, W) of one size, several where there are enough."""
-        spec, pixels = self.views.spec, self.pixels
-        mean = torch.tensor(spec.mean, device=device)[:, None, None]
-        std = torch.tensor(spec.std, device=device)[:, None, None]
+        pixels, like = self.pixels, torch.empty(0, device=device)
         size = min(_LARGEST_BATCH, max(2, len(pixels) // _BATCHES))
         # All batches count the same, so the rest, which would be a smaller one, is left out.
         for start in range(0, len(pixels) - size + 1, size):
-            part = pixels[start : start + size].to(device).permute(0, 3, 1, 2).float()
-            yield (part / 255 - mean) / std
+            yield normalised(pixels[start : start + size], self.views.spec, like)
 
     def _read(self) -> Tensor:
         found: list[np.ndarray] = []

@@ -75,7 +75,7 @@ class Entry:
 
 
 class ControlSuite:
-    """A folder made by `skviz controls`, finished or not; reads what is there when it is asked.
+    """A folder made by `skviz controls`: a plain run and its controls, finished or not.
 
     Parameters
     ----------
@@ -175,11 +175,11 @@ class ControlSuite:
         return {str(control.word): run for control, run in self._of("unit")}
 
     def _of(self, kind: str) -> list[tuple[Control, Run]]:
-        found = [(self.entries[name].control, name) for name in self.names]
+        entries = [self.entries[name] for name in self.names]
         return [
-            (control, self.run(name))
-            for control, name in found
-            if control is not None and control.kind == kind
+            (entry.control, self.run(entry.name))
+            for entry in entries
+            if entry.control is not None and entry.control.kind == kind
         ]
 
     def _entry(self, name: str) -> Entry:

@@ -13,6 +13,7 @@ from skviz.capture.features import CentralFeatures, branch_paths, central_featur
 from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement, branch, fixed, unchanged
+from skviz.data.loading import normalised
 from skviz.errors import CaptureError, UnitError
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_label
@@ -97,7 +98,8 @@ class FieldMeasure:
     def __call__(self, pixels: Tensor) -> Measured:
         """Measure the views of n images, uint8 of shape (n, S, size, size, 3)."""
         n, count = pixels.shape[:2]
-        images = self._input(pixels.flatten(0, 1))
+        like = next(self.probe.network.parameters(), torch.empty(0))
+        images = normalised(pixels.flatten(0, 1), self.spec, like)
         attention, _ = self.probe.capture(images)
         maps = np.empty((n, count, len(self.fields), *images.shape[-2:]))
         for numbers, replacements, features in self._passes(attention, n):
@@ -151,15 +153,6 @@ class FieldMeasure:
         """Give every view of an image the attention of its view at the reference scale."""
         views = attention.reshape(n, len(self.scales), *attention.shape[1:])
         return views[:, self.reference, None].expand_as(views).reshape_as(attention)
-
-    def _input(self, pixels: Tensor) -> Tensor:
-        """Normalise uint8 views (B, size, size, 3), on the network's device."""
-        like = next(self.probe.network.parameters(), torch.empty(0))
-        images = pixels.to(like.device).permute(0, 3, 1, 2).to(like.dtype)
-        mean, std = (
-            like.new_tensor(v).reshape(1, 3, 1, 1) for v in (self.spec.mean, self.spec.std)
-        )
-        return (images / 255 - mean) / std
 
 
 def _fields(

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import nn
 
 from skviz.capture.probe import Probe
 from skviz.capture.trained import settled
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.data.imageset import Names, no_labels
-from skviz.data.loading import ChunkReader, Plan, ViewMaker, batches
+from skviz.data.loading import Plan, ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.image_folders import is_image_name, starts_like_image
 from skviz.notes import Assumption, notes_on_pictures
-from skviz.runs.progress import Progress
+from skviz.runs.loop import read
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured
 from skviz.studies.receptive_field.result import ReceptiveField
@@ -118,32 +118,36 @@ def receptive_field(
     usual = _CPU_BATCH if measure.device.type == "cpu" else _GPU_BATCH
     at_once = batch_size or max(1, usual // len(checked))
     plan = Plan((0,), len(chosen), len(chosen), at_once)
-    total: MapSum | None = None
+    total: FloatArray = np.zeros(())
+    count: FloatArray = np.zeros(())
     found: list[Measured] = []
     index: list[int] = []
     errors: list[dict[str, str]] = []
     assumed: list[tuple[str, Assumption]] = []
-    with Progress(len(chosen), show=progress) as shown:
-        for batch in batches(ChunkReader(chosen, views), plan, workers=0):
+    with closing(read(chosen, views, plan, 0, measure.device, progress)) as loaded:
+        for batch in loaded:
             errors += batch.errors
             assumed += batch.notes
             if len(batch.index):
                 measured = measure(batch.pixels)
-                total = MapSum.of(measured.maps) + total
                 # The maps of each image are summed up now: only their moments stay.
+                total = total + np.nansum(measured.maps, axis=0)
+                count = count + (~np.isnan(measured.maps).any(axis=(-2, -1))).sum(axis=0)
                 index += batch.index.tolist()
                 found.append(replace(measured, maps=measured.maps[..., :0, :0]))
-            shown.advance(batch.chunk.stop - batch.chunk.start)
-    if total is None:
+    if not found:
         raise ImageError(
             f"expected images, none of {len(chosen)} could be read: {errors[0]['reason']}"
         )
+    # nan where no image has a map.
+    count = count[..., None, None]
+    maps = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     field = ReceptiveField(
         unit=measure.unit,
         scales=checked,
         fields=measure.fields,
         images=tuple(chosen.shown_name(i) for i in index),
-        maps=total.mean,
+        maps=maps.astype(np.float32),
         moments=np.concatenate([part.moments for part in found]),
         attention=np.concatenate([part.attention for part in found]),
         expected=np.concatenate([part.expected for part in found]),
@@ -166,32 +170,6 @@ def receptive_field(
         ),
     )
     return replace(field, notes=(*field.notes, *_cut_off(field)))
-
-
-@dataclass(frozen=True, eq=False)
-class MapSum:
-    """Sum of maps over images, (S, Q, H, W), and how many there were, (S, Q)."""
-
-    total: FloatArray
-    count: FloatArray
-
-    @classmethod
-    def of(cls, maps: FloatArray) -> MapSum:
-        """Sum up maps (n, S, Q, H, W), those that are nan left out."""
-        present = ~np.isnan(maps).any(axis=(-2, -1))
-        return cls(np.nansum(maps, axis=0), present.sum(axis=0).astype(np.float64))
-
-    def __add__(self, other: MapSum | None) -> MapSum:
-        if other is None:
-            return self
-        return MapSum(self.total + other.total, self.count + other.count)
-
-    @property
-    def mean(self) -> NDArray[np.float32]:
-        """The average maps, nan where no image had one."""
-        count = self.count[..., None, None]
-        empty = np.full_like(self.total, np.nan)
-        return np.divide(self.total, count, out=empty, where=count > 0).astype(np.float32)
 
 
 def open_images(images: Images) -> ImageSet:

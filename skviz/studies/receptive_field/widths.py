@@ -44,11 +44,6 @@ def width_of(found: FloatArray) -> FloatArray:
     return width
 
 
-def map_width(field: ArrayLike) -> float:
-    """Return the width of one map (H, W), in pixels; see `width_of`. nan for an empty map."""
-    return float(width_of(moments(field)))
-
-
 def map_extent(field: ArrayLike, share: float = SHARE) -> float:
     """Return the side of the square around the map's centre that holds `share` of it, in pixels.
 
