@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -30,10 +32,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     with `weights_only=True`: tensors and plain containers, no code. Raises `WeightsError` naming
     the file and the reason.
     """
-    if not path.exists():
-        raise WeightsError(f"expected a checkpoint at {path}, found no such file")
-    if path.is_dir():
-        raise WeightsError(f"expected a checkpoint file at {path}, found a folder")
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        missing = isinstance(error, FileNotFoundError)
+        what = "found no such file" if missing else f"cannot look at it: {reason}"
+        raise WeightsError(f"expected a checkpoint at {path}, {what}") from None
+    if not stat.S_ISREG(mode):
+        # Reading a pipe would wait for a writer.
+        found = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+        raise WeightsError(f"expected a checkpoint file at {path}, found {found}")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     _refuse_programs(path)

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from skviz.errors import OutputError, RunError, UsageError
 from skviz.files import output_folder, write_json
+from skviz.runs.schema import fault
 
 Settings = dict[str, Any]
 
@@ -41,7 +42,8 @@ class RunFolder:
     """A kind of folder: what it is called, and the file that says what it holds.
 
     `format` and `version` are what `file` must say, `noun` names such a folder in messages,
-    `command` makes one. `first` is the run inside that is begun before the file is written.
+    `command` makes one. `first` is the run inside that is begun before the file is written,
+    `schema` what the file must hold (`skviz.runs.schema`).
     """
 
     format: str
@@ -50,6 +52,7 @@ class RunFolder:
     noun: str
     command: str
     first: str = ""
+    schema: Any = None
 
     def is_one(self, path: Path) -> bool:
         """Whether a folder is of this kind."""
@@ -115,7 +118,7 @@ class RunFolder:
             )
         try:
             settings = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             again = "remove it and run the same command again: what is measured stays"
             raise RunError(
                 f"cannot read '{file}': {error}; {again if self.first else 'make the run again'}"
@@ -127,6 +130,9 @@ class RunFolder:
                 f"expected {self.noun} of format {self.version} in '{path}', got "
                 f"{settings.get('version')}; use the version of skviz that made it"
             )
+        wrong = None if self.schema is None else fault(settings, self.schema)
+        if wrong:
+            raise RunError(f"cannot read '{file}': {wrong}; it was edited or is damaged")
         return settings
 
     @contextlib.contextmanager

@@ -20,6 +20,7 @@ from skviz.errors import RunError, UsageError
 from skviz.files import output_folder
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.overview import Overview, ShowsTable
+from skviz.runs import schema
 from skviz.runs.folder import RunFolder
 from skviz.runs.settings import unit_from_dict
 from skviz.runs.shards import SHARDS, ShardedRecords
@@ -30,7 +31,9 @@ from skviz.units import Unit, select_units
 if TYPE_CHECKING:
     import pandas as pd
 
-RUN = RunFolder("skviz run", 1, "run.json", "a run", "skviz analyze DATASET --out RUN")
+RUN = RunFolder(
+    "skviz run", 1, "run.json", "a run", "skviz analyze DATASET --out RUN", schema=schema.RUN
+)
 # The tables have a folder to themselves, which other tools open as one table.
 FOLDERS = (SHARDS, "moments", "errors")
 VECTORS = "channels"
