@@ -63,7 +63,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             return state, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"cannot read {path} as safetensors: {error}") from None
+        raise WeightsError(f"cannot read {path} as safetensors: {printable(str(error))}") from None
 
 
 def _refuse_programs(path: Path) -> None:
@@ -94,12 +94,13 @@ def _why_not(path: Path, error: Exception) -> str:
         )
     if "weights_only" in text.lower() or "Unsupported" in text or "GLOBAL" in text:
         first = next((line for line in text.splitlines() if "GLOBAL" in line), "")
+        first = printable(first.strip())
         return (
             f"refused to read {path}: it holds more than tensors and plain containers "
-            f"({first.strip() or 'objects that would run code'}); save the state dict alone, "
+            f"({first or 'objects that would run code'}); save the state dict alone, "
             "with torch.save(model.state_dict(), ...) or as safetensors"
         )
-    reason = text.splitlines()[0] if text else type(error).__name__
+    reason = printable(text.splitlines()[0] if text else type(error).__name__)
     return f"cannot read {path} as a checkpoint: {reason}; is it a .pth, .pt or .safetensors file?"
 
 

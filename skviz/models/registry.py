@@ -204,6 +204,10 @@ def load_model(
     )
 
 
+# What JSON of any kind raises where an object of a certain form was expected.
+_ODD = (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
+
+
 def described(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     """What the weights say of themselves: classes and what the network expects to see."""
     try:
@@ -212,7 +216,7 @@ def described(metadata: dict[str, str], path: Path) -> dict[str, Any]:
         if spec is not None:
             InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"]))
         return {**known, "classes": [str(name) for name in known.get("classes", [])]}
-    except (AttributeError, KeyError, TypeError, ValueError, SkvizError) as error:
+    except (*_ODD, SkvizError) as error:
         raise WeightsError(
             f"expected {path} to describe itself as skviz writes it, its metadata is damaged: "
             f"{error!r}"

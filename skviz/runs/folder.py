@@ -148,6 +148,15 @@ class RunFolder:
                 f"`{' '.join(self.command.split()[:2])}` again"
             ) from error
 
+    def load(self, file: Path, expected: Any) -> Any:
+        """Return a JSON file of a shard that holds what is expected; raises what `open` does."""
+        with self.open(file) as opened:
+            value = json.load(opened)
+            wrong = fault(value, expected, "content")
+            if wrong:
+                raise ValueError(wrong)
+        return value
+
 
 def remove_leftovers(path: Path) -> None:
     """Remove what killed processes left of files in a folder and those directly in it.

@@ -5,7 +5,6 @@ Its format is described in the documentation ("The run folder"); nothing here ne
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -150,8 +149,7 @@ class Run(ShardedRecords, ShowsTable):
         """The images that could not be read: `image` and `reason` of each."""
         found: list[dict[str, str]] = []
         for number in self.done:
-            with RUN.open(errors_file(self.path, number)) as file:
-                found += json.load(file)
+            found += RUN.load(errors_file(self.path, number), schema.ERRORS)
         return found
 
     @property
@@ -165,8 +163,7 @@ class Run(ShardedRecords, ShowsTable):
         for number in self.done:
             path = notes_file(self.path, number)
             if path.exists():
-                with RUN.open(path) as file:
-                    entries = json.load(file)
+                entries = RUN.load(path, schema.ASSUMED)
                 found += [(one["image"], Assumption(one["text"], one["detail"])) for one in entries]
         return found
 

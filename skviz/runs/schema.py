@@ -85,6 +85,10 @@ RUN = {
     "created?": str,
 }
 
+# The files beside the tables of a shard.
+ERRORS = [{"image": str, "reason": str}]
+ASSUMED = [{"image": str, "text": str, "detail": str}]
+
 
 def fault(value: object, expected: Any, where: str = "") -> str | None:
     """Say which field is not as expected, and what came; None where all are.

@@ -97,7 +97,7 @@ def test_card_of_a_suite_that_is_there(given: Path, tmp_path: Path) -> None:
         (["--scales", "2"], "expected the scales 1.0 and a larger one", 2),
         (["--seeds", "-1"], "-1 is not in the range x>=0", 2),
         (["--data", "nothing"], "nothing", 2),
-        (["--interventions", "nothing"], "expected a folder of interventions", 2),
+        (["--interventions", "nothing"], "expected the folder of interventions", 2),
         (["--weights", "nothing.pth"], "found no such file", 1),
     ],
 )
