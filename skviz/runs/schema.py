@@ -24,10 +24,10 @@ class Number:
 
     def fits(self, value: object) -> bool:
         """Tell whether a value is such a number."""
-        known = isinstance(value, int) or (isinstance(value, float) and not self.whole)
-        if not known or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
-        return math.isfinite(value) and self.low <= value <= self.high  # type: ignore[arg-type]
+        whole = isinstance(value, int) or not self.whole
+        return whole and math.isfinite(value) and self.low <= value <= self.high
 
 
 # Far above what any network, data set or machine has: larger ones are damage.
