@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ class Number:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return False
         whole = isinstance(value, int) or not self.whole
-        return whole and math.isfinite(value) and self.low <= value <= self.high
+        return whole and self.low <= value <= self.high
 
 
 # Far above what any network, data set or machine has: larger ones are damage.
