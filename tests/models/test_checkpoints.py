@@ -297,3 +297,22 @@ def test_damaged_metadata_is_an_error(
     save_file(state, path, metadata={"skviz": text})
     with pytest.raises(WeightsError, match=r"damaged\.safetensors to describe itself"):
         load_model(NAME, path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weights.pt")
+    with pytest.raises(WeightsError, match="found a device or pipe"):
+        read_checkpoint(tmp_path / "weights.pt")
+
+
+def test_a_name_that_no_file_system_takes() -> None:
+    with pytest.raises(WeightsError, match="cannot look at it: File name too long"):
+        read_checkpoint(Path("a" * 5000 + ".pth"))
+
+
+def test_a_description_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    network = load_model("sknet50_lite", pretrained=False)
+    deep = "[" * 100_000 + "]" * 100_000
+    save_file(network.state_dict(), tmp_path / "deep.safetensors", {"skviz": deep})
+    with pytest.raises(WeightsError, match="its metadata is damaged"):
+        load_model("sknet50_lite", weights=tmp_path / "deep.safetensors")
