@@ -139,7 +139,8 @@ def export_checkpoint(
         )
     settings = saved.settings
     spec = {**settings["spec"]}
-    also = {key: settings[key] for key in ("workers", "weights") if key in settings}
+    words = [word for word in ("workers", "weights") if word in settings]
+    also: dict[str, Any] = {word: settings[word] for word in words}
     metadata = describe(
         settings["model"],
         InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"])),
