@@ -65,8 +65,8 @@ RUN = {
     "fill?": (str, list, Number(0, 255, whole=False)),
     "dataset": {
         "kind?": str,
-        "root?": str,
-        "digest?": str,
+        "root?": (str, None),
+        "digest?": (str, None),
         "images": _MANY,
         "classes": [str],
         "labels?": (dict, str, list, None),
