@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import skviz
+import skviz.figures
 from skviz.cli.main import COMMANDS, RENAMED, cli
 from tests.conftest import draw_photo
 from tests.helpers.docs_pages import PAGES, ROOT, SHELLS, Block, blocks, commands, inline_commands
