@@ -125,7 +125,7 @@ def controls(
     cascade
         Whether units are made random too, from the top down and one by one.
     only, skip
-        Names or patterns of controls, such as "random-*".
+        Names or patterns of controls, such as ``"random-*"``.
     progress
         Whether to show on stderr how far it is.
     report
