@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import secrets
+import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from skviz.errors import OutputError
 from skviz.names import encodable, in_json
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks.
+    fcntl = None  # type: ignore[assignment]
+
 AnyPath = str | os.PathLike[str]
+TEMPORARY = ".skviz-*.tmp"
+# Seconds: where there are no locks, a file that old belongs to nobody.
+_LEFT_BEHIND = 600.0
 
 
 def write_atomic(
@@ -33,14 +45,14 @@ def write_atomic(
     shown = Path(path)
     check_output(shown, overwrite)
     target = Path(os.path.realpath(shown))
-    temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
+    _clean_once(target.parent, os.getpid())
+    temporary = temporary_name(target)
     try:
-        # "x" creates the file with the usual permissions; tempfile would make it private.
-        with open(temporary, "xb") as file:
+        with _create(temporary) as file:
             writer(file)
             file.flush()
             os.fsync(file.fileno())
-        _give_name(temporary, target, overwrite)
+            _give_name(temporary, target, overwrite)
     except FileExistsError:
         raise _already_exists(shown) from None
     except OSError as error:
@@ -48,6 +60,56 @@ def write_atomic(
     finally:
         _remove(temporary)
     return shown
+
+
+def temporary_name(target: Path) -> Path:
+    """Return a new name beside `target` for what is not complete."""
+    return target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
+
+
+def hold(descriptor: int) -> bool:
+    """Say that this process works on an open temporary file or folder, until it is closed.
+
+    The lock ends with the process, however that ends. Returns False where another process took
+    the file for one that nobody works on, and removed it.
+    """
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # Some file systems have no locks.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fstat(descriptor).st_nlink > 0
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left unfinished in a folder; what is worked on stays."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(TEMPORARY):
+            with contextlib.suppress(OSError), _left(path) as left:
+                if left and path.is_dir():
+                    shutil.rmtree(path)
+                elif left:
+                    path.unlink()
+
+
+@contextlib.contextmanager
+def _left(path: Path) -> Iterator[bool]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        if fcntl is None:
+            yield os.fstat(descriptor).st_mtime < time.time() - _LEFT_BEHIND
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+@functools.lru_cache
+def _clean_once(folder: Path, process: int) -> None:
+    remove_leftovers(folder)
 
 
 def write_bytes(path: AnyPath, data: bytes, *, overwrite: bool = False) -> Path:
@@ -69,10 +131,15 @@ def write_json(path: AnyPath, value: object, *, overwrite: bool = False) -> Path
     Raises `OutputError` also for a value that JSON cannot hold, such as nan or an array.
     """
     try:
-        text = json_text(value)
+        data = json_bytes(value)
     except (TypeError, ValueError) as error:
         raise OutputError(f"cannot write '{path}': the value is no JSON ({error})") from error
-    return write_text(path, text + "\n", overwrite=overwrite)
+    return write_bytes(path, data, overwrite=overwrite)
+
+
+def json_bytes(value: object) -> bytes:
+    """Return the bytes of the file that `write_json` writes; raises what `json_text` does."""
+    return (encodable(json_text(value)) + "\n").encode("utf-8")
 
 
 def json_text(value: object) -> str:
@@ -128,6 +195,15 @@ def output_folder(path: AnyPath) -> Path:
             f"cannot write into '{path}': {_reason(error)}; name another folder"
         ) from error
     return path
+
+
+def _create(temporary: Path) -> BinaryIO:
+    while True:
+        # "x" creates the file with the usual permissions; tempfile would make it private.
+        file = open(temporary, "xb")  # noqa: SIM115
+        if hold(file.fileno()):
+            return file
+        file.close()
 
 
 def _give_name(temporary: Path, target: Path, overwrite: bool) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.names import escaped
 from skviz.notes import Note
-from skviz.runs.folder import Settings, remove_leftovers
+from skviz.runs.folder import Settings
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.runs.records import RUN, Run, make_folders
@@ -98,7 +98,7 @@ class Analysis:
         at_once = max(1, self.forward.batch_size // len(self.run.scales))
         self.measure(measurement, self.run, self.missing, at_once, progress)
         if self.run.complete:
-            remove_leftovers(self.run.path)
+            RUN.clean(self.run.path)
         return self.run
 
     def find_batch_size(self) -> None:

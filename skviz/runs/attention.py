@@ -12,19 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.data.imageset import ImageSet
-from skviz.files import output_folder, write_bytes, write_json
+from skviz.files import json_bytes
 from skviz.notes import Assumption
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
+from skviz.runs.checksums import write_shard
 from skviz.runs.classes import correctness, ranks
 from skviz.runs.records import (
-    NOTES,
     channels_file,
     errors_file,
-    make_folders,
     moments_file,
     notes_file,
 )
-from skviz.runs.shards import Cells, write_table
+from skviz.runs.shards import Cells, table_bytes, table_file
 from skviz.statistics.moments import Moments, group_moments, merge_groups, update
 from skviz.typing import FloatArray
 from skviz.units import Unit
@@ -167,23 +166,22 @@ class ShardData:
 
         Files of the same shard that an interrupted run left are replaced. Raises `OutputError`.
         """
-        make_folders(run, bool(self.vectors))
+        files = {}
         for index, vectors in self.vectors.items():
             buffer = io.BytesIO()
             np.save(buffer, vectors)
-            path = channels_file(run, number, index, self.units[index])
-            write_bytes(path, buffer.getvalue(), overwrite=True)
+            files[channels_file(run, number, index, self.units[index])] = buffer.getvalue()
         buffer = io.BytesIO()
         np.savez(buffer, **_moments(self))
-        write_bytes(moments_file(run, number), buffer.getvalue(), overwrite=True)
-        errors = [dict(error) for error in self.errors]
-        write_json(errors_file(run, number), errors, overwrite=True)
+        files[moments_file(run, number)] = buffer.getvalue()
+        files[errors_file(run, number)] = json_bytes([dict(error) for error in self.errors])
         if self.notes:
-            output_folder(run / NOTES)
             notes = [{"image": name, **note._asdict()} for name, note in self.notes]
-            write_json(notes_file(run, number), notes, overwrite=True)
+            files[notes_file(run, number)] = json_bytes(notes)
         words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
-        write_table(run, number, _columns(self), words)
+        table = table_file(run, number)
+        files[table] = table_bytes(_columns(self), words)
+        write_shard(run, number, files, table)
 
 
 def per_unit(quantity: Quantity, attention: FloatArray, units: Sequence[Unit]) -> FloatArray:

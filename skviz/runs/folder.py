@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from skviz.errors import OutputError, RunError, UsageError
-from skviz.files import output_folder, write_json
+from skviz.files import TEMPORARY, output_folder, remove_leftovers, write_json
+from skviz.runs.checksums import check_file
 from skviz.runs.schema import fault
 
 Settings = dict[str, Any]
 
-_TEMPORARY = ".skviz-*.tmp"
-# Seconds; no file of a run takes that long to write.
-_LEFT_BEHIND = 600.0
 _SHOWN = 8
 # What may differ when a run is resumed: it says where, when and with what, not what was done.
 # The weights are compared by their values, `model.state`.
@@ -66,7 +63,7 @@ class RunFolder:
         if path.is_dir():
             if not self.is_one(path):
                 # Another process may be about to begin the same run.
-                kept = (_TEMPORARY, self.first or _TEMPORARY)
+                kept = (TEMPORARY, self.first or TEMPORARY)
                 others = [e for e in path.iterdir() if not any(map(e.match, kept))]
                 if others and not self.is_one(path):
                     raise OutputError(
@@ -95,7 +92,13 @@ class RunFolder:
                 if not file.exists():
                     raise
         self.resume(path, settings)
+        self.clean(path)
         return found
+
+    def clean(self, path: Path) -> None:
+        """Remove what killed processes left unfinished in a folder and those directly in it."""
+        for folder in (path, *(inside for inside in path.iterdir() if inside.is_dir())):
+            remove_leftovers(folder)
 
     def resume(self, path: Path, settings: Settings) -> None:
         """Raise `UsageError` that shows the differences, if it was begun with other settings."""
@@ -136,16 +139,26 @@ class RunFolder:
         return settings
 
     @contextlib.contextmanager
-    def open(self, file: Path) -> Iterator[IO[bytes]]:
-        """Open a file of a shard; whatever is wrong with it becomes a `RunError` that names it."""
+    def open(self, file: Path, whole: bool = False) -> Iterator[IO[bytes]]:
+        """Open a file of a shard; whatever is wrong with it becomes a `RunError` that names it.
+
+        Its size and its end are compared with what was written, with `whole` every byte.
+        """
         try:
             with file.open("rb") as opened:
+                check_file(file, opened, whole)
                 yield opened
+        except MemoryError:
+            raise  # Of this process: nothing is wrong with the file.
         except Exception as error:
-            reason = "it is missing" if isinstance(error, FileNotFoundError) else error
+            missing = isinstance(error, FileNotFoundError)
+            if isinstance(error, OSError) and error.errno and not missing:
+                raise RunError(
+                    f"cannot read '{file}': {error.strerror}; the file itself may be whole"
+                ) from error
             raise RunError(
-                f"cannot read '{file}': {reason}; remove the files of this shard and run the same "
-                f"`{' '.join(self.command.split()[:2])}` again"
+                f"cannot read '{file}': {'it is missing' if missing else error}; remove the files "
+                f"of this shard and run the same `{' '.join(self.command.split()[:2])}` again"
             ) from error
 
     def load(self, file: Path, expected: Any) -> Any:
@@ -156,18 +169,6 @@ class RunFolder:
             if wrong:
                 raise ValueError(wrong)
         return value
-
-
-def remove_leftovers(path: Path) -> None:
-    """Remove what killed processes left of files in a folder and those directly in it.
-
-    Files younger than `_LEFT_BEHIND` may belong to a process that does the same work again.
-    """
-    latest = time.time() - _LEFT_BEHIND
-    for file in (*path.glob(_TEMPORARY), *path.glob(f"*/{_TEMPORARY}")):
-        with contextlib.suppress(OSError):
-            if file.stat().st_mtime < latest:
-                file.unlink()
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

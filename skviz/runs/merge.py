@@ -5,21 +5,20 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from skviz.errors import OutputError, UsageError
-from skviz.files import output_folder, write_bytes
+from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.runs.folder import Settings, differences, remove_leftovers
+from skviz.runs.checksums import write_shard
+from skviz.runs.folder import Settings, differences
 from skviz.runs.records import (
-    NOTES,
     RUN,
     Run,
     channels_file,
     errors_file,
-    make_folders,
     moments_file,
     notes_file,
 )
@@ -70,13 +69,12 @@ def merge_runs(runs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[st
     _check(parts)
     settings = _settings(parts)
     RUN.begin(path, settings)
-    make_folders(path, bool(settings["channels"]))
     merged = Run(path)
     missing = set(merged.missing)
     for number, (part, shard) in enumerate(_shards(parts)):
         if number in missing:
             _copy(part, shard, merged, number)
-    remove_leftovers(path)
+    RUN.clean(path)
     return merged
 
 
@@ -148,23 +146,17 @@ def _shards(parts: Sequence[Run]) -> Iterator[tuple[Run, int]]:
 
 
 def _copy(part: Run, shard: int, merged: Run, number: int) -> None:
-    """Copy the files of one shard, the table last."""
-    pairs = [(moments_file, errors_file), (table_file,)]
-    for index, unit in enumerate(part.units):
-        if unit.name in part.settings["channels"]:
-            source = channels_file(part.path, shard, index, unit)
-            _copy_file(source, channels_file(merged.path, number, index, unit))
+    """Copy the files of one shard, each compared with its checksum, the table last."""
+    makers: list[Callable[[Path, int], Path]] = [moments_file, errors_file]
+    makers += [
+        partial(channels_file, index=index, unit=unit)
+        for index, unit in enumerate(part.units)
+        if unit.name in part.settings["channels"]
+    ]
     if notes_file(part.path, shard).exists():
-        output_folder(merged.path / NOTES)
-        _copy_file(notes_file(part.path, shard), notes_file(merged.path, number))
-    for group in pairs:
-        for name in group:
-            _copy_file(name(part.path, shard), name(merged.path, number))
-
-
-def _copy_file(source: Path, target: Path) -> None:
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise OutputError(f"cannot copy '{source}': {error.strerror}") from error
-    write_bytes(target, data, overwrite=True)
+        makers.append(notes_file)
+    files = {}
+    for make in (*makers, table_file):
+        with RUN.open(make(part.path, shard), whole=True) as opened:
+            files[make(merged.path, number)] = opened.read()
+    write_shard(merged.path, number, files, table_file(merged.path, number))

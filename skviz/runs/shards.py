@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
-from skviz.files import write_bytes
+from skviz.runs.checksums import files_of
 from skviz.runs.folder import RunFolder, Settings
 
 if TYPE_CHECKING:
@@ -134,6 +134,33 @@ class ShardedRecords:
                 table = pq.ParquetFile(file).read(columns=columns and list(columns))
             yield table
 
+    def check(self) -> list[str]:
+        """Read every file of every shard, and compare it with its checksum.
+
+        Returns
+        -------
+        list of str
+            One sentence per file that is missing or was changed, and per shard that an older
+            version of skviz wrote without checksums; empty where all is as it was written.
+        """
+        found = []
+        for number in self.done:
+            table = table_file(self.path, number)
+            try:
+                files = list(files_of(self.path, number))
+            except ValueError as error:
+                found.append(str(error))
+                continue
+            if table not in files:
+                found.append(f"shard {number} has no checksums: its files cannot be compared")
+            for file in files:
+                try:
+                    with self.FOLDER.open(file, whole=True):
+                        pass
+                except RunError as error:
+                    found.append(str(error))
+        return found
+
     def _some_done(self) -> list[int]:
         done = self.done
         if not done:
@@ -175,10 +202,8 @@ class Cells:
         return pa.DictionaryArray.from_arrays(codes, pa.array(list(values), pa.string()))
 
 
-def write_table(
-    folder: Path, number: int, columns: Mapping[str, pa.Array], words: Sequence[str] | None = None
-) -> None:
-    """Write the table of a shard, whole or not at all; raises `OutputError`.
+def table_bytes(columns: Mapping[str, pa.Array], words: Sequence[str] | None = None) -> bytes:
+    """Return the table of a shard as a Parquet file.
 
     `words` are the columns of few values, which a dictionary makes smaller; None for all.
     """
@@ -188,4 +213,4 @@ def write_table(
     buffer = io.BytesIO()
     dictionary = True if words is None else list(words)
     pq.write_table(pa.table(columns), buffer, compression="zstd", use_dictionary=dictionary)
-    write_bytes(table_file(folder, number), buffer.getvalue(), overwrite=True)
+    return buffer.getvalue()

@@ -15,9 +15,12 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from skviz.data import DataSource, Subset
 from skviz.models import load_model
 from skviz.models.registry import CONFIGS
 from skviz.models.sknet import SKNet
+from skviz.runs.records import Run
+from skviz.studies.controls.change import analyze
 
 TINY = Path(__file__).resolve().parent / "tiny.py"
 CONFIG = runpy.run_path(str(TINY))["CONFIG"]
@@ -106,3 +109,11 @@ def start() -> Callable[..., BaseProcess]:
     if old is None:
         del os.environ["OMP_NUM_THREADS"]
     return run
+
+
+def analyzed(pictures: Path, model: torch.nn.Module, out: Path, **options: object) -> Run:
+    """A run of the pictures, or a part of them, in shards of 8."""
+    subset = Subset(shuffle=2, part=options.pop("part", None))  # type: ignore[arg-type]
+    source = DataSource(pictures, subset=subset)
+    options = {"shard_size": 8, "batch_size": 12, "workers": 0, **options}
+    return analyze(source, model, out=out, progress=False, channels="3_1", **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 import warnings
 from pathlib import Path
 
@@ -273,6 +274,7 @@ def test_a_damaged_table_says_so(tmp_path: Path) -> None:
     make_run(tmp_path / "run", UNITS)
     file = tmp_path / "run" / "shards" / "00000.parquet"
     pq.write_table(pq.read_table(file).slice(0, 100), file)
+    shutil.rmtree(tmp_path / "run" / "checksums")
     with pytest.raises(RunError, match="expected 9 rows per image in the records of"):
         summarise(tmp_path / "run").to_frame()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +122,7 @@ def test_high_resolution_images_are_chosen_by_their_crop(tmp_path: Path) -> None
     if "crop" in table.column_names:
         table = table.drop(["crop"])
     pq.write_table(table.append_column("crop", column), file)
+    shutil.rmtree(folder / "plain" / "checksums")
     evidence = evidence_of(ControlSuite(folder))
     assert evidence.high_resolution is not None
     np.testing.assert_array_equal(evidence.high_resolution, np.arange(images) % 2 == 1)

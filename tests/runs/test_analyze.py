@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import torch
 from skviz.capture.probe import Probe
 from skviz.data import DataSource, open_dataset
 from skviz.errors import OutputError, RunError, UsageError
+from skviz.files import hold, remove_leftovers
 from skviz.models import model_info
 from skviz.runs.analyze import prepare
 from skviz.runs.options import Options
@@ -163,9 +163,10 @@ def test_missing_shards_are_done_again(
     table_file(run.path, 4).unlink()
     moments_file(run.path, 4).unlink()
     left, young = (run.path / "shards" / f".skviz-{name}.tmp" for name in ("left", "young"))
-    left.write_text("of a process that was killed long ago")
-    os.utime(left, (0, 0))
+    left.write_text("of a process that was killed just now")
     young.write_text("of a process that is at work")
+    at_work = open(young)  # noqa: SIM115
+    assert hold(at_work.fileno())
     assert run.missing == [1, 4]
     again = analyze(
         pictures,
@@ -181,6 +182,9 @@ def test_missing_shards_are_done_again(
     assert again.complete
     assert {file: file.read_bytes() for file in run.path.rglob("0*")} == before
     assert list(run.path.rglob(".skviz*")) == [young]
+    at_work.close()
+    remove_leftovers(young.parent)
+    assert not young.exists()
 
 
 def test_other_settings_are_refused(run: Run, pictures: Path, tiny: torch.nn.Module) -> None:

@@ -313,6 +313,9 @@ def test_other_folders_are_refused(tiny: nn.Module, pictures: Path, tmp_path: Pa
 def test_records_that_miss_or_are_damaged(done: InterventionRun) -> None:
     file = done.path / "shards" / "00000.parquet"
     pq.write_table(pq.read_table(file).slice(1), file)
+    with pytest.raises(RunError, match="it was changed or cut"):
+        done.records()
+    (done.path / "checksums" / "00000.json").unlink()
     with pytest.raises(RunError, match="expected a row per image, scale, unit and kind"):
         done.to_frame()
     file.unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +11,14 @@ from typing import Any
 
 from skviz.errors import OutputError
 from skviz.figures.save import FORMATS
-from skviz.files import AnyPath, write_json, write_text
+from skviz.files import (
+    AnyPath,
+    hold,
+    remove_leftovers,
+    temporary_name,
+    write_json,
+    write_text,
+)
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
@@ -47,9 +53,12 @@ def write_folder(
     document = with_names(document)
     target = Path(os.path.realpath(path))
     _check(Path(path), target, overwrite)
-    temporary = target.with_name(f".skviz-{secrets.token_hex(8)}.tmp")
+    remove_leftovers(target.parent)
+    temporary, held = temporary_name(target), -1
     try:
         temporary.mkdir()
+        held = os.open(temporary, os.O_RDONLY)
+        hold(held)
         files = _fill(temporary, document, style or "default", command)
         _check(Path(path), target, overwrite)  # meanwhile somebody may have put files there
         _give_name(temporary, target)
@@ -57,6 +66,8 @@ def write_folder(
         raise OutputError(f"cannot write '{path}': {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if held != -1:
+            os.close(held)
     return [Path(path) / name for name in files]
 
 
@@ -171,7 +182,7 @@ def _give_name(temporary: Path, target: Path) -> None:
     if not target.exists():
         os.rename(temporary, target)
         return
-    old = target.with_name(f".skviz-{secrets.token_hex(8)}.old")
+    old = temporary_name(target).with_suffix(".old")
     os.rename(target, old)
     try:
         os.rename(temporary, target)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
+from skviz.runs.checksums import write_shard
 from skviz.runs.folder import RunFolder
 from skviz.runs.records import Run
-from skviz.runs.shards import Cells, ShardedRecords, write_table
+from skviz.runs.shards import Cells, ShardedRecords, table_bytes, table_file
 from skviz.statistics.shifts import bootstrap_mean
 from skviz.studies.interventions.kinds import recorded_kinds
 from skviz.typing import FloatArray
@@ -63,7 +64,8 @@ class Shard:
 
     def write(self, run: Path, number: int) -> None:
         """Write the records, whole or not at all; raises `OutputError`."""
-        write_table(run, number, _columns(self))
+        table = table_file(run, number)
+        write_shard(run, number, {table: table_bytes(_columns(self))}, table)
 
 
 class InterventionRun(ShardedRecords):
