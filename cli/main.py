@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import shlex
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from skviz.errors import SkvizError, did_you_mean
+from skviz.errors import SkvizError, asked_for, did_you_mean, out_of_memory
 
 from .config.defaults import WITHOUT_CONFIG, option_defaults, options_of, take_environment
 from .config.files import config_files
@@ -56,6 +57,8 @@ GROUPS = {
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+# Options whose lower values take less memory.
+LESS_MEMORY = ("--batch-size", "--workers", "--size", "--input-size", "--max-pixels", "--limit")
 # What older versions called commands.
 RENAMED = {"units": "models NAME", "verdicts": "summary DIR", "field": "receptive-field"}
 
@@ -134,6 +137,31 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except SkvizError as error:
             raise Failure(str(error), exit_code(error)) from error
+        except OSError as error:
+            if error.errno != errno.EMFILE:
+                raise
+            raise Failure(
+                f"{error.strerror}; raise the limit with `ulimit -n`, or lower --workers"
+            ) from error
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            raise Failure(_memory_words(error, self._options(ctx))) from error
+
+    def _options(self, ctx: click.Context) -> list[str]:
+        """The options of the command that runs which take less memory when they are lower."""
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        known = [] if command is None else [word for p in command.params for word in p.opts]
+        return [word for word in LESS_MEMORY if word in known]
+
+
+def _memory_words(error: BaseException, lower: list[str]) -> str:
+    where = "graphics card" if "CUDA" in str(error) else "machine"
+    advice = f"lower {' or '.join(lower)}" if lower else "use smaller pictures or fewer of them"
+    done = "; a run goes on with the same command" if "--workers" in lower else ""
+    return (
+        f"the memory of this {where} is full: {asked_for(error)} could not be had; {advice}{done}"
+    )
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

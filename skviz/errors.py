@@ -6,7 +6,11 @@ Every message says what was expected, what came, and what to do about it.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# What PyTorch's allocators, and libraries below it, say on the processor.
+_FULL = ("can't allocate memory", "not enough memory", "std::bad_alloc")
 
 
 class SkvizError(Exception):
@@ -55,6 +59,40 @@ class OutputError(SkvizError):
 
 class RunError(SkvizError):
     """A run whose files are damaged, or that holds no records."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left: of Python, NumPy, Arrow or PyTorch.
+
+    >>> out_of_memory(MemoryError())
+    True
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (
+            type(error).__name__ == "OutOfMemoryError"  # of a graphics card
+            or any(words in str(error) for words in _FULL)
+        )
+    )
+
+
+def asked_for(error: BaseException) -> str:
+    """Return the memory that was asked for as an error tells it, "7.45 GiB", or "more memory".
+
+    >>> asked_for(RuntimeError("can't allocate memory: you tried to allocate 8000000000 bytes."))
+    '7.45 GiB'
+    """
+    found = re.search(r"(?:allocate|size) (\d[\d.]*) ?([KMGTPE]i?B|bytes)?", str(error))
+    if not found:
+        return "more memory"
+    number, unit = float(found[1].rstrip(".")), found[2] or "bytes"
+    if unit != "bytes":
+        return f"{number:g} {unit}"
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"):
+        if number < 1024 or unit == "EiB":
+            break
+        number /= 1024
+    return f"{number:.3g} {unit}"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ from skviz.capture.discovery.passes import described
 from skviz.capture.listener import Listener
 from skviz.capture.networks import original
 from skviz.capture.site import Source
-from skviz.errors import CaptureError, SkvizError, UnitError, UsageError
+from skviz.errors import CaptureError, SkvizError, UnitError, UsageError, out_of_memory
 from skviz.scaling import InputSpec, known_spec
 from skviz.units import Unit, select_units
 
@@ -399,11 +399,6 @@ def _in_words(network: nn.Module, inputs: Any) -> Iterator[None]:
             f"{type(network).__name__} fails on its input, {described(inputs, error)}; it may take "
             "images of another size (--input-size), or needs further inputs (--example)"
         ) from error
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the memory of the device is full."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

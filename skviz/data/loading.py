@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, _utils
 
 from skviz.data.imageset import Box, ImageSet
 from skviz.errors import ImageError, SkvizError, UsageError
@@ -21,10 +23,18 @@ from skviz.images import ImageSource
 from skviz.notes import Assumption
 from skviz.scaling import InputSpec, enlarge
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits.
+    resource = None  # type: ignore[assignment]
+
 # Below this many images, starting workers takes longer than reading.
 _FEW_IMAGES = 64
 _MOST_WORKERS = 16
 
+
+# For each worker, and for this process.
+_OPEN_FILES = 32
 
 # Views, uint8 of shape (S, size, size, 3), and the sides of their crops, float32 of shape (S,).
 Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -144,6 +154,7 @@ def batches(
 
     Raises `SkvizError` when a worker dies.
     """
+    _allow_open_files(workers)
     loader: DataLoader[Batch] = DataLoader(
         reader,
         batch_size=None,
@@ -155,14 +166,63 @@ def batches(
         prefetch_factor=2 if workers else None,
     )
     try:
-        yield from loader
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        with _deaths_found_by_the_loader():
+            loaded = iter(loader)
+            try:
+                yield from loaded
+            finally:
+                del loaded  # Its workers end here, where no handler takes that for a death.
+    except (RuntimeError, OSError, EOFError) as error:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in reason:
             raise
         raise SkvizError(
-            f"a process that reads images died ({error}); the memory may be short: use fewer "
-            "with --workers, or 0 to read in this process"
+            f"a process that reads images died ({reason}); the memory may be short: use fewer "
+            "with --workers, or 0 to read in this process. What is done stays: the same command "
+            "goes on"
         ) from error
+
+
+def _allow_open_files(workers: int) -> None:
+    """See to it that so many workers can talk to this process, which costs open files.
+
+    PyTorch hangs where there are too few. Raises `SkvizError` where the system allows no more.
+    """
+    if not workers or resource is None:
+        return
+    needed = _OPEN_FILES * (workers + 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise SkvizError(
+            f"{workers} processes that read images need {needed} open files, {hard} are allowed "
+            "here; raise the limit with `ulimit -n`, or read in this process with --workers 0"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
+@contextmanager
+def _deaths_found_by_the_loader() -> Iterator[None]:
+    """Let the death of a worker be an error of the next batch, and of nothing else.
+
+    PyTorch's handler raises it wherever the main thread is, be it inside the network or a
+    library. Without the handler the loader finds out by itself, within five seconds.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "SIGCHLD") or not in_main:
+        yield
+        return
+    # Its first loader sets the handler: before this, not inside.
+    set_handler = getattr(_utils.signal_handling, "_set_SIGCHLD_handler", lambda: None)
+    set_handler()
+    handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, handler or signal.SIG_DFL)
 
 
 def normalised(views: Tensor, spec: InputSpec, like: Tensor) -> Tensor:

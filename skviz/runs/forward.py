@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from skviz.capture.probe import out_of_memory
-from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean
+from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean, out_of_memory
 from skviz.runs.classes import check_output
 from skviz.runs.tuning import PLAIN, Arithmetic, Rounding, apply, choose, rounding
 from skviz.scaling import InputSpec
