@@ -9,7 +9,10 @@ import contextlib
 import io
 import os
 import stat
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
@@ -17,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from skviz.colours import notes_on_exif, to_srgb
 from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
+from skviz.large import in_strips, reduce, turn
 from skviz.names import escaped
 from skviz.notes import Assumption
 
@@ -44,13 +48,19 @@ _UNNAMED = "the image"
 class Picture:
     """A picture that has been read: upright sRGB with 8 bits per channel.
 
-    `name` is the file's name, or None; `notes` say what had to be assumed. Reading it again
-    returns it as it is.
+    `name` is the file's name, or None; `notes` say what had to be assumed. The sides of the
+    original are `reduced` times those of `image`. Reading it again returns it as it is.
     """
 
     image: Image.Image
     name: str | None = None
     notes: tuple[Assumption, ...] = ()
+    reduced: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the original, upright, in pixels."""
+        return self.image.width * self.reduced, self.image.height * self.reduced
 
 
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | Picture
@@ -90,28 +100,29 @@ def read_image(source: ImageSource) -> Image.Image:
     >>> skviz.read_image(skviz.example_photo()).mode
     'RGB'
     """
-    return read_picture(source).image
+    return read_picture(source, whole=True).image
 
 
-def read_picture(source: ImageSource) -> Picture:
+def read_picture(source: ImageSource, most: int | None = None, *, whole: bool = False) -> Picture:
     """Read an image as `read_image` does, with the notes of what was assumed.
 
-    A `Picture` is returned as it is.
+    A picture of more than `most` pixels is refused; a large JPEG is reduced unless it is wanted
+    `whole`. A `Picture` is returned as it is.
     """
     if isinstance(source, Picture):
         return source
     name = source_name(source)
     if isinstance(source, Image.Image):
-        return _decode(source, name)
+        return _decode(source, name, most, whole=True)
     if isinstance(source, (str, os.PathLike)):
         with _open_file(source, _shown(name)) as file:
-            return _open_image(file, name)
+            return _open_image(file, name, most, whole)
     if isinstance(source, bytes):
         if not source:
             raise ImageError(f"cannot read {_shown(name)}: there are no bytes")
-        return _open_image(io.BytesIO(source), name)
+        return _open_image(io.BytesIO(source), name, most, whole)
     if hasattr(source, "read"):
-        return _open_image(source, name)
+        return _open_image(source, name, most, whole)
     raise ImageError(
         "expected a file name, the bytes of an image file, a binary file or a Pillow image,"
         f" got {type(source).__name__}; for an array use PIL.Image.fromarray"
@@ -162,16 +173,31 @@ def _open_file(path: str | os.PathLike[str], name: str) -> BinaryIO:
         raise ImageError(f"cannot read '{name}': {reason}") from error
 
 
-def _open_image(file: BinaryIO, name: str | None) -> Picture:
-    try:
-        image = Image.open(file)
-    except Exception as error:
-        raise ImageError(f"cannot read '{_shown(name)}': {_reason(error)}") from error
-    with image:
-        return _decode(image, name)
+def _open_image(file: BinaryIO, name: str | None, most: int | None, whole: bool) -> Picture:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            image = Image.open(file)
+        except Exception as error:
+            raise ImageError(f"cannot read '{_shown(name)}': {_reason(error)}") from error
+        with image, turn(image):
+            picture = _decode(image, name, most, whole)
+    return replace(picture, notes=(*picture.notes, *_warned(said)))
 
 
-def _decode(image: Image.Image, name: str | None) -> Picture:
+def _warned(said: Sequence[warnings.WarningMessage]) -> tuple[Assumption, ...]:
+    """Return what Pillow warned of; the size of a picture is looked at by `skviz.large`."""
+    texts = {
+        escaped(str(one.message)): None
+        for one in said
+        if not issubclass(
+            one.category, (Image.DecompressionBombWarning, DeprecationWarning, ResourceWarning)
+        )
+    }
+    return tuple(Assumption("Pillow warned of the file", text[:200]) for text in texts)
+
+
+def _decode(image: Image.Image, name: str | None, most: int | None, whole: bool) -> Picture:
     shown = _shown(name)
     if image.format == "EPS":
         raise ImageError(
@@ -180,18 +206,22 @@ def _decode(image: Image.Image, name: str | None) -> Picture:
     if 0 in image.size:
         raise ImageError(f"cannot read '{shown}': the image has no pixels")
     try:
+        reduced, notes = reduce(image, most, whole)
         image.load()
-        rgb, notes = _to_rgb(image)
-        notes += notes_on_exif(image)
-        turn = _turn_upright(image)
-        rgb = rgb if turn is None else rgb.transpose(turn)
+        convert = _to_rgb if is_deep(image) else partial(in_strips, convert=_to_rgb)
+        rgb, more = convert(image)
+        notes += more + notes_on_exif(image)
+        upright = _turn_upright(image)
+        rgb = rgb if upright is None else rgb.transpose(upright)
+    except ImageError as error:
+        raise ImageError(f"cannot read '{shown}': {error}") from error
     # Damaged files raise anything: OSError, SyntaxError, struct.error, zlib.error, IndexError.
     except Exception as error:
         raise ImageError(f"cannot read '{shown}': {_reason(error)}") from error
     # The file's orientation, profile and transparency are dealt with: whoever reads this picture
     # again must not find them.
     rgb.info = {}
-    return Picture(rgb, name, notes)
+    return Picture(rgb, name, notes, reduced)
 
 
 def _reason(error: Exception) -> str:

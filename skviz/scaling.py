@@ -237,24 +237,32 @@ def enlarge(
     _check_choice("fill", fill, FILLS)
     spec = _spec_of(spec)
     picture = read_picture(source)
-    image, name = picture.image, picture.name
-    centre, side = square(image.size, spec.crop, box)
+    image, name, reduced = picture.image, picture.name, picture.reduced
+    centre, side = square(picture.size, spec.crop, box)
     boxes = tuple(crop_box(centre, side / scale) for scale in checked)
     for scale, crop in zip(checked, boxes, strict=True):
-        check_crop(scale, side / scale, crop, image.size, name or "the image")
+        check_crop(scale, side / scale, crop, picture.size, name or "the image")
     pixels = np.stack(
-        [render(image, crop, spec.size, resample, fill, mean_colour(spec)) for crop in boxes]
+        [
+            render(image, _divided(crop, reduced), spec.size, resample, fill, mean_colour(spec))
+            for crop in boxes
+        ]
     )
     pixels.setflags(write=False)
     return Views(
         pixels=pixels,
         scales=checked,
         boxes=boxes,
-        interpolated=tuple(side / scale < spec.size - 1e-6 for scale in checked),
+        interpolated=tuple(side / scale / reduced < spec.size - 1e-6 for scale in checked),
         source=name,
         spec=spec,
         notes=picture.notes,
     )
+
+
+def _divided(box: Box, by: int) -> Box:
+    left, top, right, bottom = box
+    return left / by, top / by, right / by, bottom / by
 
 
 def _spec_of(given: object) -> InputSpec:

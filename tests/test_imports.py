@@ -25,6 +25,7 @@ ORDER = [
         "crops",
         "files",
         "deep",
+        "large",
         "colours",
         "devices",
         "allocator",

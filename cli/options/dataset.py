@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -47,6 +47,7 @@ class Dataset:
     per_class: int | None = None
     limit: int | None = None
     part: tuple[int, int] | None = None
+    max_pixels: int | None = None
 
     def open(self) -> ImageSet:
         """Open the data set; see `skviz.open_dataset`."""
@@ -54,6 +55,8 @@ class Dataset:
 
         subset = Subset(self.classes or (), self.shuffle, self.per_class, self.limit, self.part)
         source = DataSource(self.dataset, self.labels, self.boxes, self.root, self.split, subset)
+        if self.max_pixels is not None:
+            source = replace(source, max_pixels=self.max_pixels)
         return open_dataset(source)
 
 
@@ -98,6 +101,12 @@ _OPTIONS = options.together(
         type=Part(),
         metavar="I/N",
         help="Only the I-th of N parts, for runs made apart and joined by `skviz merge`.",
+    ),
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Do not read larger pictures; large JPEGs are reduced.  [default: 100 million]",
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from skviz.data.boxes import with_boxes
@@ -16,6 +16,7 @@ from skviz.data.manifest import is_manifest, open_manifest
 from skviz.data.subset import Subset, take
 from skviz.data.vision import PREFIX, open_torchvision
 from skviz.errors import UsageError
+from skviz.large import MOST_OF_A_DATA_SET
 
 __all__ = [
     "DataSource",
@@ -48,6 +49,9 @@ class DataSource:
         The part of a torchvision set.
     subset
         What is taken of it all.
+    max_pixels
+        Pictures of more pixels are not read, but listed as unreadable. Large JPEGs are decoded
+        at a part of their size instead.
 
     Examples
     --------
@@ -62,6 +66,7 @@ class DataSource:
     root: str | os.PathLike[str] | None = None
     split: str | None = None
     subset: Subset = _ALL
+    max_pixels: int = MOST_OF_A_DATA_SET
 
 
 def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
@@ -93,7 +98,9 @@ def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
     images = _open(source)
     if source.boxes is not None:
         images = with_boxes(images, Path(source.boxes))
-    return take(images, source.subset)
+    if source.max_pixels < 1:
+        raise UsageError(f"expected max_pixels of at least 1, got {source.max_pixels}")
+    return take(replace(images, max_pixels=source.max_pixels), source.subset)
 
 
 def _open(source: DataSource) -> ImageSet:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from skviz.errors import ImageError
 from skviz.images import Picture, read_picture
+from skviz.large import MOST_OF_A_DATA_SET
 from skviz.names import escaped
 from skviz.notes import Note
 
@@ -77,6 +78,8 @@ class ImageSet:
         `reader` reads image number `source[i]` where images are no files.
     notes
         What was left out or assumed.
+    max_pixels
+        Pictures of more pixels are not read.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class ImageSet:
     reader: Reader | None = None
     source: NDArray[np.int64] | None = None
     notes: tuple[Note, ...] = field(default=())
+    max_pixels: int = MOST_OF_A_DATA_SET
 
     def __len__(self) -> int:
         return len(self.names)
@@ -106,14 +110,14 @@ class ImageSet:
     def picture(self, index: int) -> Picture:
         """Read an image once, with the notes of what was assumed; see `read`."""
         if self.reader is None:
-            return read_picture(self.path(index))
+            return read_picture(self.path(index), self.max_pixels)
         number = index if self.source is None else int(self.source[index])
         try:
             image = self.reader(number)
         except Exception as error:  # A data set of others raises anything.
             reason = f"{type(error).__name__}: {error}"
             raise ImageError(f"cannot read image {self.shown_name(index)}: {reason}") from error
-        return read_picture(image)
+        return read_picture(image, self.max_pixels)
 
     def path(self, index: int) -> Path:
         """Path of an image's file."""

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.synchronize import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, _utils
 from skviz.data.imageset import Box, ImageSet
 from skviz.errors import ImageError, SkvizError, UsageError
 from skviz.images import ImageSource
+from skviz.large import take_turns
 from skviz.notes import Assumption
 from skviz.scaling import InputSpec, enlarge
 
@@ -155,6 +157,7 @@ def batches(
     Raises `SkvizError` when a worker dies.
     """
     _allow_open_files(workers)
+    turns = torch.multiprocessing.Lock() if workers > 1 else None
     loader: DataLoader[Batch] = DataLoader(
         reader,
         batch_size=None,
@@ -162,7 +165,7 @@ def batches(
         num_workers=workers,
         collate_fn=_as_it_is,
         pin_memory=pin,
-        worker_init_fn=partial(_start_worker, polite=not pin),
+        worker_init_fn=partial(_start_worker, polite=not pin, turns=turns),
         prefetch_factor=2 if workers else None,
     )
     try:
@@ -249,7 +252,9 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _start_worker(number: int, polite: bool) -> None:
+def _start_worker(number: int, polite: bool, turns: Lock | None) -> None:
+    if turns is not None:
+        take_turns(turns)
     # Ctrl-C reaches every process of a terminal: only the main one decides what to do then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
