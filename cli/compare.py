@@ -78,6 +78,7 @@ def compare(
     that rise.
     """
     from skviz.files import check_output, write_text
+    from skviz.frames import csv_text
     from skviz.inference.compare import compare as compare_runs
     from skviz.inference.paper import compare_with_paper
 
@@ -112,7 +113,7 @@ def compare(
         _draw(found, figure, style, overwrite)
         files.append(figure)
     if csv is not None:
-        write_text(csv, found.to_frame().to_csv(index=False), overwrite=overwrite)
+        write_text(csv, csv_text(found.to_frame()), overwrite=overwrite)
         files.append(csv)
     document = found.to_dict() if as_json else {}
     echo.document({**document, "files": [str(file) for file in files]})

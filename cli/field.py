@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from functools import partial
 from pathlib import Path
@@ -147,12 +146,11 @@ def _write(
     from skviz.figures.save import save_figure
     from skviz.figures.style import figure_style
     from skviz.files import write_text
+    from skviz.frames import csv_text
     from skviz.studies.receptive_field.store import save_field
 
     files = list(save_field(found, out, stem, overwrite=overwrite))
-    text = io.StringIO(newline="")
-    found.to_frame().to_csv(text, index=False)
-    files.append(write_text(out / f"{stem}.csv", text.getvalue(), overwrite=overwrite))
+    files.append(write_text(out / f"{stem}.csv", csv_text(found.to_frame()), overwrite=overwrite))
     parts = [FieldMaps.from_field(found), FieldWidths.from_field(found)]
     metadata = figure_metadata(caption_of(parts, About.of_field(found)), command_line())
     with figure_style(style):

@@ -6,6 +6,7 @@ pandas is loaded when a table is asked for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,29 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def or_none(value: Any) -> Any:
     """Return the value, or None for nan."""
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """Return a table as CSV; no cell of it is a formula for a spreadsheet.
+
+    A space stands before a text that a spreadsheet would run.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> csv_text(pd.DataFrame({"image": ["a.png", "=1+1"], "shift": [-1.0, 2.0]})).split()
+    ['image,shift', 'a.png,-1.0', '=1+1,2.0']
+    """
+
+    def guarded(value: Any) -> Any:
+        if isinstance(value, str) and re.match(r"[=+@\t\r]|-(?![\d.]*$)", value):
+            return f" {value}"
+        return value
+
+    texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
+    safe = frame.assign(**{name: frame[name].astype(object).map(guarded) for name in texts})
+    text: str = safe.rename(columns=guarded).to_csv(index=False)
+    return text
 
 
 def channel_frame(

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+# Pixels; far above what any network sees, and what a damaged file can ask for.
+LARGEST_INPUT = 8192
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """What a network expects to see.
@@ -58,8 +62,10 @@ class InputSpec:
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise UsageError(f"expected an input size of at least 1 pixel, got {self.size}")
+        if not 1 <= self.size <= LARGEST_INPUT:  # nan fails here too
+            raise UsageError(
+                f"expected an input size of 1 to {LARGEST_INPUT} pixels, got {self.size}"
+            )
         if not 0 < self.crop <= 1:
             raise UsageError(f"expected a crop fraction above 0 and up to 1, got {self.crop}")
         finite = all(math.isfinite(value) for value in (*self.mean, *self.std))

@@ -394,7 +394,9 @@ def test_unknown_options_are_named() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "expected an input size of at least 1 pixel, got 0"),
+        ({"size": 0}, "expected an input size of 1 to 8192 pixels, got 0"),
+        ({"size": 100_000_000}, "expected an input size of 1 to 8192 pixels, got 100000000"),
+        ({"size": float("nan")}, "expected an input size of 1 to 8192 pixels, got nan"),
         ({"crop": 0}, "expected a crop fraction above 0 and up to 1, got 0"),
         ({"crop": 1.2}, "expected a crop fraction above 0 and up to 1, got 1.2"),
         ({"crop": math.nan}, "expected a crop fraction above 0 and up to 1, got nan"),

@@ -45,14 +45,17 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise WeightsError(f"expected a checkpoint file at {path}, found {found}")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
-    _refuse_programs(path)
+    _check_archive(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of the file's making: what matters is said here.
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(_why_not(path, error)) from None
-    return _tensors(content, path), {}
+    try:
+        return _tensors(content, path), {}
+    except RecursionError:
+        raise WeightsError(f"cannot read {path}: its mappings are nested too deep") from None
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -66,18 +69,26 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise WeightsError(f"cannot read {path} as safetensors: {printable(str(error))}") from None
 
 
-def _refuse_programs(path: Path) -> None:
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that is a program, or claims to hold more than it does."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
+            members = archive.infolist()
+        size = path.stat().st_size
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # No archive, or a damaged one: what reads it says so.
     for mark, what in _PROGRAMS.items():
-        if any(mark in name for name in names):
+        if any(mark in member.filename for member in members):
             raise WeightsError(
                 f"expected weights in {path}, it is {what}; save those of the network that it was "
                 "made from, with torch.save(model.state_dict(), ...) or as safetensors"
             )
+    claimed = sum(member.file_size for member in members)
+    if claimed > size:  # torch.save compresses nothing.
+        raise WeightsError(
+            f"refused to read {path}: it has {size} bytes and claims to hold {claimed}; save it "
+            "with torch.save or as safetensors"
+        )
 
 
 def _why_not(path: Path, error: Exception) -> str:
@@ -120,9 +131,22 @@ def _tensors(content: object, path: Path) -> dict[str, Tensor]:
 def _inside(content: Mapping[object, object], where: str) -> Iterator[tuple[str, Tensor]]:
     for key, value in content.items():
         if isinstance(value, Tensor):
+            _check_tensor(value, f"{where}{key}")
             yield f"{where}{key}", value
         elif isinstance(value, Mapping):
             yield from _inside(value, f"{where}{key}{INSIDE}")
+
+
+def _check_tensor(tensor: Tensor, name: str) -> None:
+    """Refuse a tensor whose values are not all in the file; a view may claim any number."""
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
+        return  # Refused where they are wanted as weights.
+    held = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if tensor.numel() > held:
+        raise WeightsError(
+            f"{printable(name)} claims {tensor.numel()} values, the file holds {held} of them; "
+            "save the network's own tensors, not views (tensor.contiguous())"
+        )
 
 
 def printable(name: str) -> str:

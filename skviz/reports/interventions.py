@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from skviz.figures.wording import upper_first
 from skviz.files import write_json, write_text
+from skviz.frames import csv_text
 from skviz.numbers import interval, known, signed
 from skviz.reports.markdown import escaped, markdown_table
 from skviz.reports.tables import Column, Table
@@ -107,7 +108,7 @@ def write_results(run: InterventionRun, frame: pd.DataFrame) -> list[Path]:
     They follow from its records, and replace what an earlier call wrote. Raises `OutputError`.
     """
     files = [run.path / f"interventions.{kind}" for kind in ("csv", "json", "md")]
-    write_text(files[0], frame.to_csv(index=False), overwrite=True)
+    write_text(files[0], csv_text(frame), overwrite=True)
     write_json(files[1], to_dict(run, frame), overwrite=True)
     write_text(files[2], _markdown(run, frame), overwrite=True)
     return files

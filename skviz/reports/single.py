@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from skviz.errors import ImageError, ScaleError, SkvizError
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.frames import csv_text
 from skviz.names import escaped
 from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
@@ -160,7 +161,7 @@ def save_result(
     for file in files:
         ending = file.suffix.removeprefix(".")
         if ending == "csv":
-            text = result.to_frame().to_csv(index=False)
+            text = csv_text(result.to_frame())
             write_text(file, text, overwrite=options.overwrite)
         elif ending == "json":
             write_json(file, _data_document(result), overwrite=options.overwrite)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from skviz import numbers
 from skviz.files import check_output, output_folder, write_text
+from skviz.frames import csv_text
 from skviz.numbers import Writer
 
 if TYPE_CHECKING:
@@ -165,5 +166,5 @@ def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> 
         summary.channel_kernels,
     )
     for file, frame in zip(files, frames, strict=True):
-        write_text(file, frame.to_csv(index=False), overwrite=overwrite)
+        write_text(file, csv_text(frame), overwrite=overwrite)
     return files

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.files import check_output, output_folder, write_json, write_text
+from skviz.frames import csv_text
 from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import (
     BLUR,
@@ -76,7 +77,7 @@ def write_verdicts(
     text, data, table, png, pdf = files
     figure = verdict_figure(verdicts, About.of_run(suite.plain))
     figure.save((png, pdf), style, command, overwrite)
-    write_text(table, to_frame(verdicts).to_csv(index=False), overwrite=overwrite)
+    write_text(table, csv_text(to_frame(verdicts)), overwrite=overwrite)
     write_text(text, markdown(document, verdicts), overwrite=overwrite)
     write_json(data, document, overwrite=overwrite)
     return files

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +317,26 @@ def test_a_description_nested_too_deep_is_refused(tmp_path: Path) -> None:
     save_file(network.state_dict(), tmp_path / "deep.safetensors", {"skviz": deep})
     with pytest.raises(WeightsError, match="its metadata is damaged"):
         load_model("sknet50_lite", weights=tmp_path / "deep.safetensors")
+
+
+def test_a_view_that_claims_more_than_the_file_holds_is_refused(
+    tmp_path: Path, state: dict[str, torch.Tensor]
+) -> None:
+    path = tmp_path / "views.pth"
+    huge = torch.zeros(1).as_strided((2_000_000_000, state["fc.weight"].shape[1]), (0, 0))
+    torch.save({**state, "fc.weight": huge}, path)
+    with pytest.raises(WeightsError, match=r"fc.weight claims \d+ values, the file holds 1 of"):
+        load_model(NAME, path)
+
+
+def test_an_archive_that_claims_more_than_it_is_is_refused(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain.pth", tmp_path / "packed.pth"
+    torch.save({"fc.weight": torch.zeros(1_000_000)}, plain)
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for member in source.infolist():
+            target.writestr(member.filename, source.read(member))
+    with pytest.raises(WeightsError, match=r"it has \d+ bytes and claims to hold \d+"):
+        load_model(NAME, packed)

@@ -19,6 +19,7 @@ from skviz.files import (
     write_json,
     write_text,
 )
+from skviz.frames import csv_text
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
 from skviz.reports.markdown import index_page, markdown_table
@@ -113,14 +114,14 @@ def _figure(
     assert len(files) == len(FORMATS)
     part.save([folder / name for name in files], style, command)
     data = f"data/{stem}.csv"
-    write_text(folder / data, part.data().to_csv(index=False))
+    write_text(folder / data, csv_text(part.data()))
     return {**_words(part), "files": [*files, data]}
 
 
 def _table(folder: Path, part: TablePart, stem: str) -> dict[str, Any]:
     long = len(part.frame) > LONGEST
     files = {
-        f"tables/{stem}.csv": part.frame.to_csv(index=False),
+        f"tables/{stem}.csv": csv_text(part.frame),
         f"tables/{stem}.md": markdown_table(part.table),
         f"tables/{stem}.tex": table_environment(part, stem, long),
     }
