@@ -168,7 +168,7 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         echo.error(f"{error['image']}: {error['reason']}")
     text = f"{len(errors)} of {len(analysis.images)} images could not be read; the run lists them"
     # torchrun takes any exit code but 0 for a crash, and would end the other processes.
-    if analysis.ranks.world > 1:
+    if analysis.ranks.launched:
         echo.warn(text)
     else:
         raise Failure(text, IN_PART if images else FAILED)

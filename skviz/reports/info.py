@@ -12,6 +12,8 @@ from skviz.errors import UsageError
 from skviz.figures.metadata import figure_info
 from skviz.figures.save import FORMATS
 from skviz.notes import Note
+from skviz.runs.records import RUN, Run
+from skviz.studies.interventions.result import INTERVENTIONS, InterventionRun
 
 # Folders are known by one of these files, the first that is there.
 _FOLDER_FILES = ("controls.json", "run.json", "settings.json")
@@ -61,6 +63,27 @@ def describe(path: str | Path) -> Description:
     raise UsageError(
         f"expected a figure (.png, .pdf, .svg), a folder or a JSON file of skviz, got '{path}'"
     )
+
+
+def check_files(path: Path) -> list[str]:
+    """Compare the files of a run, or of every run in a folder, with their checksums.
+
+    Returns a sentence per fault. Raises `UsageError` where there is no run.
+    """
+    names = (RUN.file, INTERVENTIONS.file)
+    inside = path.iterdir() if path.is_dir() else ()
+    folders = [p for p in (path, *sorted(inside)) if any((p / name).is_file() for name in names)]
+    if not folders:
+        raise UsageError(f"expected a run, or a folder of runs, to check, got '{path}'")
+    faults = []
+    for folder in folders:
+        is_run = (folder / RUN.file).is_file()
+        found: Run | InterventionRun = Run(folder) if is_run else InterventionRun(folder)
+        faults += found.check()
+        if not found.complete:
+            lacking = f"{len(found.missing)} of {found.shards} shards are missing"
+            faults.append(f"'{folder}' is not finished: {lacking}")
+    return faults
 
 
 def _folder(path: Path) -> Description:

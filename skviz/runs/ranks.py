@@ -22,13 +22,14 @@ class Ranks:
     """This process among all of a run, over all machines.
 
     `rank` counts from 0 to `world` - 1; `local` counts the processes on this machine, of which
-    there are `local_world`.
+    there are `local_world`. `launched` says whether torchrun, or what stands for it, started it.
     """
 
     rank: int = 0
     world: int = 1
     local: int = 0
     local_world: int = 1
+    launched: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Ranks:
@@ -44,7 +45,8 @@ class Ranks:
                 f"WORLD_SIZE={world}; unset both, or start with torchrun"
             )
         local = _number(environment, "LOCAL_RANK", 0)
-        return cls(rank, world, local, max(1, _number(environment, "LOCAL_WORLD_SIZE", 1)))
+        local_world = max(1, _number(environment, "LOCAL_WORLD_SIZE", 1))
+        return cls(rank, world, local, local_world, "WORLD_SIZE" in environment)
 
     @property
     def first(self) -> bool:

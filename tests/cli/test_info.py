@@ -128,3 +128,18 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
     assert (
         "expected a folder of skviz, with controls.json, run.json, settings.json" in result.stderr
     )
+
+
+def test_files_of_a_run_are_checked(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_run(run)
+    good = skviz("info", run, "--check")
+    assert good.exit_code == 0 and "files: all are as they were written" in good.stdout
+    file = next((run / "moments").iterdir())
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    bad = skviz("info", run, "--check")
+    assert bad.exit_code == 1 and f"cannot read '{file}'" in bad.stderr
+    told = json.loads(skviz("info", run, "--check", "--json").stdout)
+    assert len(told["faults"]) == 1 and str(file) in told["faults"][0]
+    nothing = skviz("info", tmp_path / "run" / "run.json", "--check")
+    assert nothing.exit_code == 2 and "expected a run, or a folder of runs" in nothing.stderr

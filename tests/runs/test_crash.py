@@ -172,7 +172,7 @@ def test_ranks_from_the_environment() -> None:
     found = Ranks.from_environment(
         {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
     )
-    assert found == Ranks(5, 8, 1, 4)
+    assert found == Ranks(5, 8, 1, 4, launched=True)
     assert not found.first
     with pytest.raises(UsageError, match="expected RANK in the environment to be a number"):
         Ranks.from_environment({"RANK": "first"})
