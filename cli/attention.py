@@ -16,10 +16,11 @@ from skviz.reports.tables import Column, Table
 from . import options
 from .echo import Echo, command_line
 from .exit_codes import FAILED, IN_PART, Failure, exit_code
+from .options.look import look as chosen_look
 from .options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
-    from skviz.reports.single import ImageReport
+    from skviz.reports.single import ImageReport, Look
     from skviz.studies.image import ImageResult
 
 
@@ -39,6 +40,7 @@ _QUANTITY = {
 )
 @options.stages
 @options.scales
+@chosen_look
 @chosen_network
 @options.group
 @options.branch
@@ -50,6 +52,7 @@ def attention(
     images: tuple[Path, ...],
     stages: tuple[tuple[str, ...], ...],
     scales: str,
+    look: Look,
     network: Network,
     group: int | None,
     branch: int | None,
@@ -84,6 +87,7 @@ def attention(
         attention=network.attention_at or None,
         stages=[name for names in stages for name in names],
         scales=wanted,
+        look=look,
         options=ReportOptions(
             formats, data or (), out, overwrite, style, group, branch, command_line()
         ),

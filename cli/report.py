@@ -13,12 +13,14 @@ from skviz.names import escaped
 from . import options
 from .echo import Echo, command_line
 from .exit_codes import FAILED, IN_PART, Failure
+from .options.look import look as chosen_look
 from .options.network import Network, network as chosen_network
 from .verdicts import is_suite
 
 if TYPE_CHECKING:
     from skviz.errors import SkvizError
     from skviz.reports.document import Document
+    from skviz.reports.single import Look
     from skviz.studies.image import ImageResult
 
     Errors = list[tuple[Path, SkvizError]]
@@ -49,6 +51,7 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     default=SCALES,
     help="For images: sizes of the central object.  [default: 1 to 2 in steps of 0.1]",
 )
+@chosen_look
 @chosen_network
 @options.style
 @options.overwrite
@@ -60,6 +63,7 @@ def report(
     controls: Path | None,
     stages: tuple[tuple[str, ...], ...],
     scales: str,
+    look: Look,
     network: Network,
     style: str,
     overwrite: bool,
@@ -89,6 +93,10 @@ def report(
     given = click.get_current_context().get_parameter_source("stages")
     if runs and names and given is ParameterSource.COMMANDLINE:  # A file's default is no request.
         raise UsageError("'--units' belongs to images, got a run; leave it out")
+    if runs and any(vars(look).values()):
+        raise UsageError(
+            "--box, --center and --control belong to images, got a run; leave them out"
+        )
     if not runs and controls is not None:
         raise UsageError("'--controls' belongs to a run, got images; leave it out")
     write = writer_of(to, overwrite, style, short_paths(command_line()))
@@ -96,7 +104,7 @@ def report(
     if runs:
         document = _of_run(runs[0], controls)
     else:
-        document, errors = _of_images(inputs, names, scales, network, echo)
+        document, errors = _of_images(inputs, names, scales, look, network, echo)
     for note in document.notes:
         echo.warn(note)
     files = [str(file) for file in write(document)]
@@ -120,10 +128,15 @@ def _of_run(folder: Path, controls: Path | None) -> Document:
 
 
 def _of_images(
-    images: tuple[Path, ...], stages: list[str], scales: str, network: Network, echo: Echo
+    images: tuple[Path, ...],
+    stages: list[str],
+    scales: str,
+    look: Look,
+    network: Network,
+    echo: Echo,
 ) -> tuple[Document, Errors]:
     """Read what was saved, and run the others; one that fails does not stop the rest."""
-    from skviz.errors import ImageError, ScaleError
+    from skviz.errors import ImageError, ScaleError, UsageError
     from skviz.reports.documents.of_images import image_document
     from skviz.reports.documents.saved import read_result
     from skviz.scales import parse_scales
@@ -146,8 +159,8 @@ def _of_images(
                 photographs=[path for path in images if path.suffix.lower() != ".json"],
             )
         try:
-            results.append(analysis(image, wanted))
-        except (ImageError, ScaleError) as error:
+            results.append(analysis(image, wanted, **vars(look)))
+        except (ImageError, ScaleError, UsageError) as error:
             if len(images) == 1:
                 raise
             echo.error(str(error))

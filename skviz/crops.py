@@ -53,6 +53,27 @@ def square(
     return centre, max(right - left, bottom - top) / share
 
 
+def around(
+    size: tuple[int, int], share: float, centre: Sequence[float]
+) -> tuple[float, float, float, float]:
+    """Return the box at a centre (x, y) whose square is as large as that of the whole picture.
+
+    Raises `UsageError` for a centre that is not in the picture.
+    """
+    width, height = size
+    try:
+        x, y = (float(part) for part in centre)
+    except (TypeError, ValueError):
+        raise UsageError(f"expected center as (x, y), got {centre!r}") from None
+    if not (0 <= x <= width and 0 <= y <= height):  # nan fails here too
+        raise UsageError(
+            f"expected center as (x, y) in a picture of {width} x {height} pixels, got ({x:g}, "
+            f"{y:g})"
+        )
+    half = share**2 * min(width, height) / 2
+    return (x - half, y - half, x + half, y + half)
+
+
 def crop_box(centre: tuple[float, float], side: float) -> Box:
     x, y = centre
     return (x - side / 2, y - side / 2, x + side / 2, y + side / 2)

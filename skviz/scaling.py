@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.crops import FILLS, RESAMPLING, Box, check_crop, crop_box, render, square
+from skviz.crops import FILLS, RESAMPLING, Box, around, check_crop, crop_box, render, square
 from skviz.errors import UsageError, did_you_mean
 from skviz.images import ImageSource, read_picture
 from skviz.notes import Assumption
@@ -116,6 +116,10 @@ class Views(ShowsTable):
         The input they are made for.
     notes
         What had to be assumed to read the image.
+    size
+        Width and height of the original, or None where they are not known.
+    placed
+        Whether a box or a centre says where the object is.
 
     Examples
     --------
@@ -131,6 +135,8 @@ class Views(ShowsTable):
     source: str | None = None
     spec: InputSpec = DEFAULT_SPEC
     notes: tuple[Assumption, ...] = ()
+    size: tuple[int, int] | None = None
+    placed: bool = False
 
     def __len__(self) -> int:
         return len(self.scales)
@@ -190,6 +196,7 @@ def enlarge(
     resample: str = "bicubic",
     fill: str = "mean",
     box: Sequence[float] | None = None,
+    center: Sequence[float] | None = None,
 ) -> Views:
     """Return views of one image in which the central object is s times as large (section 4.4).
 
@@ -216,6 +223,8 @@ def enlarge(
     box
         (left, top, right, bottom) in pixels of the original: the square is centred on it instead,
         and its side is the longer side of the box divided by `spec.crop`.
+    center
+        (x, y) in pixels of the original: the square is as large as without it, but centred there.
 
     Returns
     -------
@@ -230,7 +239,7 @@ def enlarge(
         For a bad scale, or one that leaves less than one original pixel or needs more than
         `MAX_CANVAS_PIXELS`.
     UsageError
-        For a bad `spec`, `resample`, `fill` or `box`.
+        For a bad `spec`, `resample`, `fill`, `box` or `center`, and for both of the last two.
 
     Examples
     --------
@@ -244,6 +253,10 @@ def enlarge(
     spec = _spec_of(spec)
     picture = read_picture(source)
     image, name, reduced = picture.image, picture.name, picture.reduced
+    if center is not None:
+        if box is not None:
+            raise UsageError("expected a box or a center, got both; leave one out")
+        box = around(picture.size, spec.crop, center)
     centre, side = square(picture.size, spec.crop, box)
     boxes = tuple(crop_box(centre, side / scale) for scale in checked)
     for scale, crop in zip(checked, boxes, strict=True):
@@ -263,6 +276,8 @@ def enlarge(
         source=name,
         spec=spec,
         notes=picture.notes,
+        size=picture.size,
+        placed=box is not None,
     )
 
 

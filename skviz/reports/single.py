@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.errors import ImageError, ScaleError, SkvizError
+from skviz.errors import ImageError, ScaleError, SkvizError, UsageError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.frames import csv_text
 from skviz.names import escaped
@@ -46,6 +46,15 @@ class ReportOptions:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What of an image the network sees: see `skviz.analyze_image`."""
+
+    box: tuple[float, ...] | None = None
+    center: tuple[float, ...] | None = None
+    control: str | None = None
+
+
+@dataclass(frozen=True)
 class ImageReport:
     """What became of one image: its result and files, or the error that stopped it."""
 
@@ -68,6 +77,7 @@ def report_images(
     stages: Iterable[str] = (),
     scales: Iterable[float] = DEFAULT_SCALES,
     attention: str | Sequence[str] | None = None,
+    look: Look = Look(),
     options: ReportOptions = ReportOptions(),
 ) -> Iterator[ImageReport]:
     """Analyze images one after another, and write the figure and data of each.
@@ -90,8 +100,8 @@ def report_images(
             check_output(file, options.overwrite)
     for image, files in zip(images, planned, strict=True):
         try:
-            result = analysis(image, checked)
-        except (ImageError, ScaleError) as error:
+            result = analysis(image, checked, **vars(look))
+        except (ImageError, ScaleError, UsageError) as error:
             yield ImageReport(image, error=error)
         else:
             yield ImageReport(image, result, save_result(result, files, options))

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # The unit whose channels the paper's figure 3 shows.
 PAPER_LINE = "3_4"
+# Share of a picture's area below which the usual crop is said to cut most of it away.
+_MOSTLY_SEEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class ImageResult(ShowsTable):
         The units that are shown, and how.
     model
         Which network and weights they come from.
+    control
+        What is different from plainly enlarged views ("blur", see `skviz controls`), or None.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class ImageResult(ShowsTable):
     attention: Attention
     choice: UnitChoice
     model: ModelInfo
+    control: str | None = None
 
     def __repr__(self) -> str:
         name, scales = self.image or "an image", ", ".join(self.views.labels)
@@ -138,6 +143,9 @@ class ImageResult(ShowsTable):
                 "the class output is not finite (nan or inf), so no classes are shown; check the "
                 "weights of the classifier"
             )
+        if self.control is not None:
+            found.append(f"control '{self.control}': these are no plainly enlarged views")
+        found += self._cut_away()
         labels = self.views.interpolated_labels
         if labels:
             found.append(
@@ -145,6 +153,20 @@ class ImageResult(ShowsTable):
                 "the network sees"
             )
         return (*found, *notes_of(self.choice.all))
+
+    def _cut_away(self) -> list[str]:
+        """Say so where most of the picture is never seen, because nobody said where to look."""
+        views = self.views
+        if views.size is None or views.placed:
+            return []
+        widest = max(right - left for left, _, right, _ in views.boxes)
+        share = widest**2 / (views.size[0] * views.size[1])
+        if share >= _MOSTLY_SEEN:
+            return []
+        return [
+            f"only the central {share:.0%} of the picture is seen; choose another part with --box "
+            "or --center (in Python box, center)"
+        ]
 
     @property
     def assumed(self) -> tuple[Assumption, ...]:
@@ -301,12 +323,23 @@ class ImageAnalysis:
         *,
         resample: str = "bicubic",
         fill: str = "mean",
+        box: Sequence[float] | None = None,
+        center: Sequence[float] | None = None,
+        control: str | None = None,
     ) -> ImageResult:
         """Analyze one image; see `analyze_image`."""
-        views = enlarge(source, scales, self.model.spec, resample=resample, fill=fill)
+        how = {"resample": resample, "fill": fill, "box": box, "center": center}
+        if control is None:
+            views = enlarge(source, scales, self.model.spec, **how)  # type: ignore[arg-type]
+        else:
+            from skviz.studies.controls.control import parse_control
+            from skviz.studies.controls.views import controlled
+
+            given = parse_control(control)
+            views = controlled(source, given, scales, self.model.spec, **how)  # type: ignore[arg-type]
         # A trained classifier runs to its end: the reader sees what it takes the picture for.
         attention = self.probe(views, logits=self.model.classifies)
-        return ImageResult(views, attention, self.choice, self.model)
+        return ImageResult(views, attention, self.choice, self.model, control)
 
 
 def analyze_image(
@@ -317,6 +350,9 @@ def analyze_image(
     scales: Iterable[float] = DEFAULT_SCALES,
     resample: str = "bicubic",
     fill: str = "mean",
+    box: Sequence[float] | None = None,
+    center: Sequence[float] | None = None,
+    control: str | None = None,
 ) -> ImageResult:
     """Enlarge an image, run it through a network, and return the attention of its units.
 
@@ -331,8 +367,11 @@ def analyze_image(
         is captured too.
     scales
         Sizes of the central object.
-    resample, fill
+    resample, fill, box, center
         Those of `skviz.enlarge`.
+    control
+        A control of what the network sees, "blur", "object-blurred", "masked" and the like (see
+        `skviz controls --help`), in place of plainly enlarged views.
 
     Returns
     -------
@@ -350,7 +389,15 @@ def analyze_image(
     >>> result.views.labels
     ('1.0x', '1.5x', '2.0x')
     """
-    return ImageAnalysis.of(model, stages)(source, scales, resample=resample, fill=fill)
+    return ImageAnalysis.of(model, stages)(
+        source,
+        scales,
+        resample=resample,
+        fill=fill,
+        box=box,
+        center=center,
+        control=control,
+    )
 
 
 def _first_readable(photographs: Iterable[ImageSource], model: nn.Module) -> Tensor | None:

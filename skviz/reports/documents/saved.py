@@ -77,7 +77,7 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
     usual = choose_units(units, shown.get("lines", ()))
     choice = UnitChoice(usual.lines, usual.bars, units)
     views = _views(document, scales, spec, path)
-    return SavedResult(views, attention, choice, model, classes)
+    return SavedResult(views, attention, choice, model, saved_classes=classes)
 
 
 def _unit(name: str, entry: Mapping[str, Any]) -> Unit:

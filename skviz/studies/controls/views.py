@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from skviz.crops import around, crop_box
 from skviz.data.imageset import Box
 from skviz.data.loading import Made, ViewMaker
 from skviz.errors import ScaleError, UsageError
-from skviz.images import ImageSource
-from skviz.scaling import InputSpec, enlarge, mean_colour
-from skviz.studies.controls.control import Control
+from skviz.images import ImageSource, read_picture
+from skviz.scaling import InputSpec, Views, enlarge, mean_colour
+from skviz.studies.controls.control import VIEW_KINDS, Control
 
 Pixels = NDArray[np.uint8]
 # Deviation of the Gaussian of a blurred surround, as a share of the view: colours are left.
@@ -46,6 +47,43 @@ def control_views(control: Control | None, plain: ViewMaker) -> ViewMaker:
     if control.kind == "blur":
         return BlurredViews(*given)
     return ObjectViews(*given, surround=str(control.word))
+
+
+def controlled(
+    source: ImageSource,
+    control: Control,
+    scales: Iterable[float],
+    spec: InputSpec,
+    *,
+    resample: str,
+    fill: str,
+    box: Sequence[float] | None,
+    center: Sequence[float] | None,
+) -> Views:
+    """Return the views of one image in a control of the views; else as `enlarge`.
+
+    Raises `UsageError` for a control of the network, and what `control_views` does.
+    """
+    if control.on_network:
+        raise UsageError(
+            f"expected a control of what the network sees, {', '.join(VIEW_KINDS)}, got "
+            f"'{control.name}'; for an untrained network use --no-pretrained (pretrained=False)"
+        )
+    picture = read_picture(source)
+    views = enlarge(picture, scales, spec, resample=resample, fill=fill, box=box, center=center)
+    if center is not None:
+        box = around(picture.size, spec.crop, center)
+    maker = control_views(control, ViewMaker(views.scales, spec, resample, fill))
+    given = None if box is None else (box[0], box[1], box[2], box[3])
+    pixels, sides = maker(picture, given)
+    left, top, right, bottom = views.boxes[0]
+    centre = ((left + right) / 2, (top + bottom) / 2)
+    return replace(
+        views,
+        pixels=pixels,
+        boxes=tuple(crop_box(centre, side) for side in sides.tolist()),
+        interpolated=tuple(side / picture.reduced < spec.size - 1e-6 for side in sides.tolist()),
+    )
 
 
 @dataclass(frozen=True)
