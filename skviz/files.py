@@ -175,6 +175,17 @@ def check_output(path: AnyPath, overwrite: bool = False) -> Path:
     return path
 
 
+def check_regular(path: AnyPath) -> None:
+    """Raise `ValueError` for a device or pipe, which would be waited for, and for a folder.
+
+    Raises `OSError` where the file is missing or cannot be looked at.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "a device or pipe"
+        raise ValueError(f"expected a file, it is {found}")
+
+
 def output_folder(path: AnyPath) -> Path:
     """Return the folder as a `Path`, made if need be, with its parents.
 

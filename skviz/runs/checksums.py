@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from io import BufferedReader
 from pathlib import Path
 
-from skviz.files import output_folder, write_bytes, write_json
+from skviz.files import check_regular, output_folder, write_bytes, write_json
 from skviz.runs.schema import Number, fault
 
 CHECKSUMS = "checksums"
@@ -80,6 +80,7 @@ def files_of(folder: Path, number: int) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, dict[str, str | int]]:
     try:
+        check_regular(path)
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from skviz.errors import OutputError, RunError, UsageError
-from skviz.files import TEMPORARY, output_folder, remove_leftovers, write_json
+from skviz.files import TEMPORARY, check_regular, output_folder, remove_leftovers, write_json
 from skviz.runs.checksums import check_file
 from skviz.runs.schema import fault
 
@@ -145,6 +145,7 @@ class RunFolder:
         Its size and its end are compared with what was written, with `whole` every byte.
         """
         try:
+            check_regular(file)
             with file.open("rb") as opened:
                 check_file(file, opened, whole)
                 yield opened

@@ -41,6 +41,7 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="skviz-campaign-"))
     home.chmod(0o755)
     keep = options.keep or Path(tempfile.mkdtemp(prefix="skviz-faults-"))
+    keep.mkdir(parents=True, exist_ok=True)
     base = run(lambda: None, home).peak
     kinds = [
         kind(home / kind.name.replace(" ", "-"), base) for kind in KINDS if kind.name in wanted

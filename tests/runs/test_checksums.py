@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -91,3 +92,12 @@ def test_checksums_that_were_edited(run: Run, text: str, said: str) -> None:
     assert said in run.check()[0]
     with pytest.raises(RunError, match=r"00000.parquet'"):
         run.records()
+
+
+@pytest.mark.parametrize("name", ["checksums/00000.json", "errors/00000.json"])
+def test_pipes_are_not_waited_for(run: Run, name: str) -> None:
+    (run.path / name).unlink()
+    os.mkfifo(run.path / name)
+    assert "it is a device or pipe" in run.check()[0]
+    with pytest.raises(RunError, match="it is a device or pipe"):
+        _ = run.records(), run.errors
