@@ -33,6 +33,7 @@ from .exit_codes import (
 GROUPS = {
     "Look": {
         "attention": ("attention", "attention", "Draw the attention of photographs."),
+        "explore": ("explore", "explore", "Open a page: a picture, a box, a slider."),
         "models": ("models", "models", "List the networks, or the units of one."),
         "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
     },

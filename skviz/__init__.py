@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         UsageError as UsageError,
         WeightsError as WeightsError,
     )
+    from skviz.explorer.notebook import explore as explore
     from skviz.figures import (
         ChannelHeatmap as ChannelHeatmap,
         ChannelLines as ChannelLines,
@@ -145,6 +146,7 @@ _ROOMS = {
         "UsageError",
         "WeightsError",
     ),
+    "skviz.explorer.notebook": ("explore",),
     "skviz.figures": (
         "ChannelHeatmap",
         "ChannelLines",

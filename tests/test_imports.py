@@ -43,6 +43,7 @@ ORDER = [
     {"studies"},
     {"figures"},
     {"reports"},
+    {"explorer"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}

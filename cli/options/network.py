@@ -60,6 +60,12 @@ class Triple(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+_ARGUMENTS = (
+    "weights", "model_args", "allow_mismatch", "weights_key", "example", "input_size", "crop",
+    "mean", "std",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Network:
     """Which network to run, with which weights, and where: what the options said."""
@@ -77,6 +83,35 @@ class Network:
     example: str | None = None
     attention_at: tuple[str, ...] = ()
     device: str = "auto"
+
+    def words(self) -> list[str]:
+        """Return the options as a command line has them."""
+        found: list[str] = []
+        for field in fields(self):
+            value, name = getattr(self, field.name), "--" + field.name.replace("_", "-")
+            if value == field.default:
+                continue
+            name = "--attention" if field.name == "attention_at" else name
+            if value is True:
+                found.append(name)
+            elif field.name == "attention_at":
+                found += [word for one in value for word in (name, one)]
+            elif isinstance(value, dict):
+                found += [name, json.dumps(value)]
+            elif isinstance(value, tuple):
+                found += [name, ",".join(map(str, value))]
+            else:
+                found += [name, str(value)]
+        return found
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `skviz.load_model` needs besides the name, where it is not the usual."""
+        names = [field.name for field in fields(self) if field.name in _ARGUMENTS]
+        given = {name: getattr(self, name) for name in names}
+        known = {name: value for name, value in given.items() if value not in (None, False)}
+        if self.no_pretrained:
+            known["pretrained"] = False
+        return {name: str(v) if isinstance(v, Path) else v for name, v in known.items()}
 
     def load(self) -> nn.Module:
         """Build the network and put it on its device; see `skviz.load_model`."""

@@ -108,7 +108,7 @@ def _comparable(settings: Settings) -> Settings:
     for name in ("shards", "shard_size"):
         del kept[name]
     for name in _PARTS:
-        del kept["dataset"][name]
+        kept["dataset"].pop(name, None)
     return kept
 
 
@@ -123,10 +123,10 @@ def _images(run: Run) -> Iterator[str]:
 def _settings(parts: Sequence[Run]) -> Settings:
     settings = copy.deepcopy(parts[0].settings)
     datasets = [part.settings["dataset"] for part in parts]
-    digests = [dataset["digest"] for dataset in datasets]
+    digests = [str(dataset.get("digest")) for dataset in datasets]
     settings["dataset"]["digest"] = hashlib.sha256("".join(digests).encode()).hexdigest()
     settings["dataset"]["images"] = sum(dataset["images"] for dataset in datasets)
-    settings["dataset"]["boxes"] = sum(dataset["boxes"] for dataset in datasets)
+    settings["dataset"]["boxes"] = sum(dataset.get("boxes", 0) for dataset in datasets)
     notes = combined(
         Note.from_dict(entry) for part in parts for entry in part.settings.get("notes", ())
     )

@@ -34,6 +34,7 @@ SECTIONS = (
     "end_to_end",
     "bundled",
     "startup",
+    "explore",
     "redraw",
     "memory",
     "load",

@@ -95,13 +95,18 @@ def run(
     return Result(
         code=os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 0,
         signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-        stdout=out.read_text("utf-8", "replace"),
-        stderr=err.read_text("utf-8", "replace"),
+        stdout=_said(out),
+        stderr=_said(err),
         seconds=usage.ru_utime + usage.ru_stime,
         peak=usage.ru_maxrss << 10,
         hung=hung,
         killed=killed,
     )
+
+
+def _said(file: Path) -> str:
+    """What the child wrote; nothing where it was killed before it could."""
+    return file.read_text("utf-8", "replace") if file.exists() else ""
 
 
 def skviz(*words: object) -> Callable[[], None]:

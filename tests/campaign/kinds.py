@@ -326,8 +326,18 @@ class _Written(Kind):
         return found
 
 
-# What the clock says is another matter each time, and so are files that show it.
-_CLOCK = ("created", "command", "seconds", "images_per_second", "measured", "cost", "costs")
+# What the clock says is another matter each time, and so are the folder's name and files that
+# show it.
+_CLOCK = (
+    "interventions",
+    "created",
+    "command",
+    "seconds",
+    "images_per_second",
+    "measured",
+    "cost",
+    "costs",
+)
 _SHOWS_CLOCK = (".pdf", ".png", ".svg", ".pt", ".md", ".html")
 
 
@@ -335,7 +345,7 @@ def _same(name: str, expected: bytes, came: bytes) -> bool:
     if name.endswith(".json"):
         return _timeless(json.loads(expected)) == _timeless(json.loads(came))
     if name.endswith(_SHOWS_CLOCK):
-        same_end = name.endswith(".md") or came[-5:] == expected[-5:]
+        same_end = name.endswith((".md", ".pt")) or came[-5:] == expected[-5:]
         return same_end and abs(len(came) - len(expected)) < 2000
     return expected == came
 
