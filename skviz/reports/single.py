@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from skviz.figures import AttentionFigure
+    from skviz.scaling import Views
 
 # More unit names than this would make a file name too long; their number stands for them.
 _NAMES_IN_FILE = 6
@@ -181,6 +182,14 @@ def save_result(
     return tuple(files)
 
 
+def _box(views: Views) -> tuple[float, float, float, float]:
+    """Return the box that the views are centred on, as `enlarge` takes it."""
+    left, top, right, bottom = views.boxes[0]
+    half = (right - left) * views.scales[0] * views.spec.crop / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return (x - half, y - half, x + half, y + half)
+
+
 def _data_document(result: ImageResult) -> dict[str, object]:
     """The numbers with every channel: `attention` has one entry per row of the tidy table.
 
@@ -194,5 +203,7 @@ def _data_document(result: ImageResult) -> dict[str, object]:
         "lines": [unit.name for unit in result.choice.lines],
         "size": spec.size,
         "crop": spec.crop,
+        "box": list(_box(result.views)) if result.views.placed else None,
+        "control": result.control,
     }
     return {**result.to_dict(), "shown": shown, "attention": frame.to_dict(orient="records")}

@@ -119,3 +119,18 @@ def test_reports_look_there_too(tmp_path: Path) -> None:
     assert "control &#39;blur&#39;" in page.read_text() or "control 'blur'" in page.read_text()
     done = run("report", tmp_path, "--to", tmp_path / "x.html", "--box", "0,0,9,9")
     assert done.exit_code == 2 and "belong to images, got a run" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--box", "60,40,200,200"], ["--control", "blur"], []])
+def test_what_was_saved_shows_the_same_views(words: list[str], tmp_path: Path) -> None:
+    from skviz.reports.documents.saved import read_result
+
+    done = run("attention", "example", "--data", "json", "--out", tmp_path, *words)
+    assert done.exit_code == 0, done.output
+    saved = read_result(tmp_path / "okapi_attention_3_4.json")
+    how = {"box": (60, 40, 200, 200)} if "--box" in words else {}
+    control = "blur" if "--control" in words else None
+    model = skviz.load_model()
+    result = skviz.analyze_image(skviz.example_photo(), model, control=control, **how)
+    np.testing.assert_array_equal(saved.views.pixels, result.views.pixels)
+    assert saved.control == control

@@ -17,6 +17,8 @@ from skviz.models import ModelInfo
 from skviz.names import unescaped
 from skviz.scales import Scales
 from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
+from skviz.studies.controls.control import parse_control
+from skviz.studies.controls.views import controlled
 from skviz.studies.image import ImageResult, UnitChoice, choose_units
 from skviz.units import Kernel, Unit
 
@@ -76,8 +78,19 @@ def _result(document: Mapping[str, Any], path: Path) -> SavedResult:
     )  # fmt: skip
     usual = choose_units(units, shown.get("lines", ()))
     choice = UnitChoice(usual.lines, usual.bars, units)
+    control = shown.get("control")
     views = _views(document, scales, spec, path)
-    return SavedResult(views, attention, choice, model, saved_classes=classes)
+    return SavedResult(views, attention, choice, model, control, classes)
+
+
+def _cut(
+    place: Path, scales: tuple[float, ...], spec: InputSpec, shown: Mapping[str, Any]
+) -> Views:
+    box, control = shown.get("box"), shown.get("control")
+    if control is None:
+        return enlarge(place, scales, spec, box=box)
+    how = {"resample": "bicubic", "fill": "mean", "box": box, "center": None}
+    return controlled(place, parse_control(str(control)), scales, spec, **how)  # type: ignore[arg-type]
 
 
 def _unit(name: str, entry: Mapping[str, Any]) -> Unit:
@@ -122,8 +135,8 @@ def _views(
     for place in () if source is None else (Path(source), path.parent / Path(source).name):
         try:
             if place.is_file():
-                return enlarge(place, scales, spec)
-        except (ImageError, ScaleError, OSError):
+                return _cut(place, scales, spec, document.get("shown") or {})
+        except (ImageError, ScaleError, UsageError, OSError):
             continue
     empty = np.zeros((len(scales), 0, 0, 3), np.uint8)
     nowhere = ((0.0, 0.0, 0.0, 0.0),) * len(scales)
