@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from skviz.data import hub, tars, zips
 from skviz.data.boxes import with_boxes
+from skviz.data.columns import has_pictures, open_columns
 from skviz.data.example import example_images, example_photo
 from skviz.data.folders import open_folder
 from skviz.data.imagenet import is_imagenet, open_imagenet
 from skviz.data.imageset import ImageSet
 from skviz.data.manifest import is_manifest, open_manifest
+from skviz.data.storage import is_address, suffix_of
 from skviz.data.subset import Subset, take
 from skviz.data.vision import PREFIX, open_torchvision
 from skviz.errors import UsageError
@@ -38,7 +41,9 @@ class DataSource:
     Parameters
     ----------
     dataset
-        A folder, a manifest (.csv, .parquet) or "torchvision:NAME".
+        A folder, a manifest (.csv, .parquet), tar archives ("val-{000..049}.tar"), a .zip, Parquet
+        files with pictures in them, a folder of `save_to_disk`, "hf:NAME@SPLIT" or
+        "torchvision:NAME". Archives and Parquet files may be addresses ("s3://bucket/val.tar").
     labels
         ImageNet's ground truth (found by itself beside the pictures).
     boxes
@@ -46,7 +51,7 @@ class DataSource:
     root
         The folder that a manifest's paths or a torchvision set lie in.
     split
-        The part of a torchvision set.
+        The part of a set of torchvision or Hugging Face.
     subset
         What is taken of it all.
     max_pixels
@@ -109,7 +114,24 @@ def _open(source: DataSource) -> ImageSet:
     if name.startswith(PREFIX):
         _unused(source, ["labels"], "a torchvision data set")
         return open_torchvision(name, root, source.split)
-    path = Path(name)
+    if name.startswith(hub.PREFIX):
+        _unused(source, ["labels", "root"], "a data set of Hugging Face")
+        return hub.open_hub(name, source.split)
+    ending, path = suffix_of(name), Path(name)
+    for suffixes, opened in ((tars.SUFFIXES, tars.open_tars), (zips.SUFFIXES, zips.open_zip)):
+        if ending in suffixes and not path.is_dir():
+            _unused(source, ["labels", "root", "split"], "an archive")
+            return opened(name)
+    pattern = is_address(name) or (any(mark in name for mark in "*?{") and not path.exists())
+    if pattern and ending == ".parquet":
+        _unused(source, ["labels", "root", "split"], "Parquet files with pictures")
+        return open_columns(name)
+    if path.is_dir() and hub.is_saved(path):
+        _unused(source, ["labels", "root"], "a data set of Hugging Face")
+        return hub.open_hub(name, source.split)
+    if (path.is_dir() or (is_manifest(path) and ending == ".parquet")) and has_pictures(path):
+        _unused(source, ["labels", "root", "split"], "Parquet files with pictures")
+        return open_columns(name)
     if path.is_dir():
         _unused(source, ["root", "split"], "a folder of images")
         if source.labels is not None or is_imagenet(path):
@@ -120,8 +142,8 @@ def _open(source: DataSource) -> ImageSet:
         return open_manifest(path, root)
     what = "it is no data set" if path.exists() else "there is no such file or folder"
     raise UsageError(
-        "expected a folder of images, a manifest (.csv or .parquet) or torchvision:NAME, got "
-        f"'{name}'; {what}"
+        "expected a folder of images, a manifest (.csv or .parquet), a .tar or .zip of pictures, "
+        f"hf:NAME or torchvision:NAME, got '{name}'; {what}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from skviz.names import escaped
 from skviz.notes import Note
 
 Box = tuple[float, float, float, float]
-Reader = Callable[[int], Image.Image | Picture]
+Reader = Callable[[int], Image.Image | Picture | bytes]
 
 
 class Names(Sequence[str]):
@@ -114,9 +115,15 @@ class ImageSet:
         number = index if self.source is None else int(self.source[index])
         try:
             image = self.reader(number)
+        except ImageError as error:
+            raise ImageError(f"{self.shown_name(index)}: {error}") from error
         except Exception as error:  # A data set of others raises anything.
             reason = f"{type(error).__name__}: {error}"
             raise ImageError(f"cannot read image {self.shown_name(index)}: {reason}") from error
+        if isinstance(image, bytes):
+            file = io.BytesIO(image)
+            file.name = self.names[index]  # for messages
+            return read_picture(file, self.max_pixels)
         return read_picture(image, self.max_pixels)
 
     def path(self, index: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,8 @@ def open_manifest(path: Path, root: Path | None = None) -> ImageSet:
             f"expected the images of '{path}' in '{folder}', not one of {len(missing)} is there, "
             f"the first one '{escaped(listed[0])}'; name their folder with --root"
         )
-    labels, classes, taken = _labels(frame, path)
+    given = frame["label"].tolist() if "label" in frame.columns else [None] * len(frame)
+    labels, classes, taken = labels_of(given, str(path))
     called = escaped(path.name)
     if missing:
         text = f"files that '{called}' lists and that are missing"
@@ -97,22 +99,25 @@ def _on_disk(names: list[str], folder: Path) -> tuple[list[str], NDArray[np.int6
     return found, sizes, changed
 
 
-def _labels(
-    frame: pd.DataFrame, path: Path
+def labels_of(
+    given: Sequence[Any], shown: str
 ) -> tuple[NDArray[np.int32], tuple[str, ...], list[Note]]:
-    """Return a label per row, the names of the classes, and what was assumed."""
-    labels = no_labels(len(frame))
-    if "label" not in frame.columns or frame["label"].isna().all():
+    """Return a label per entry, the names of the classes, and what was assumed.
+
+    `given` are texts or numbers, None or nan where there is no label, of what is called `shown`.
+    """
+    labels = no_labels(len(given))
+    known = [index for index, label in enumerate(given) if _is_there(label)]
+    if not known:
         return labels, (), []
-    known = frame["label"].notna().to_numpy()
-    text = [_text(value) for value in frame["label"][known]]
+    text = [_text(given[index]) for index in known]
     numbers = [_NUMBER.fullmatch(label) for label in text]
     if all(numbers):
         values = np.array([int(number[1]) for number in numbers if number], np.int32)
         labels[known] = values
         return labels, tuple(str(number) for number in range(int(values.max()) + 1)), []
     for label in text:
-        refuse_other_encoding(path, label, "the label")
+        refuse_other_encoding(Path(shown), label, "the label")
     classes = sorted(set(text))
     index = {name: label for label, name in enumerate(classes)}
     labels[known] = [index[name] for name in text]
@@ -122,6 +127,12 @@ def _labels(
         what = f"labels such as '{odd}' are names of classes, not numbers of outputs"
         notes = [Note("assumed", what)]
     return labels, tuple(map(escaped, classes)), notes
+
+
+def _is_there(label: Any) -> bool:
+    # nan of floats, and what pandas and NumPy have in its place.
+    is_nan = isinstance(label, float) and label != label
+    return label is not None and not is_nan and type(label).__name__ not in ("NAType", "NaTType")
 
 
 def _text(value: Any) -> str:
