@@ -66,9 +66,9 @@ def analyze(
 
     DATASET is a folder of images (sub-folders are classes), ImageNet's validation set as it is
     distributed, a manifest (.csv or .parquet with the columns path, label and left, top, right,
-    bottom for boxes), tar archives ("val-{000..049}.tar"),
-    a .zip, Parquet files with pictures, hf:NAME@SPLIT, or torchvision:NAME. RUN opens with pandas, Polars or DuckDB; its format is
-    in the documentation.
+    bottom for boxes), tar archives ("val-{000..049}.tar"), a .zip, Parquet files with pictures,
+    hf:NAME@SPLIT, or torchvision:NAME. RUN opens with pandas, Polars or DuckDB; its format is in
+    the documentation.
 
     Ctrl-C ends at the next batch. The same command goes on with an unfinished RUN, also with
     another number of processes: start it under torchrun for several, on any number of machines
