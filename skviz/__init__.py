@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         load_model as load_model,
         with_selective_kernels as with_selective_kernels,
     )
+    from skviz.runs.batches import BatchAnalyzer as BatchAnalyzer
     from skviz.runs.merge import merge_runs as merge_runs
     from skviz.runs.records import Run as Run
     from skviz.scaling import (
@@ -126,6 +127,7 @@ _ROOMS = {
     "skviz.studies.interventions.result": ("InterventionRun",),
     "skviz.studies.interventions.measure": ("intervene_dataset",),
     "skviz.runs.merge": ("merge_runs",),
+    "skviz.runs.batches": ("BatchAnalyzer",),
     "skviz.runs.records": ("Run",),
     "skviz.studies.controls.change": ("analyze",),
     "skviz.studies.image": ("ImageResult", "analyze_image"),

@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from skviz.runs.folder import Settings
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.runs.records import RUN, Run, make_folders
-from skviz.runs.settings import state_digest, unit_to_dict, versions
+from skviz.runs.settings import run_settings, state_digest, versions
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.units import Unit, notes_of, select_units
 
@@ -186,26 +186,13 @@ def prepare(
         *_kept_notes(changed),
     )
     size = options.shard_size or _shard_size(len(images))
-    settings: Settings = {
-        "format": RUN.format,
-        "version": RUN.version,
-        "model": {
-            "name": info.name,
-            "weights": info.weights,
-            "sha256": info.sha256,
-            # Of the given network: another one follows from it, the change and the images.
-            "state": state,
-            "trained": info.trained and not (changed is not None and changed.untrained),
-            "classes": None if info.classes is None else list(info.classes),
-            "notes": list(info.notes),
-        },
-        "control": None if changed is None else changed.settings,
-        "units": [unit_to_dict(unit) for unit in probe.units],
-        "scales": list(views.scales),
-        "spec": asdict(info.spec),
-        "resample": views.resample,
-        "fill": views.fill,
-        "dataset": {
+    trained = info.trained and not (changed is not None and changed.untrained)
+    settings: Settings = run_settings(
+        probe.units,
+        replace(info, trained=trained),
+        state,
+        views,
+        {
             "kind": images.kind,
             "root": None if images.root is None else escaped(images.root.resolve().name),
             "digest": images.digest(),
@@ -214,19 +201,18 @@ def prepare(
             "labels": compared,
             "boxes": images.boxed,
         },
-        "shard_size": size,
-        "shards": -(-len(images) // size),
-        "precision": options.precision,
-        "arithmetic": None,
-        "rounding": None,
-        "predictions": predictions,
-        "channels": [probe.units[number].name for number in vectors],
-        "class_channels": options.class_channels,
-        "notes": [note.to_dict() for note in notes],
-        "versions": versions(),
-        "command": command or shlex.join(sys.argv),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+        predictions=predictions,
+        control=None if changed is None else changed.settings,
+        shard_size=size,
+        shards=-(-len(images) // size),
+        precision=options.precision,
+        channels=[probe.units[number].name for number in vectors],
+        class_channels=options.class_channels,
+        notes=[note.to_dict() for note in notes],
+        versions=versions(),
+        command=command or shlex.join(sys.argv),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     if not (path / RUN.file).exists():
         work = len(images) * len(views.scales)
         chosen, errors = settle_arithmetic(forward, images, views, work, options)

@@ -171,16 +171,14 @@ class ShardData:
             buffer = io.BytesIO()
             np.save(buffer, vectors)
             files[channels_file(run, number, index, self.units[index])] = buffer.getvalue()
-        buffer = io.BytesIO()
-        np.savez(buffer, **_moments(self))
-        files[moments_file(run, number)] = buffer.getvalue()
+        files[moments_file(run, number)] = moments_bytes(self)
         files[errors_file(run, number)] = json_bytes([dict(error) for error in self.errors])
         if self.notes:
             notes = [{"image": name, **note._asdict()} for name, note in self.notes]
             files[notes_file(run, number)] = json_bytes(notes)
         words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
         table = table_file(run, number)
-        files[table] = table_bytes(_columns(self), words)
+        files[table] = table_bytes(table_columns(self), words)
         write_shard(run, number, files, table)
 
 
@@ -193,7 +191,7 @@ def per_unit(quantity: Quantity, attention: FloatArray, units: Sequence[Unit]) -
     return np.stack(values, axis=-1)
 
 
-def _columns(data: ShardData) -> dict[str, pa.Array]:
+def table_columns(data: ShardData) -> dict[str, pa.Array]:
     """Return the columns of a shard's table: one row per image, scale and unit, in this order."""
     import pyarrow as pa
 
@@ -217,6 +215,35 @@ def _columns(data: ShardData) -> dict[str, pa.Array]:
         "rank": cells.numbers(rank, whole, rank == -1),
         "crop": cells.numbers(crop[:, :, None], real),
     }
+
+
+def table_types(settings: Mapping[str, Any]) -> dict[str, pa.DataType]:
+    """Return the columns of a run's tables, by its settings, and their types."""
+    import pyarrow as pa
+
+    branches = max(int(unit["branches"]) for unit in settings["units"])
+    real, whole, text = pa.float32(), pa.int32(), pa.string()
+    return {
+        "image": text,
+        "label": whole,
+        "scale": real,
+        "unit": text,
+        **{f"attention_{branch}": real for branch in range(branches)},
+        "difference": real,
+        "expected_kernel": real,
+        "predicted": whole,
+        "probability": real,
+        "correct": pa.bool_(),
+        "rank": whole,
+        "crop": real,
+    }
+
+
+def moments_bytes(data: ShardData) -> bytes:
+    """Return the file of a shard's moments."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **_moments(data))
+    return buffer.getvalue()
 
 
 def _moments(data: ShardData) -> dict[str, Any]:

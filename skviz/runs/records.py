@@ -5,8 +5,9 @@ Its format is described in the documentation ("The run folder"); nothing here ne
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +116,42 @@ class Run(ShardedRecords, ShowsTable):
     """
 
     FOLDER = RUN
+    _kept: Any = None
+
+    @classmethod
+    def from_frame(cls, frame: Any, out: str | os.PathLike[str] | None = None) -> Run:
+        """Make a run of what a `BatchAnalyzer` returned.
+
+        Parameters
+        ----------
+        frame
+            All its rows, in any order: a table of pandas, PyArrow, Polars or Spark, a dictionary
+            of columns, or the folder of Parquet files that an engine wrote.
+        out
+            The folder of the run; without it one that goes when the run is no longer used.
+
+        Returns
+        -------
+        Run
+            With it summaries, figures and reports work as with any other.
+
+        Raises
+        ------
+        UsageError
+            For rows that are of no analyzer or of several, that are missing, or there twice.
+        OutputError
+            Where the folder cannot be written, or holds other things.
+
+        Examples
+        --------
+        >>> analyzer = skviz.BatchAnalyzer("sknet50_lite", scales=(1, 2), units="3_4")
+        >>> run = skviz.Run.from_frame(analyzer({"image": [skviz.example_photo()]}))
+        >>> run.images, run.complete
+        (1, True)
+        """
+        from skviz.runs.gathered import run_from_frame
+
+        return run_from_frame(frame, out)
 
     @cached_property
     def units(self) -> tuple[Unit, ...]:
@@ -137,6 +174,7 @@ class Run(ShardedRecords, ShowsTable):
         found = {
             label for a in self._arrays("class_labels") for label in a["class_labels"].tolist()
         }
+        self._check_labels(found)
         return tuple(sorted(label for label in found if label >= 0))
 
     @property
@@ -183,6 +221,7 @@ class Run(ShardedRecords, ShowsTable):
     def class_moments(self) -> ClassMoments:
         """Return the moments per class of the mean attention and of its difference."""
         (labels, attention), (_, difference) = self._groups("class", "difference")
+        self._check_labels(labels.tolist())
         return ClassMoments(labels, attention, difference)
 
     def class_channel_moments(self, unit: str) -> Groups:
@@ -249,6 +288,14 @@ class Run(ShardedRecords, ShowsTable):
         }
         table = pd.DataFrame(list(facts.items()), columns=["what", "value"])
         return Overview("run of skviz", table)
+
+    def _check_labels(self, labels: Iterable[int]) -> None:
+        largest = max(labels, default=-1)
+        if largest >= len(self.classes):
+            raise RunError(
+                f"expected labels below {len(self.classes)}, the number of classes that "
+                f"'{self.path / RUN.file}' names, found {largest}; it was edited or is damaged"
+            )
 
     def _number(self, unit: str) -> int:
         chosen = select_units(unit, self.units)

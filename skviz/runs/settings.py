@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,9 @@ from skviz.units import Kernel, Unit
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from skviz.data.loading import ViewMaker
+    from skviz.models import ModelInfo
 
 _PACKAGES = ("skviz", "torch", "torchvision", "numpy", "pillow", "pyarrow")
 
@@ -88,3 +91,45 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def run_settings(
+    units: Sequence[Unit],
+    info: ModelInfo,
+    state: str,
+    views: ViewMaker,
+    dataset: Mapping[str, Any],
+    *,
+    predictions: bool,
+    **others: Any,
+) -> dict[str, Any]:
+    """Return what `run.json` says of a run; `others` replace or add entries."""
+    return {
+        "format": "skviz run",
+        "version": 1,
+        "model": {
+            "name": info.name,
+            "weights": info.weights,
+            "sha256": info.sha256,
+            # Of the given network: another one follows from it, the change and the images.
+            "state": state,
+            "trained": info.trained,
+            "classes": None if info.classes is None else list(info.classes),
+            "notes": list(info.notes),
+        },
+        "control": None,
+        "units": [unit_to_dict(unit) for unit in units],
+        "scales": list(views.scales),
+        "spec": asdict(info.spec),
+        "resample": views.resample,
+        "fill": views.fill,
+        "dataset": dict(dataset),
+        "precision": "fp32",
+        "arithmetic": None,
+        "rounding": None,
+        "predictions": predictions,
+        "channels": [],
+        "class_channels": False,
+        "notes": [],
+        **others,
+    }

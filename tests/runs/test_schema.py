@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from skviz.errors import RunError
 from skviz.runs.records import Run
@@ -64,3 +65,17 @@ def test_lists_in_lists_in_lists(tmp_path: Path) -> None:
     (folder / "run.json").write_text('{"format": ' + "[" * 100_000 + "]" * 100_000 + "}")
     with pytest.raises(RunError, match="cannot read"):
         Run(folder)
+
+
+def test_fewer_classes_than_labels(pictures: Path, tiny: torch.nn.Module, tmp_path: Path) -> None:
+    from tests.helpers.tiny_runs import analyzed
+
+    run = analyzed(pictures, tiny, tmp_path / "run", scales=(1.0, 2.0))
+    file = run.path / "run.json"
+    settings = json.loads(file.read_text())
+    settings["dataset"]["classes"] = settings["dataset"]["classes"][:1]
+    file.write_text(json.dumps(settings))
+    with pytest.raises(RunError, match=r"expected labels below 1, .* found 2; it was edited"):
+        _ = Run(run.path).present
+    with pytest.raises(RunError, match="expected labels below 1"):
+        Run(run.path).class_moments()
