@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -99,15 +99,24 @@ class Batch:
 
 @dataclass(frozen=True)
 class Plan:
-    """The chunks of a list of shards, in order; a shard is `shard_size` images of `images`."""
+    """The chunks of a list of shards, in order; a shard is `shard_size` images of `images`.
+
+    A shard is begun where `take` says so, as others may be at work on it; those that were not
+    are asked for once more at the end, because their process may have died.
+    """
 
     shards: Sequence[int]
     images: int
     shard_size: int
     chunk_size: int
+    take: Callable[[int], bool] = lambda shard: True
 
     def __iter__(self) -> Iterator[Chunk]:
-        for shard in self.shards:
+        begun = set()
+        for shard in (*self.shards, *self.shards):
+            if shard in begun or not self.take(shard):
+                continue
+            begun.add(shard)
             first = shard * self.shard_size
             end = min(first + self.shard_size, self.images)
             for start in range(first, end, self.chunk_size):

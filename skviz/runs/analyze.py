@@ -229,7 +229,7 @@ def prepare(
     return Analysis(
         run=run,
         images=images,
-        missing=tuple(ranks.share(run.missing)),
+        missing=tuple(ranks.order(run.missing)),
         resumed=resumed,
         options=options,
         forward=forward,

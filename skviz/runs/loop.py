@@ -15,8 +15,9 @@ import torch
 
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import Batch, ChunkReader, Plan, ViewMaker, batches, choose_workers
+from skviz.runs.claims import Claims
 from skviz.runs.progress import Progress
-from skviz.runs.shards import ShardedRecords
+from skviz.runs.shards import ShardedRecords, table_file
 
 
 class Interrupted(KeyboardInterrupt):
@@ -55,18 +56,27 @@ def measure(
 ) -> None:
     """Measure shards of a data set, and write each into the folder when its last batch is there.
 
+    A shard that another process has claimed is left to that one (see `Claims`).
+
     `views` makes what the network sees, `at_once` images are a batch. `workers` processes read
     them, None chooses; `processes` like this one share the machine.
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
-    plan = Plan(shards, len(images), folder.shard_size, at_once)
+    claims = Claims(folder.path, lambda shard: table_file(folder.path, shard).exists())
+    plan = Plan(shards, len(images), folder.shard_size, at_once, claims.take)
     if workers is None:
         todo = sum(plan.size(shard) for shard in shards)
         workers = choose_workers(todo, device.type == "cpu", processes)
     # The disk is waited for while the network runs on; one shard at a time, in order.
     writing: Future[None] | None = None
+
+    def write(shard: Shard, number: int) -> None:
+        shard.write(folder.path, number)
+        claims.release(number)
+
     with (
+        closing(claims),
         closing(read(images, views, plan, workers, device, progress)) as loaded,
         ThreadPoolExecutor(1) as writer,
     ):
@@ -75,7 +85,7 @@ def measure(
             if batch.chunk.last:
                 if writing is not None:
                     writing.result()
-                writing = writer.submit(measurement.finish().write, folder.path, batch.chunk.shard)
+                writing = writer.submit(write, measurement.finish(), batch.chunk.shard)
         if writing is not None:
             writing.result()
 

@@ -120,7 +120,7 @@ def test_it_can_be_pickled_and_takes_what_cells_hold(
     values = [part["difference"].tolist() for _, part in found.groupby("image")]
     assert len(values) == 5
     np.testing.assert_allclose(values, [values[0]] * 5, atol=1e-6)
-    assert found["label"].isna().all()
+    assert (found["label"] == -1).all()
     bad = [None, b"", b"x", np.zeros((2, 2), np.float32), "missing.png", {"bytes": None}]
     said = copy({"image": bad, "name": list("abcdef")})
     assert len(said["error"]) == 6 and all(said["error"])

@@ -125,22 +125,75 @@ def test_torchrun(
     assert contents(tmp_path / "run") == whole
 
 
-def test_resumed_with_another_number_of_ranks(
+def test_one_of_three_ranks_alone_does_the_work_of_all(
     start: Start, arguments: list[str], whole: dict[str, bytes], tmp_path: Path
 ) -> None:
+    """The others may never come: nothing waits for them, and nothing is left."""
     out = tmp_path / "run"
     second = start(*arguments, "--out", out, RANK="1", WORLD_SIZE="3")
     second.join()
-    assert Run(out).done == list(range(1, SHARDS, 3))
-    process = start(*arguments, "--out", out)
-    process.join()
+    assert second.exitcode == 0
     assert contents(out) == whole
+
+
+def test_a_dead_owner_loses_its_claim(tmp_path: Path) -> None:
+    from skviz.runs.claims import Claims
+
+    def done(shard: int) -> bool:
+        return (tmp_path / f"done-{shard}").exists()
+
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "claims = Claims(Path(sys.argv[1]), lambda shard: False)\n"
+        "print(claims.take(3), flush=True)\ntime.sleep(60)"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None and owner.stdout.readline() == "True\n"
+    claims = Claims(tmp_path, done)
+    assert claims.work and claims.take(2) and not claims.take(3)
+    owner.kill()
+    owner.wait()
+    assert claims.take(3)
+    other = Claims(tmp_path, done)
+    assert not other.take(2)
+    (tmp_path / "done-2").touch()
+    claims.release(2)
+    assert not other.take(2)
+    claims.close()
+    assert other.take(3)
+    other.close()
+    assert not (tmp_path / "claims").exists()
+
+
+def test_a_slow_rank_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    """Thirty-two shards, three ranks, of which one takes ten times as long for each."""
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "from skviz.data.loading import Plan\n"
+        "run, seconds, rank = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])\n"
+        "from skviz.runs.ranks import Ranks\n"
+        "claims = Claims(run, lambda shard: (run / f'{shard}').exists())\n"
+        "shards = Ranks(rank, 3).order(range(32))\n"
+        "for chunk in Plan(shards, 32, 1, 1, claims.take):\n"
+        "    time.sleep(seconds)\n    (run / f'{chunk.shard}').touch()\n"
+        "    (run / f'by-{rank}-{chunk.shard}').touch()\n    claims.release(chunk.shard)\n"
+    )
+    ranks = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(seconds), str(rank)])
+        for rank, seconds in enumerate((1.0, 0.1, 0.1))
+    ]
+    assert [rank.wait(60) for rank in ranks] == [0, 0, 0]
+    by = [len(list(tmp_path.glob(f"by-{rank}-*"))) for rank in range(3)]
+    assert sum(by) == 32
+    assert by[0] <= 4 and min(by[1:]) >= 8
 
 
 def test_the_same_command_twice_at_once(
     start: Start, arguments: list[str], whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Work is done twice then, but nothing is lost or mixed up."""
+    """They share the work, and nothing is lost or mixed up."""
     out = tmp_path / "run"
     both = [start(*arguments, "--out", out) for _ in range(2)]
     for process in both:
@@ -160,11 +213,11 @@ def test_ranks_at_once_begin_one_run(
     assert contents(out) == whole
 
 
-def test_shares_are_disjoint_and_complete() -> None:
+def test_ranks_begin_at_different_places() -> None:
     missing = [0, 1, 4, 5, 9, 12]
-    for world in (1, 2, 3, 7):
-        shares = [Ranks(rank, world).share(missing) for rank in range(world)]
-        assert sorted(n for share in shares for n in share) == missing
+    orders = [Ranks(rank, 3).order(missing) for rank in range(3)]
+    assert [order[0] for order in orders] == [0, 4, 9]
+    assert all(sorted(order) == missing for order in orders)
 
 
 def test_ranks_from_the_environment() -> None:
@@ -174,6 +227,15 @@ def test_ranks_from_the_environment() -> None:
     )
     assert found == Ranks(5, 8, 1, 4, launched=True)
     assert not found.first
+    slurm = {
+        "SLURM_PROCID": "5",
+        "SLURM_NTASKS": "8",
+        "SLURM_LOCALID": "1",
+        "SLURM_STEP_TASKS_PER_NODE": "4(x2)",
+    }
+    assert Ranks.from_environment(slurm) == Ranks(5, 8, 1, 4, launched=True)
+    both = {**slurm, "RANK": "0", "WORLD_SIZE": "2"}
+    assert Ranks.from_environment(both).world == 2
     with pytest.raises(UsageError, match="expected RANK in the environment to be a number"):
         Ranks.from_environment({"RANK": "first"})
     with pytest.raises(UsageError, match="got RANK=2 and WORLD_SIZE=2"):
