@@ -43,6 +43,7 @@ RUN = {
         "state?": str,
         "trained": bool,
         "classes": ([str], None),
+        "notes?": ([str], None),
     },
     "control?": ({"kind": str}, None),
     "units": [
@@ -82,6 +83,27 @@ RUN = {
     "versions?": dict,
     "command?": (str, None),
     "created?": str,
+}
+
+_TIME = Number(0, 10**12, whole=False)
+SUITE = {
+    "command?": (str, None),
+    "runs": [
+        {
+            "name": str,
+            "control": ({"kind": str}, None),
+            "seconds": _TIME,
+            "measured": _MANY,
+            "cost?": (_TIME, None),
+        }
+    ],
+}
+INTERVENTIONS = {
+    "kinds": [str],
+    "units": [str],
+    "reference": Number(0.001, 10_000, whole=False),
+    "seed": Number(0, 2**63),
+    "group?": (_MANY, None),
 }
 
 # The files beside the tables of a shard.

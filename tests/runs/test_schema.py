@@ -79,3 +79,29 @@ def test_fewer_classes_than_labels(pictures: Path, tiny: torch.nn.Module, tmp_pa
         _ = Run(run.path).present
     with pytest.raises(RunError, match="expected labels below 1"):
         Run(run.path).class_moments()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda d: d["runs"][0].update(measured=[]),
+            r"runs\[0\].measured: expected a whole number",
+        ),
+        (lambda d: d["runs"][1].update(control=3), r"runs\[1\].control: expected"),
+        (lambda d: d["runs"][0].pop("name"), r"runs\[0\].name: it is missing"),
+        (lambda d: d.update(runs={}), "runs: expected a list"),
+    ],
+)
+def test_edited_suites(change: Any, said: str, tmp_path: Path) -> None:
+    from skviz.studies.controls.suite import ControlSuite
+    from tests.helpers.synthetic_suite import make_suite
+
+    shifts = {"plain": (0.1, 0.1, 0.1, 0.1), "blur": (0.0, 0.0, 0.0, 0.0)}
+    folder = make_suite(tmp_path / "suite", shifts, seeds=0)
+    file = folder / "controls.json"
+    document = json.loads(file.read_text())
+    change(document)
+    file.write_text(json.dumps(document))
+    with pytest.raises(RunError, match=said):
+        ControlSuite(folder)

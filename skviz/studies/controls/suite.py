@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
+from skviz.runs import schema
 from skviz.runs.folder import RunFolder
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import RUN, Run
@@ -27,6 +28,7 @@ SUITE = RunFolder(
     "a suite of controls",
     "skviz controls DATASET --out DIR",
     first=PLAIN,
+    schema=schema.SUITE,
 )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
+from skviz.runs import schema
 from skviz.runs.checksums import write_shard
 from skviz.runs.folder import RunFolder
 from skviz.runs.records import Run
@@ -33,6 +34,7 @@ INTERVENTIONS = RunFolder(
     "interventions",
     "skviz intervene DATASET --out DIR",
     first=BASELINE,
+    schema=schema.INTERVENTIONS,
 )
 # Targets of more than one unit: those that were asked for, and all of the network.
 CHOSEN, ALL = "chosen", "all"
