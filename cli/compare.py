@@ -134,7 +134,7 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
 
 
 def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
-    from skviz.figures.captions import About, caption_of
+    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.comparison import ComparedShifts
     from skviz.figures.footer import with_note
     from skviz.figures.metadata import figure_metadata
@@ -146,7 +146,7 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
         display = ComparedShifts.from_comparison(found)
     else:
         display = ComparedShifts.from_paper(found)
-    caption = caption_of(display, About.of_comparison(found))
+    caption = caption_of(display, Provenance.of_comparison(found))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
         save_figure(with_note(display.plot, caption), file, metadata, overwrite=overwrite)

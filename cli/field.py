@@ -139,7 +139,7 @@ def _write(
     style: str,
     overwrite: bool,
 ) -> list[Path]:
-    from skviz.figures.captions import About, caption_of
+    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.field_widths import FieldWidths
     from skviz.figures.fields import FieldMaps, draw_field
     from skviz.figures.metadata import figure_metadata
@@ -152,7 +152,7 @@ def _write(
     files = list(save_field(found, out, stem, overwrite=overwrite))
     files.append(write_text(out / f"{stem}.csv", csv_text(found.to_frame()), overwrite=overwrite))
     parts = [FieldMaps.from_field(found), FieldWidths.from_field(found)]
-    metadata = figure_metadata(caption_of(parts, About.of_field(found)), command_line())
+    metadata = figure_metadata(caption_of(parts, Provenance.of_field(found)), command_line())
     with figure_style(style):
         figure = draw_field(found)
         for kind in formats:

@@ -82,7 +82,7 @@ def intervene(
     unit and kind: choose fewer images, or --units paper, for a first look.
     """
     from skviz.figures import (
-        About,
+        Provenance,
         caption_of,
         figure_metadata,
         figure_style,
@@ -119,7 +119,7 @@ def intervene(
     frame = run.to_frame()
     files = write_results(run, frame)
     panels = InterventionPanels.from_run(run)
-    caption = caption_of(panels, About.of_run(run.baseline))
+    caption = caption_of(panels, Provenance.of_run(run.baseline))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
         figure = with_note(panels.plot, caption)

@@ -7,7 +7,7 @@ Matplotlib figure. None of it needs a screen.
 from __future__ import annotations
 
 from skviz.figures.bars import UnitBars
-from skviz.figures.captions import About, Caption, caption_of
+from skviz.figures.captions import Caption, Provenance, caption_of
 from skviz.figures.classes import ClassCurves
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.depth import DepthLines
@@ -31,7 +31,6 @@ __all__ = [
     "PLACES",
     "RUN_FIGURES",
     "STYLES",
-    "About",
     "AttentionFigure",
     "Caption",
     "ChannelHeatmap",
@@ -42,6 +41,7 @@ __all__ = [
     "FieldMaps",
     "FieldWidths",
     "FigureInfo",
+    "Provenance",
     "RunFigure",
     "ScaleStyle",
     "Thumbnails",

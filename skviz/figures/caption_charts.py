@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from skviz.figures.about import About
 from skviz.figures.bars import UnitBars
-from skviz.figures.caption_parts import (
+from skviz.figures.caption import (
     DEVIATION,
     Caption,
     mean_of,
     message,
     null_words,
-    written,
 )
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
@@ -20,6 +18,7 @@ from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines, branch_phrase
 from skviz.figures.overview import AttentionFigure
 from skviz.figures.palette import scale_labels
+from skviz.figures.provenance import Provenance
 from skviz.figures.text import storable
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import (
@@ -39,7 +38,7 @@ from skviz.numbers import counted
 from skviz.statistics.moments import nan_mean
 
 
-def lines(display: ChannelLines, about: About) -> Caption:
+def lines(display: ChannelLines, about: Provenance) -> Caption:
     means, scales, unit = display.means, display.scales, storable(display.unit)
     branch = branch_phrase(display.branch_label)
     kernels = display.quantity is not None
@@ -75,10 +74,11 @@ def lines(display: ChannelLines, about: About) -> Caption:
     if display.null is not None:
         text.append(null_words(scales))
     mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
-    return written(message(unit, mean, means, scales), text, alt, about, marks)
+    title = message(unit, mean, means, scales)
+    return Caption(title, tuple(text), tuple(marks), about, " ".join(alt))
 
 
-def bars(display: UnitBars, about: About) -> Caption:
+def bars(display: UnitBars, about: Provenance) -> Caption:
     text = [
         f"{mean_of(about, display.quantity)} per unit, one bar per scale"
         f" ({scales_in_words(display.scales)})."
@@ -90,7 +90,7 @@ def bars(display: UnitBars, about: About) -> Caption:
     return _of_units(display, about, text, alt, marks)
 
 
-def depth(display: DepthLines, about: About) -> Caption:
+def depth(display: DepthLines, about: Provenance) -> Caption:
     text = [
         f"{mean_of(about, display.quantity)} of {counted(len(display.units), 'unit')} in the"
         f" order of execution, one line per scale ({scales_in_words(display.scales)}). Vertical"
@@ -107,7 +107,7 @@ def depth(display: DepthLines, about: About) -> Caption:
 
 
 def _of_units(
-    display: UnitBars | DepthLines, about: About, text: list[str], alt: str, marks: list[str]
+    display: UnitBars | DepthLines, about: Provenance, text: list[str], alt: str, marks: list[str]
 ) -> Caption:
     """Write what bars and lines over units have in common."""
     names, scales = [storable(name) for name in display.units], display.scales
@@ -122,7 +122,8 @@ def _of_units(
         change = shifts(display.values, scales)
         rising = int((change > 0).sum())
         title = f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
-    return written(title, text, [alt, *_units_in_words(display)], about, marks)
+    alt = " ".join([alt, *_units_in_words(display)])
+    return Caption(title, tuple(text), tuple(marks), about, alt)
 
 
 def _units_in_words(display: UnitBars | DepthLines) -> list[str]:
@@ -155,7 +156,7 @@ def _units_in_words(display: UnitBars | DepthLines) -> list[str]:
     return lines
 
 
-def classes(display: ClassCurves, about: About) -> Caption:
+def classes(display: ClassCurves, about: Provenance) -> Caption:
     scales, total = display.scales, len(display.classes)
     quantity = display.quantity.partition(" (")[0]
     if display.smooth > 1:
@@ -195,10 +196,10 @@ def classes(display: ClassCurves, about: About) -> Caption:
         title = f"From {labels[0]} to {labels[-1]}, {listed(counts)}"
     else:
         title = f"{upper_first(quantity)} of {counted(total, 'class', 'classes')} at {labels[0]}"
-    return written(title, text, alt, about)
+    return Caption(title, tuple(text), (), about, " ".join(alt))
 
 
-def heatmap(display: ChannelHeatmap, about: About) -> Caption:
+def heatmap(display: ChannelHeatmap, about: Provenance) -> Caption:
     scales, unit, values = display.scales, storable(display.unit), display.values
     branch, count = branch_phrase(display.branch_label), display.values.shape[1]
     order = "their index" if display.sort == "index" else "their change, the largest first"
@@ -211,7 +212,8 @@ def heatmap(display: ChannelHeatmap, about: About) -> Caption:
         f" {number(np.nanmax(values))}; mean over channels {per_scale(means, scales)}."
     ]
     if len(scales) == 1:
-        return written(message(unit, f"the {quantity}", means, scales), text, alt, about)
+        title = message(unit, f"the {quantity}", means, scales)
+        return Caption(title, tuple(text), (), about, " ".join(alt))
     labels = scale_labels(scales)
     text.append(f"The lower map shows the change from {labels[0]}.")
     change = values[-1] - values[0]
@@ -223,10 +225,11 @@ def heatmap(display: ChannelHeatmap, about: About) -> Caption:
             f"{upper_first(where)} {rising} of {count} channels rise, most channel {high}"
             f" ({signed(change[high])}), least channel {low} ({signed(change[low])})."
         )
-    return written(f"{unit}: {rising} of {count} channels rise {where}", text, alt, about)
+    title = f"{unit}: {rising} of {count} channels rise {where}"
+    return Caption(title, tuple(text), (), about, " ".join(alt))
 
 
-def thumbnails(display: Thumbnails, about: About) -> Caption:
+def thumbnails(display: Thumbnails, about: Provenance) -> Caption:
     labels = scale_labels(display.scales)
     seen = [""] * len(labels)
     if display.captions is not None:
@@ -235,16 +238,16 @@ def thumbnails(display: Thumbnails, about: About) -> Caption:
     captions = "; below each the most probable class" if display.captions is not None else ""
     text = [f"What the network sees of {about.source} at {listed(labels)}{captions}."]
     alt = [f"{counted(len(labels), 'picture')} of {about.source}, enlarged: {views}."]
-    return written(f"{upper_first(about.source)} at {listed(labels)}", text, alt, about)
+    title = f"{upper_first(about.source)} at {listed(labels)}"
+    return Caption(title, tuple(text), (), about, " ".join(alt))
 
 
-def overview(display: AttentionFigure, about: About) -> Caption:
+def overview(display: AttentionFigure, about: Provenance) -> Caption:
     parts = [
         thumbnails(display.thumbnails, about),
         *(lines(chart, about) for chart in display.lines),
         bars(display.bars, about),
     ]
     names = ["Top", *["Lines"] * len(display.lines), "Bars"]
-    drawn = [part.text.removesuffix(about.sentences).strip() for part in parts]
-    text = [f"{name}: {words}" for name, words in zip(names, drawn, strict=True)]
-    return written(parts[1].title, text, [part.alt for part in parts], about)
+    drawn = tuple(f"{name}: {part.shown}" for name, part in zip(names, parts, strict=True))
+    return Caption(parts[1].title, drawn, (), about, " ".join(part.alt for part in parts))

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.figures.about import About
-from skviz.figures.caption_parts import Caption, mean_of, message, null_words, written
+from skviz.figures.caption import Caption, mean_of, message, null_words
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.control_views import ControlViews
 from skviz.figures.field_widths import FieldWidths
 from skviz.figures.fields import FieldMaps
 from skviz.figures.interventions import InterventionPanels
 from skviz.figures.palette import scale_labels
+from skviz.figures.provenance import Provenance
 from skviz.figures.text import storable
 from skviz.figures.verdicts import VerdictRows
 from skviz.figures.wording import (
@@ -34,7 +34,7 @@ _FIELD = "effective receptive field (gradient of the central output with respect
 _LARGER = VERDICTS["larger"]
 
 
-def compared(display: ComparedShifts, about: About) -> Caption:
+def compared(display: ComparedShifts, about: Provenance) -> Caption:
     labels = [storable(label) for label in display.labels]
     start, end = scale_labels(display.scales)
     known = bool(np.isfinite(display.low).any())
@@ -53,10 +53,10 @@ def compared(display: ComparedShifts, about: About) -> Caption:
         f"{listed(labels)} shift the same way in {same} of {len(display.units)} units,"
         f" from {start} to {end}"
     )
-    return written(title, text, alt, about, marks)
+    return Caption(title, tuple(text), tuple(marks), about, " ".join(alt))
 
 
-def field_maps(display: FieldMaps, about: About) -> Caption:
+def field_maps(display: FieldMaps, about: Provenance) -> Caption:
     unit, labels = storable(display.unit), [storable(label) for label in display.labels]
     what = f"{_FIELD} of {unit}"
     text = [
@@ -70,10 +70,10 @@ def field_maps(display: FieldMaps, about: About) -> Caption:
     ]
     alt = [f"{counted(display.widths.size, 'map')} of the effective receptive field of {unit}."]
     alt += _widths_in_words(display.widths, display.scales, labels)
-    return written(_field_title(display), text, alt, about, marks)
+    return Caption(_field_title(display), tuple(text), tuple(marks), about, " ".join(alt))
 
 
-def field_widths(display: FieldWidths, about: About) -> Caption:
+def field_widths(display: FieldWidths, about: Provenance) -> Caption:
     unit, labels = storable(display.unit), [storable(label) for label in display.labels]
     text = [
         f"{mean_of(about, f'width of the {_FIELD} of {unit}')}, per scale"
@@ -83,7 +83,7 @@ def field_widths(display: FieldWidths, about: About) -> Caption:
     marks = ["Bars: 95 % bootstrap intervals over images."] if known else []
     alt = [f"Line chart of the width of {counted(len(labels), 'field')} of {unit}."]
     alt += _widths_in_words(display.widths, display.scales, labels)
-    return written(_field_title(display), text, alt, about, marks)
+    return Caption(_field_title(display), tuple(text), tuple(marks), about, " ".join(alt))
 
 
 def _field_title(display: FieldMaps | FieldWidths) -> str:
@@ -104,7 +104,7 @@ def _widths_in_words(
     ]
 
 
-def interventions(display: InterventionPanels, about: About) -> Caption:
+def interventions(display: InterventionPanels, about: Provenance) -> Caption:
     kinds, targets = list(map(storable, display.kinds)), list(map(storable, display.targets))
     scales, quantity = display.scales, display.quantity
     words = {"chosen": "all of these units", "all": "all units of the network"}
@@ -135,7 +135,8 @@ def interventions(display: InterventionPanels, about: About) -> Caption:
                 f" to {signed(values[high])} in {targets[high]}"
             )
         alt.append(f"{upper_first(kind)} at {label}: {said}.")
-    return written(_strongest(display, kinds, targets), text, alt, about, marks)
+    title = _strongest(display, kinds, targets)
+    return Caption(title, tuple(text), tuple(marks), about, " ".join(alt))
 
 
 def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]) -> str:
@@ -152,7 +153,7 @@ def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]
     )
 
 
-def views(display: ControlViews, about: About) -> Caption:
+def views(display: ControlViews, about: Provenance) -> Caption:
     image = f"the image '{storable(display.title)}'" if display.title else "one image"
     names = [storable(name) for name, _, _ in display.rows]
     data = f" of '{about.dataset}'" if about.dataset else ""
@@ -164,12 +165,13 @@ def views(display: ControlViews, about: About) -> Caption:
     for name, (_, scales, _) in zip(names, display.rows, strict=True):
         alt.append(f"{upper_first(name)}: {scales_in_words(scales)}.")
     title = f"{upper_first(image)} in {counted(len(names), 'control')}"
+    shown = f"'{storable(display.title)}'" if display.title else None
     # Pictures, no numbers: of how many images is of no concern here.
-    note = replace(about, images=1, dataset=None, image=image.removeprefix("the image ")).note
-    return replace(written(title, text, alt, about), note=f"{note}.")
+    about = replace(about, images=1, dataset=None, image=shown)
+    return Caption(title, tuple(text), (), about, " ".join(alt))
 
 
-def verdicts(display: VerdictRows, about: About) -> Caption:
+def verdicts(display: VerdictRows, about: Provenance) -> Caption:
     held = sum(verdict == _LARGER for verdict in display.verdicts)
     count, to = len(display.units), scale_labels((1.0, display.scale))[1]
     text = [
@@ -184,4 +186,4 @@ def verdicts(display: VerdictRows, about: About) -> Caption:
     alt += [f"{storable(unit)}: {signed(mean)}, {verdict}." for unit, mean, verdict in rows]
     title = f"In {held} of {count} units larger objects get the larger kernel"
     marks = ["Bars: 95 % bootstrap intervals of the mean."]
-    return written(title, text, alt, about, marks)
+    return Caption(title, tuple(text), tuple(marks), about, " ".join(alt))

@@ -6,20 +6,21 @@ of another room joins with `@caption_of.register`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
+from itertools import chain
 
 from skviz.errors import UsageError
 from skviz.figures import caption_charts, caption_controls
-from skviz.figures.about import About
-from skviz.figures.caption_parts import Caption
+from skviz.figures.caption import Caption
+from skviz.figures.provenance import Provenance
 from skviz.numbers import counted
 
-__all__ = ["About", "Caption", "caption_of"]
+__all__ = ["Caption", "Provenance", "caption_of"]
 
 
 @singledispatch
-def caption_of(display: object, about: About) -> Caption:
+def caption_of(display: object, about: Provenance) -> Caption:
     """Write the caption of a display, or of several on one page, from its data.
 
     Raises `UsageError` for what is no display of skviz.
@@ -33,7 +34,7 @@ def caption_of(display: object, about: About) -> Caption:
     )
 
 
-def _together(parts: Sequence[Caption], about: About, alike: bool) -> Caption:
+def _together(parts: Sequence[Caption], about: Provenance, alike: bool) -> Caption:
     """Join the captions of charts on one page; what is said of all is said once.
 
     Charts that are `alike` show one unit each; others show the same in several ways.
@@ -41,16 +42,18 @@ def _together(parts: Sequence[Caption], about: About, alike: bool) -> Caption:
     first = parts[0]
     if len(parts) == 1:
         return first
-    drawn = [part.text.removesuffix(about.sentences).strip() for part in parts]
-    marks = [part.note.removeprefix(f"{about.note}.").strip() for part in parts]
     more = f" (and {counted(len(parts) - 1, 'more unit')})" if alike else ""
     return Caption(
         title=f"{first.title}{more}",
-        text=" ".join([*dict.fromkeys(drawn), about.sentences]),
+        drawn=_flat(dict.fromkeys(part.drawn for part in parts)),
+        details=tuple(dict.fromkeys(_flat(part.details for part in parts))),
+        provenance=about,
         alt=" ".join(f"Chart {index}: {part.alt}" for index, part in enumerate(parts, 1)),
-        note=" ".join(filter(None, [f"{about.note}.", *dict.fromkeys(marks)])),
-        warning=first.warning,
     )
+
+
+def _flat(sentences: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(sentences))
 
 
 for _write in (

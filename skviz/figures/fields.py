@@ -233,11 +233,11 @@ def draw_field(field: ReceptiveField) -> Figure:
     The widths stand beside the maps, or below them where the style's figure is narrow. Network,
     images and what the intervals are stand below.
     """
-    from skviz.figures.captions import About, caption_of
+    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.footer import with_note
 
     maps, chart = FieldMaps.from_field(field), FieldWidths.from_field(field)
-    caption = caption_of([maps, chart], About.of_field(field))
+    caption = caption_of([maps, chart], Provenance.of_field(field))
     return with_note(lambda: _draw_both(maps, chart), caption)
 
 

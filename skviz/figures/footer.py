@@ -7,7 +7,7 @@ from collections.abc import Callable
 import matplotlib
 from matplotlib.figure import Figure
 
-from skviz.figures.caption_parts import Caption
+from skviz.figures.caption import Caption
 from skviz.figures.layout import add_below, figure_size, reserved
 from skviz.figures.palette import WARNING_COLOUR
 from skviz.figures.text import clean, font_points, wrap

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.caption_parts import Caption
+from skviz.figures.caption import Caption
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.lines import PAPER_POINTS, ChannelLines
@@ -162,14 +162,13 @@ def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
 
 def with_paper(caption: Caption, display: object) -> Caption:
     """Return the caption of a display with what it shows of the paper."""
-    note = caption.note
     if isinstance(display, ChannelLines):
         said = (
             f"Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own {_CHANNELS}"
-            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. {_APART} Only level"
-            " and order of the lines compare."
+            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. Only level and order"
+            " of the lines compare."
         )
-        note = f"{note} {_APART}"
+        caption = replace(caption, details=(*caption.details, _APART))
     elif isinstance(display, ClassCurves):
         said = (
             "Broad pale lines: the paper's (figure 4). The classes of this run are taken to be"
@@ -177,8 +176,7 @@ def with_paper(caption: Caption, display: object) -> Caption:
         )
     else:
         said = "Open diamonds: the paper's values (figure 3 (c))."
-    text, mark, rest = caption.text.partition(" Network: ")
-    return replace(caption, text=f"{text} {said}{mark}{rest}", note=note)
+    return replace(caption, drawn=(*caption.drawn, said))
 
 
 def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:

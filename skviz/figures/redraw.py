@@ -88,11 +88,11 @@ class RunFigure:
         self, summary: Summary, null: Sequence[AnyMeasurements] = ()
     ) -> tuple[Figure, Caption]:
         """Draw the figure, and write its caption; raises what `draw` raises."""
-        from skviz.figures.captions import About, caption_of
+        from skviz.figures.captions import Provenance, caption_of
         from skviz.figures.footer import with_note
 
         displays = self.displays(summary, null)
-        caption = caption_of(displays, About.of_summary(summary))
+        caption = caption_of(displays, Provenance.of_summary(summary))
         if self.paper:
             from skviz.figures.published import with_paper
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from skviz.figures.captions import Caption
     from skviz.studies.image import ImageResult
-
-# Begins the sentence of a caption that explains columns which are not among the brief ones.
-FURTHER = "Further columns: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +62,9 @@ class TablePart:
     `tables.FORMATS`. A column without an entry is written as it is.
 
     `brief` names the columns that are enough where room is short: on slides and pages, whose
-    texts are then wrapped rather than cut. `prose` is True for a table of a name and a text
-    per row: it is set as paragraphs, and stands in the notes of slides.
+    texts are then wrapped rather than cut; the details of its caption are on the others.
+    `prose` is True for a table of a name and a text per row: it is set as paragraphs, and stands
+    in the notes of slides.
     """
 
     name: str
@@ -83,8 +80,7 @@ class TablePart:
         """Return the table with the columns that are enough where room is short."""
         if not self.brief:
             return self
-        text = re.sub(rf" {FURTHER}[^.]*\.", "", self.caption.text)
-        caption = replace(self.caption, text=text)
+        caption = replace(self.caption, details=())
         return replace(self, frame=self.frame[list(self.brief)], caption=caption)
 
     @cached_property

@@ -158,7 +158,7 @@ def save_result(
 ) -> tuple[Path, ...]:
     """Write the figure and the data of one image to `files`, told apart by their endings."""
     from skviz.figures import (
-        About,
+        Provenance,
         caption_of,
         figure_metadata,
         figure_style,
@@ -168,7 +168,7 @@ def save_result(
     parts = result_figure(result, options)
     with figure_style(options.style):
         figure = parts.plot()
-    metadata = figure_metadata(caption_of(parts, About.of_image(result)), options.command)
+    metadata = figure_metadata(caption_of(parts, Provenance.of_image(result)), options.command)
     for file in files:
         ending = file.suffix.removeprefix(".")
         if ending == "csv":

@@ -30,7 +30,7 @@ from skviz.scales import scale_label
 if TYPE_CHECKING:
     import pandas as pd
 
-    from skviz.figures.about import About
+    from skviz.figures.provenance import Provenance
     from skviz.studies.controls.suite import ControlSuite
 
 FORMAT = "skviz verdicts"
@@ -65,7 +65,7 @@ def write_verdicts(
     Nothing is written unless all of them may be. Raises `OutputError`, and what `evidence_of`
     and `judge` raise.
     """
-    from skviz.figures.about import About
+    from skviz.figures.provenance import Provenance
 
     output_folder(folder)
     files = [folder / name for name in NAMES]
@@ -75,7 +75,7 @@ def write_verdicts(
     verdicts = suite.verdicts(options)
     document = to_document(suite, verdicts, options)
     text, data, table, png, pdf = files
-    figure = verdict_figure(verdicts, About.of_run(suite.plain))
+    figure = verdict_figure(verdicts, Provenance.of_run(suite.plain))
     figure.save((png, pdf), style, command, overwrite)
     write_text(table, csv_text(to_frame(verdicts)), overwrite=overwrite)
     write_text(text, markdown(document, verdicts), overwrite=overwrite)
@@ -83,7 +83,7 @@ def write_verdicts(
     return files
 
 
-def verdict_figure(verdicts: Sequence[Verdict], about: About) -> FigurePart:
+def verdict_figure(verdicts: Sequence[Verdict], about: Provenance) -> FigurePart:
     """Return the figure of verdicts, a row per unit."""
     from skviz.figures.captions import caption_of
     from skviz.figures.verdicts import VerdictRows

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from skviz.cli.main import cli
-from skviz.figures.captions import About
+from skviz.figures.captions import Provenance
 from skviz.inference.summary import summarise
 from skviz.models.registry import CONFIGS
 from skviz.names import escaped
@@ -186,7 +186,7 @@ def test_classes_are_those_with_images(
     shown = skviz("summary", out, "--no-bootstrap")
     assert f" {count} classes," in shown.stdout
     assert summary.to_dict()["classes"] == count
-    assert About.of_run(run).classes == About.of_summary(summary).classes == count
+    assert Provenance.of_run(run).classes == Provenance.of_summary(summary).classes == count
 
 
 def test_numbered_classes(tmp_path: Path) -> None:

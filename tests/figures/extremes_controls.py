@@ -13,7 +13,7 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
-from skviz.figures.captions import About, caption_of
+from skviz.figures.captions import Provenance, caption_of
 from skviz.figures.control_views import ControlViews
 from skviz.figures.depth import DepthLines
 from skviz.figures.field_widths import FieldWidths
@@ -43,7 +43,7 @@ from tests.figures.extremes import (
     views_of,
 )
 
-ABOUT = About(
+ABOUT = Provenance(
     "sknet50", "untrained (seed 0)", False, 1500, 10, "/data/狗/val", control={"kind": "blur"}
 )
 FIELDS = ("field-3", "field-1", "field-5x3", "field-one-image")

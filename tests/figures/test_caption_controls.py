@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.figures.captions import About, caption_of
+from skviz.figures.captions import Provenance, caption_of
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.control_views import ControlViews
 from skviz.figures.field_widths import FieldWidths
@@ -22,7 +22,7 @@ from skviz.studies.receptive_field.result import Field, ReceptiveField
 from skviz.units import Kernel, Unit
 from tests.helpers.synthetic import make_run, stage_units
 
-RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
+RUN = Provenance("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."
 WIDTHS = np.array([[40.0, 50.04], [44.0, 55.0]])
 MAPS = FieldMaps(
@@ -78,9 +78,11 @@ def test_about_a_field() -> None:
         unit, (1.0,), (Field("mixed", "mixed"),), ("a/b.png",), np.zeros((1, 1, 2, 2), np.float32),
         np.zeros((1, 1, 1, 4)), np.zeros((1, 1)), np.zeros((1, 1)), about,
     )  # fmt: skip
-    assert About.of_field(field) == About("tiny", "none", False, scales=(1.0,), image="b.png")
+    assert Provenance.of_field(field) == Provenance(
+        "tiny", "none", False, scales=(1.0,), image="b.png"
+    )
     two = replace(field, images=("a.png", "b.png"))
-    assert About.of_field(two).source == "2 images"
+    assert Provenance.of_field(two).source == "2 images"
 
 
 def panels(targets: int = 2) -> InterventionPanels:
@@ -187,10 +189,10 @@ def test_about_a_comparison(run: Path, tmp_path: Path) -> None:
     settings = tmp_path / "b" / "run.json"
     text = settings.read_text().replace('"name": "made up"', '"name": "other"')
     settings.write_text(text.replace('"trained": true', '"trained": false'))
-    same = About.of_comparison(compare(run, run, resamples=0))
-    assert same == About("made up", "none", True, 8, 2, "made-up", (1.0, 1.5, 2.0))
+    same = Provenance.of_comparison(compare(run, run, resamples=0))
+    assert same == Provenance("made up", "none", True, 8, 2, "made-up", (1.0, 1.5, 2.0))
     assert Run(tmp_path / "b").settings["model"]["trained"] is False
-    two = About.of_comparison(compare(run, tmp_path / "b", resamples=0))
+    two = Provenance.of_comparison(compare(run, tmp_path / "b", resamples=0))
     assert two.network == "a: made up, b: other (untrained)"
     assert (two.weights, two.trained) == ("none", True)
 
@@ -198,5 +200,5 @@ def test_about_a_comparison(run: Path, tmp_path: Path) -> None:
 def test_about_a_comparison_with_the_paper(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     make_run(folder, stage_units((3, 4, 6, 3)), classes=2)
-    about = About.of_comparison(compare_with_paper(folder, resamples=0))
-    assert about == About.of_run(Run(folder))
+    about = Provenance.of_comparison(compare_with_paper(folder, resamples=0))
+    assert about == Provenance.of_run(Run(folder))

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from skviz.errors import UsageError
-from skviz.figures.about import control_in_words
 from skviz.figures.bars import UnitBars
-from skviz.figures.captions import About, Caption, caption_of
+from skviz.figures.captions import Caption, Provenance, caption_of
 from skviz.figures.classes import ClassCurves
 from skviz.figures.comparison import ComparedShifts
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
 from skviz.figures.lines import ChannelLines
 from skviz.figures.overview import AttentionFigure
+from skviz.figures.provenance import control_in_words
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import number, signed, trend
 from skviz.inference.summary import Summary, summarise
@@ -29,8 +29,8 @@ from skviz.scaling import DEFAULT_SPEC
 from skviz.studies.image import ImageResult, choose_units
 from tests.helpers.synthetic import make_run
 
-RUN = About("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
-IMAGE = About("sknet50", "none", False, scales=(1.0, 2.0), image="dog.jpg")
+RUN = Provenance("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
+IMAGE = Provenance("sknet50", "none", False, scales=(1.0, 2.0), image="dog.jpg")
 ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."
 
 
@@ -48,29 +48,27 @@ def lines(**changes: object) -> ChannelLines:
 
 
 def test_lines_of_one_image() -> None:
-    assert caption_of(lines(), IMAGE) == Caption(
-        title=(
-            "SK_3_4: the mean attention of the 5x5 kernel rises from 0.5000 at 1.0x"
-            " to 0.6000 at 2.0x"
-        ),
-        text=(
-            "Attention of the 5x5 kernel over the 6 channels of SK_3_4, of the image 'dog.jpg',"
-            " each point the mean of 2 successive channels, one line per scale (1.0x and 2.0x)."
-            " Network: sknet50; weights: none."
-            " The network is untrained: this is the attention of random weights."
-            " Scales that were measured: 1.0x and 2.0x."
-        ),
-        alt=(
-            "Line chart of the attention of the 5x5 kernel over the 6 channels of SK_3_4."
-            " Mean over channels: 0.5000 at 1.0x and 0.6000 at 2.0x; it rises with the scale."
-            " At 1.0x the line runs from 0.4000 to 0.6000, lowest 0.4000 at channel 0,"
-            " highest 0.6000 at channel 4."
-            " At 2.0x the line runs from 0.5000 to 0.6000, lowest 0.5000 at channel 0,"
-            " highest 0.7000 at channel 2."
-        ),
-        note="sknet50, weights: none; dog.jpg.",
-        warning="Untrained network: its weights are random.",
+    caption = caption_of(lines(), IMAGE)
+    assert caption.title == (
+        "SK_3_4: the mean attention of the 5x5 kernel rises from 0.5000 at 1.0x to 0.6000 at 2.0x"
     )
+    assert caption.text == (
+        "Attention of the 5x5 kernel over the 6 channels of SK_3_4, of the image 'dog.jpg',"
+        " each point the mean of 2 successive channels, one line per scale (1.0x and 2.0x)."
+        " Network: sknet50; weights: none."
+        " The network is untrained: this is the attention of random weights."
+        " Scales that were measured: 1.0x and 2.0x."
+    )
+    assert caption.alt == (
+        "Line chart of the attention of the 5x5 kernel over the 6 channels of SK_3_4."
+        " Mean over channels: 0.5000 at 1.0x and 0.6000 at 2.0x; it rises with the scale."
+        " At 1.0x the line runs from 0.4000 to 0.6000, lowest 0.4000 at channel 0,"
+        " highest 0.6000 at channel 4."
+        " At 2.0x the line runs from 0.5000 to 0.6000, lowest 0.5000 at channel 0,"
+        " highest 0.7000 at channel 2."
+    )
+    assert caption.note == "sknet50, weights: none; dog.jpg."
+    assert caption.warning == "Untrained network: its weights are random."
 
 
 def test_lines_of_a_run_with_bands() -> None:
@@ -89,6 +87,23 @@ def test_one_scale_and_every_channel() -> None:
     assert caption.title == "SK_3_4: the mean attention of the 5x5 kernel is 0.3000 at 1.0x"
     assert "one point per channel" in caption.text
     assert "with the scale" not in caption.alt
+
+
+def test_fields_are_joined_where_they_are_written() -> None:
+    caption = Caption("T", ("One.", "Two."), ("Bars: three.",), RUN, "Alt.")
+    assert caption.shown == "One. Two. Bars: three."
+    assert caption.text == f"One. Two. Bars: three. {ENDING}"
+    assert caption.note == "sknet50, weights: photos; 1,500 images of 'val'. Bars: three."
+    assert caption.warning == ""
+    alone = Caption("T", ("One.",))
+    assert (alone.text, alone.note, alone.warning) == ("One.", "", "")
+
+
+def test_charts_on_a_page_say_what_their_bands_are_once() -> None:
+    banded = [lines(unit=unit, deviations=np.full((2, 3), 0.1)) for unit in ("SK_3_4", "SK_4_6")]
+    caption = caption_of(banded, RUN)
+    assert caption.text.count("Bands: one standard deviation") == 1
+    assert len(caption.drawn) == 2
 
 
 def test_several_charts_on_a_page() -> None:
@@ -266,15 +281,17 @@ def test_trends(values: list[float], word: str) -> None:
 def test_about_a_run(tmp_path: Path) -> None:
     make_run(tmp_path / "run", classes=["a", "b"], per_class=3, shard_size=4, shards=1)
     run = Run(tmp_path / "run")
-    about = About.of_run(run)
-    assert about == About("made up", "none", True, 4, 2, "made-up", (1.0, 1.5, 2.0), complete=False)
+    about = Provenance.of_run(run)
+    assert about == Provenance(
+        "made up", "none", True, 4, 2, "made-up", (1.0, 1.5, 2.0), complete=False
+    )
     assert about.sentences.endswith("The run is not complete.")
-    assert About.of_summary(summarise(run, resamples=0)) == about
+    assert Provenance.of_summary(summarise(run, resamples=0)) == about
 
 
 def test_about_measurements_that_come_from_nowhere() -> None:
     cube = np.zeros((7, 1, 1), np.float32)
-    about = About.of_summary(Summary(Measurements((), (1.0,), cube, cube)))
+    about = Provenance.of_summary(Summary(Measurements((), (1.0,), cube, cube)))
     assert about.network == "unnamed network"
     assert about.source == "7 images"
     assert about.classes is None
@@ -285,7 +302,7 @@ def test_about_an_image(attention_of, views_of) -> None:
     info = ModelInfo("sknet50", "random", None, False, DEFAULT_SPEC)
     views = views_of()
     result = ImageResult(views, attention, choose_units(attention.units), info)
-    about = About.of_image(result)
+    about = Provenance.of_image(result)
     assert (about.network, about.trained, about.scales) == ("sknet50", False, (1.0, 1.5, 2.0))
     assert about.source == "one image"
     assert about.single
@@ -302,7 +319,7 @@ def test_about_an_image(attention_of, views_of) -> None:
 )
 def test_controls_are_named(control: dict[str, object], words: str) -> None:
     assert words in control_in_words(control)
-    about = About("n", "w", control=control)
+    about = Provenance("n", "w", control=control)
     assert f"This is a control: {control_in_words(control)}." in about.sentences
 
 

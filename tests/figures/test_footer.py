@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from skviz.figures import RUN_FIGURES, RunFigure, draw_field, figure_style
-from skviz.figures.captions import About, Caption, caption_of
+from skviz.figures.captions import Caption, Provenance, caption_of
 from skviz.figures.footer import with_note
 from skviz.figures.palette import WARNING_COLOUR
 from skviz.inference.summary import summarise
@@ -61,7 +61,9 @@ def test_bands_are_explained_where_they_are(run: Run, kind: str) -> None:
     assert "Bands" not in below(RunFigure(kind).drawn(summary)[0])
 
 
-ABOUT = About("sknet50", "none", False, 500, 10, "val", control={"kind": "blur"}, complete=False)
+ABOUT = Provenance(
+    "sknet50", "none", False, 500, 10, "val", control={"kind": "blur"}, complete=False
+)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def test_a_page_gets_higher_and_a_slide_does_not() -> None:
 def test_nothing_to_say_changes_nothing() -> None:
     with figure_style("paper"):
         plain = lines_of("SK_3_4", 2).plot()
-        same = with_note(lines_of("SK_3_4", 2).plot, Caption("", "", ""))
+        same = with_note(lines_of("SK_3_4", 2).plot, Caption(""))
     assert list(same.get_size_inches()) == list(plain.get_size_inches())
     assert same.texts == []
 

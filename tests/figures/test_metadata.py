@@ -14,8 +14,8 @@ from skviz.figures.metadata import FigureFileError, version_line
 
 CAPTION = Caption(
     "狗 rises <from> \N{MINUS SIGN}0.1 & “$x$”",
-    "Mean over 500 images (5x5 \N{MINUS SIGN} 3x3). Network: a\\b; weights: <none>.",
-    "Bar chart: قطة \N{DOG FACE} 0.1 at 1.0x\nand 0.2 at 2.0x.",
+    ("Mean over 500 images (5x5 \N{MINUS SIGN} 3x3).", "Network: a\\b; weights: <none>."),
+    alt="Bar chart: قطة \N{DOG FACE} 0.1 at 1.0x\nand 0.2 at 2.0x.",
 )
 COMMAND = "skviz plot 'my run' --figure bars --out figure.png"
 SVG = "{http://www.w3.org/2000/svg}"

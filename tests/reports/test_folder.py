@@ -163,7 +163,7 @@ def test_names_become_stems_that_differ() -> None:
 
 def test_long_latex_tables_go_over_pages(tmp_path: Path) -> None:
     frame = pd.DataFrame({"name": [f"row_{i}" for i in range(90)], "value": np.arange(90.0)})
-    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame,
+    table = TablePart("t", "Long", Caption("Long", ("Text.",), alt="Alt."), frame,
                       formats={"value": "plain"})  # fmt: skip
     write_folder(Document("t", [], [], [table], [], []), tmp_path / "report")
     text = (tmp_path / "report/tables/t.tex").read_text()

@@ -135,7 +135,7 @@ def test_every_figure_has_an_alternative_text(hard_run: Run, run_page: str) -> N
 def test_classes_are_marked_where_they_are_drawn(names: tuple[str, ...] | None) -> None:
     values = np.array([[[0.1, 0.2, 0.3], [0.2, 0.1, 0.4]]])
     curves = ClassCurves(values, np.array([0, 5, 9]), (1.0, 2.0), ("SK_2_1",), names)
-    part = figure_part("classes", curves, Caption("", "", ""), lambda: data_of(curves))
+    part = figure_part("classes", curves, Caption(""), lambda: data_of(curves))
     marks = class_marks(part, {"wide": "web"})
     assert marks is not None
     (panel,) = marks["wide"]
@@ -153,7 +153,7 @@ def test_classes_are_marked_where_they_are_drawn(names: tuple[str, ...] | None) 
 def test_smoothed_curves_have_no_marks() -> None:
     values = np.zeros((1, 2, 4))
     curves = ClassCurves(values, np.arange(4), (1.0, 2.0), ("SK_2_1",), smooth=2)
-    part = figure_part("classes", curves, Caption("", "", ""), lambda: data_of(curves))
+    part = figure_part("classes", curves, Caption(""), lambda: data_of(curves))
     assert class_marks(part, {"wide": "web"}) is None
 
 

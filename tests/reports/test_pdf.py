@@ -100,7 +100,7 @@ def test_strange_names_are_there_or_replaced_visibly(data: bytes) -> None:
 
 def test_long_tables_repeat_their_heads() -> None:
     frame = pd.DataFrame({"name": [f"row {i}" for i in range(150)], "some value": np.arange(150.0)})
-    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame,
+    table = TablePart("t", "Long", Caption("Long", ("Text.",), alt="Alt."), frame,
                       formats={"some value": "signed"})  # fmt: skip
     pages = reader(pdf_bytes(Document("long", [], [], [table], [], []))).pages
     texts = [page.extract_text() for page in pages]
@@ -113,7 +113,7 @@ def test_long_tables_repeat_their_heads() -> None:
 
 def table_of(frame: pd.DataFrame) -> list[str]:
     """Return the text of the pages of a report of one table."""
-    table = TablePart("t", "Long", Caption("Long", "Text.", "Alt."), frame)
+    table = TablePart("t", "Long", Caption("Long", ("Text.",), alt="Alt."), frame)
     found = reader(pdf_bytes(Document("long", [], [], [table], [], [])))
     return [page.extract_text() for page in found.pages]
 

@@ -16,7 +16,7 @@ import pytest
 
 from skviz.errors import OutputError, UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.captions import About, caption_of
+from skviz.figures.captions import Provenance, caption_of
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.lines import ChannelLines
@@ -186,7 +186,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
     values = random.normal(0, 0.02, (2, 2, 1000))
     values[0, 0, 7] = np.nan
     curves = ClassCurves(values, np.arange(1000), (1.0, 1.5), ("SK_2_3", "SK_3_4"))
-    part = figure_part("classes", curves, caption_of(curves, About("n", "w")), lambda: None)
+    part = figure_part("classes", curves, caption_of(curves, Provenance("n", "w")), lambda: None)
     given = Document("many", [], [part], [], [], [])
     found = charts(opened(deck_bytes(given)))
     assert len(found) == 2
@@ -246,7 +246,7 @@ def test_axis_has_round_ends_that_hold_the_error_bars() -> None:
 def test_bands_of_random_networks_have_no_native_chart(contents: Document) -> None:
     bars = display(contents, UnitBars)
     banded = UnitBars(bars.values, bars.scales, bars.units, null=np.zeros((*bars.values.shape, 2)))
-    part = figure_part("bars", banded, caption_of(banded, About("n", "w")), lambda: None)
+    part = figure_part("bars", banded, caption_of(banded, Provenance("n", "w")), lambda: None)
     assert native_charts(part) == []
     found = opened(deck_bytes(Document("banded", [], [part], [], [], [])))
     assert [shape.shape_type for shape in found.slides[1].shapes].count(13) == 1

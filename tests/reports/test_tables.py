@@ -38,7 +38,12 @@ TABLE = Table(COLUMNS, ROWS)
 def part() -> TablePart:
     frame = pd.DataFrame({"unit": [row[0] for row in ROWS], "shift": [row[1] for row in ROWS]})
     return TablePart(
-        "t", "T", Caption("T", "Text.", "Alt."), frame, {"unit": "the unit"}, {"shift": "signed"}
+        "t",
+        "T",
+        Caption("T", ("Text.",), alt="Alt."),
+        frame,
+        {"unit": "the unit"},
+        {"shift": "signed"},
     )
 
 

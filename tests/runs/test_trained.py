@@ -14,7 +14,7 @@ from skviz.capture.probe import Probe
 from skviz.capture.trained import settled
 from skviz.cli.main import cli
 from skviz.errors import UsageError
-from skviz.figures.about import About
+from skviz.figures.provenance import Provenance
 from skviz.models import load_model
 from skviz.runs.measurements import RunMeasurements
 from skviz.studies.controls.change import analyze
@@ -97,7 +97,7 @@ def test_one_image_says_what_was_loaded_and_names_no_class(nets: Path, photo: Pa
     result = ImageAnalysis.of(loaded(nets, "small", "fc."))(photo, (1.0,))
     assert result.model.trained and result.classes is None
     assert "2 are as the network was built" in " ".join(result.notes)
-    assert "Note: " + result.model.notes[0] in About.of_image(result).sentences
+    assert "Note: " + result.model.notes[0] in Provenance.of_image(result).sentences
     assert result.to_dict()["weights"]["notes"] == list(result.model.notes)  # type: ignore[index]
 
 
@@ -110,7 +110,7 @@ def test_a_run_says_what_was_loaded_and_predicts_nothing(
     assert not run.settings["predictions"]
     assert (run.to_frame()["predicted"] == -1).all()
     assert RunMeasurements(run).about["model"]["notes"] == model["notes"]
-    assert model["notes"][0] in About.of_run(run).sentences
+    assert model["notes"][0] in Provenance.of_run(run).sentences
 
 
 def test_interventions_need_a_class_output_that_is_trained(

@@ -20,9 +20,9 @@ from skviz.capture.intervene import intervene
 from skviz.capture.replacements import branch, fixed
 from skviz.data import DataSource, Subset
 from skviz.errors import RunError
-from skviz.figures.about import About
 from skviz.figures.captions import caption_of
 from skviz.figures.interventions import InterventionPanels
+from skviz.figures.provenance import Provenance
 from skviz.models import load_model, model_info
 from skviz.models.registry import CONFIGS
 from skviz.reports.interventions import target_table, to_dict, unit_table, write_results
@@ -219,7 +219,7 @@ def test_all_units_of_the_network_whatever_is_chosen(
     assert ("The 2 chosen units together:" in text) == bool(group)
     panels = InterventionPanels.from_run(run)
     assert panels.targets[-1 - len(group) :] == (*group, "all")
-    caption = caption_of(panels, About.of_run(run.baseline)).text
+    caption = caption_of(panels, Provenance.of_run(run.baseline)).text
     assert "; all: all units of the network together." in caption
     assert ("; chosen: all of these units together;" in caption) == bool(group)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.figures.bars import UnitBars
-from skviz.figures.captions import About, Caption, caption_of
+from skviz.figures.captions import Caption, Provenance, caption_of
 from skviz.figures.lines import ChannelLines
 from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import scales_in_words
@@ -70,7 +70,7 @@ def at_scales(attention: Attention, scales: Sequence[float]) -> Attention:
 
 def _part(result: ImageResult, name: str) -> ImagePart:
     shown = _shown(result.views.scales)
-    about = About.of_image(result)
+    about = Provenance.of_image(result)
     attention = at_scales(result.attention, shown)
     displays: list[tuple[str, Any]] = []
     if result.views.pixels.size:
@@ -100,7 +100,9 @@ def _thumbnails(result: ImageResult, shown: Sequence[float]) -> Thumbnails:
     return Thumbnails(result.views.pixels[rows], tuple(shown), captions)
 
 
-def _differences(result: ImageResult, shown: Sequence[float], name: str, about: About) -> TablePart:
+def _differences(
+    result: ImageResult, shown: Sequence[float], name: str, about: Provenance
+) -> TablePart:
     import pandas as pd
 
     table = result.table()
@@ -128,13 +130,15 @@ def _differences(result: ImageResult, shown: Sequence[float], name: str, about: 
     return TablePart(
         f"units_{name}",
         title,
-        Caption(title, f"{text}. {about.sentences}", alt),
+        Caption(title, (f"{text}.",), (), about, alt),
         frame,
         formats=dict.fromkeys(numbers, "signed"),
     )
 
 
-def _classes(result: ImageResult, shown: Sequence[float], name: str, about: About) -> TablePart:
+def _classes(
+    result: ImageResult, shown: Sequence[float], name: str, about: Provenance
+) -> TablePart:
     import pandas as pd
 
     classes = result.classes
@@ -153,7 +157,7 @@ def _classes(result: ImageResult, shown: Sequence[float], name: str, about: Abou
     return TablePart(
         f"classes_{name}",
         title,
-        Caption(title, f"{what}. {about.sentences}", f"Table of {len(frame)} scales."),
+        Caption(title, (f"{what}.",), (), about, f"Table of {len(frame)} scales."),
         frame,
         heads=dict.fromkeys(heads[1::2], "probability"),
         formats=formats,
@@ -182,7 +186,7 @@ def _notes(results: Sequence[ImageResult]) -> list[str]:
     notes: dict[str, list[str]] = {}
     for result in results:
         for note in result.notes:
-            notes.setdefault(note, []).append(About.of_image(result).image or "image")
+            notes.setdefault(note, []).append(Provenance.of_image(result).image or "image")
     return [
         note if len(names) == len(results) else f"{', '.join(names)}: {note}"
         for note, names in notes.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.figures.bars import UnitBars
-from skviz.figures.captions import About, caption_of
+from skviz.figures.captions import Provenance, caption_of
 from skviz.figures.classes import ClassCurves
 from skviz.figures.depth import DepthLines
 from skviz.figures.heatmap import ChannelHeatmap
@@ -38,7 +38,7 @@ def run_document(
     `controls` is no such folder.
     """
     summary: Summary = summarise(run) if resamples is None else summarise(run, resamples=resamples)
-    about = About.of_run(run)
+    about = Provenance.of_run(run)
     figures = _figures(summary, about)
     tables = tables_of(summary, about)
     notes = _notes(run)
@@ -58,7 +58,7 @@ def run_document(
     )
 
 
-def _figures(summary: Summary, about: About) -> list[FigurePart]:
+def _figures(summary: Summary, about: Provenance) -> list[FigurePart]:
     chosen = choose_units(summary.units)
     line, paper = chosen.lines[0], [unit.name for unit in chosen.bars]
     displays: list[tuple[str, Any]] = [
@@ -83,7 +83,7 @@ def _figures(summary: Summary, about: About) -> list[FigurePart]:
     ]
 
 
-def _facts(run: Run, summary: Summary, about: About) -> list[tuple[str, str]]:
+def _facts(run: Run, summary: Summary, about: Provenance) -> list[tuple[str, str]]:
     settings = run.settings
     model, data = settings["model"], settings["dataset"]
     weights = f"{about.weights}{'' if about.trained else ' (untrained)'}"
@@ -129,7 +129,7 @@ def _notes(run: Run) -> list[str]:
     if all(unit.branches == 1 for unit in run.units):
         notes.append("The units are gates of one branch: they have no attention difference.")
     if settings.get("control"):
-        from skviz.figures.about import control_in_words
+        from skviz.figures.provenance import control_in_words
 
         notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
     notes += [f"{upper_first(str(note))}." for note in run.notes]

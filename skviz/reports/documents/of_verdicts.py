@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.figures.captions import About, Caption
+from skviz.figures.captions import Caption, Provenance
 from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
-from skviz.reports.document import FURTHER, FigurePart, TablePart
+from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.verdicts import verdict_figure
 from skviz.runs.folder import check_same
 from skviz.runs.records import Run
@@ -31,7 +31,7 @@ def verdict_parts(
     check_same(plain.path, plain.settings, run.settings, f"'{run.path}'", advice)
     options = JudgeOptions() if resamples is None else JudgeOptions(resamples=resamples)
     verdicts = suite.verdicts(options)
-    about = About.of_run(plain)
+    about = Provenance.of_run(plain)
     figure = verdict_figure(verdicts, about)
     notes = []
     if suite.missing:
@@ -39,7 +39,7 @@ def verdict_parts(
     return [figure], [_verdicts(verdicts, about, options), _sentences(verdicts, about)], notes
 
 
-def _verdicts(verdicts: Sequence[Verdict], about: About, options: JudgeOptions) -> TablePart:
+def _verdicts(verdicts: Sequence[Verdict], about: Provenance, options: JudgeOptions) -> TablePart:
     import pandas as pd
 
     made = [name for name in (BLUR, *OBJECTS) if name in verdicts[0].left]
@@ -59,14 +59,17 @@ def _verdicts(verdicts: Sequence[Verdict], about: About, options: JudgeOptions) 
         f"Verdict per unit, over {about.source}. shift: mean change of the attention difference"
         f" from 1.0x to {scale_label(verdicts[0].scale)}, paired over images, with its"
         f" {100 * options.confidence:g} % bootstrap interval; p: that the shift is one of random"
-        f" networks', Holm's correction over units. {FURTHER}what is left of the shift without what"
-        " each control gives; survives: the smallest of these by the whole shift, where that is"
-        f" clearly not zero. {about.sentences}"
+        " networks', Holm's correction over units."
     )
+    further = (
+        "Further columns: what is left of the shift without what each control gives; survives: the"
+        " smallest of these by the whole shift, where that is clearly not zero."
+    )
+    alt = f"Table of {len(frame)} units with their verdicts."
     return TablePart(
         "verdicts",
         "Verdicts",
-        Caption("Verdicts", text, f"Table of {len(frame)} units with their verdicts."),
+        Caption("Verdicts", (text,), (further,), about, alt),
         frame,
         heads={"p": "p (random)", "low": "interval from", "high": "interval to"},
         formats={**dict.fromkeys(names, "signed"), "survives": "share", "p": "p"},
@@ -74,18 +77,18 @@ def _verdicts(verdicts: Sequence[Verdict], about: About, options: JudgeOptions) 
     )
 
 
-def _sentences(verdicts: Sequence[Verdict], about: About) -> TablePart:
+def _sentences(verdicts: Sequence[Verdict], about: Provenance) -> TablePart:
     import pandas as pd
 
     frame = pd.DataFrame({
         "unit": [verdict.unit for verdict in verdicts],
         "what was found": [verdict.sentence for verdict in verdicts],
     })  # fmt: skip
-    text = f"What the verdicts rest on, in words. {replace(about, scales=()).sentences}"
+    about, alt = replace(about, scales=()), f"Table of {len(frame)} units in sentences."
     return TablePart(
         "findings",
         "Verdicts in words",
-        Caption("Verdicts in words", text, f"Table of {len(frame)} units in sentences."),
+        Caption("Verdicts in words", ("What the verdicts rest on, in words.",), (), about, alt),
         frame,
         prose=True,
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skviz.figures.captions import About, Caption
+from skviz.figures.captions import Caption, Provenance
 from skviz.reports.document import TablePart
 from skviz.scales import scale_label
 from skviz.units import paper_units
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _QUANTITY = "attention difference (largest \N{MINUS SIGN} smallest kernel, mean over channels)"
 
 
-def tables_of(summary: Summary, about: About) -> list[TablePart]:
+def tables_of(summary: Summary, about: Provenance) -> list[TablePart]:
     """Return the tables that the run has data for, the most telling ones first."""
     tables = [_units(summary, about)]
     if len(summary.scales) > 1:
@@ -33,7 +33,7 @@ def tables_of(summary: Summary, about: About) -> list[TablePart]:
     return tables
 
 
-def _units(summary: Summary, about: About) -> TablePart:
+def _units(summary: Summary, about: Provenance) -> TablePart:
     frame = summary.to_frame()
     text = f"Mean and standard deviation over {about.source} of the {_QUANTITY}"
     if frame["expected_kernel"].isna().all():
@@ -56,7 +56,7 @@ def _units(summary: Summary, about: About) -> TablePart:
     )  # fmt: skip
 
 
-def _shifts(summary: Summary, about: About) -> TablePart:
+def _shifts(summary: Summary, about: Provenance) -> TablePart:
     frame = summary.shifts
     if not frame["note"].astype(bool).any():
         frame = frame.drop(columns="note")
@@ -97,7 +97,7 @@ def _shifts(summary: Summary, about: About) -> TablePart:
     )  # fmt: skip
 
 
-def _trends(summary: Summary, about: About) -> TablePart:
+def _trends(summary: Summary, about: Provenance) -> TablePart:
     frame = summary.trends.drop(columns="p")
     if not frame["note"].astype(bool).any():
         frame = frame.drop(columns="note")
@@ -116,7 +116,7 @@ def _trends(summary: Summary, about: About) -> TablePart:
     )
 
 
-def _accuracy(summary: Summary, about: About) -> TablePart:
+def _accuracy(summary: Summary, about: Provenance) -> TablePart:
     import pandas as pd
 
     frame = pd.DataFrame({"scale": summary.scales, "correct": summary.accuracy})
@@ -131,7 +131,7 @@ def _accuracy(summary: Summary, about: About) -> TablePart:
     )
 
 
-def _classes(summary: Summary, about: About) -> TablePart:
+def _classes(summary: Summary, about: Provenance) -> TablePart:
     import pandas as pd
 
     table, names = summary.class_table, summary.measurements.class_names
@@ -157,7 +157,7 @@ def _classes(summary: Summary, about: About) -> TablePart:
     )
 
 
-def _caption(title: str, text: str, frame: pd.DataFrame, about: About) -> Caption:
+def _caption(title: str, text: str, frame: pd.DataFrame, about: Provenance) -> Caption:
     rows = np.unique(frame.iloc[:, 0].to_numpy().astype(str)).size
     alt = f"Table of {len(frame)} rows and {len(frame.columns)} columns ({rows} in the first)."
-    return Caption(title, f"{text}. {about.sentences}", alt)
+    return Caption(title, (f"{text}.",), (), about, alt)

@@ -232,8 +232,7 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
 
 def _source(part: FigurePart | TablePart) -> str:
     """Return the caption without what the line at the foot says, and what is no native chart."""
-    text = part.caption.text.partition(" Network: ")[0]
-    text = text.removesuffix(" Vertical lines part the stages.")
+    text = part.caption.shown.removesuffix(" Vertical lines part the stages.")
     # The legend names the marks, and the verdicts are there to be read.
     text = re.sub(r", and what is left of it: [^.:]*\.", ", and what is left of it.", text)
     text = re.sub(r" To the right the verdict[^.]*\.", "", text)

@@ -37,7 +37,7 @@ _INCOMPLETE = "The run is not complete."
 
 
 @dataclass(frozen=True)
-class About:
+class Provenance:
     """Where the numbers of a figure come from.
 
     `images` is the number of images, `classes` that of the classes they are of (None without
@@ -63,12 +63,12 @@ class About:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_run(cls, run: Run) -> About:
+    def of_run(cls, run: Run) -> Provenance:
         """Take it from a run's settings; raises `RunError` for a damaged run."""
         return cls._of_settings(run.settings, run.images, run.complete, len(run.present))
 
     @classmethod
-    def of_summary(cls, summary: Summary) -> About:
+    def of_summary(cls, summary: Summary) -> Provenance:
         """Take it from a summary's measurements."""
         measured = summary.measurements
         about = measured.about
@@ -81,7 +81,7 @@ class About:
         )
 
     @classmethod
-    def of_image(cls, result: ImageResult) -> About:
+    def of_image(cls, result: ImageResult) -> Provenance:
         """Take it from the result of a single image."""
         return cls(
             network=result.model.name,
@@ -94,7 +94,7 @@ class About:
         )
 
     @classmethod
-    def of_field(cls, field: ReceptiveField) -> About:
+    def of_field(cls, field: ReceptiveField) -> Provenance:
         """Take it from a measured receptive field."""
         about, names = field.about, field.images
         return cls(
@@ -108,7 +108,7 @@ class About:
         )
 
     @classmethod
-    def of_comparison(cls, comparison: Comparison | PaperComparison) -> About:
+    def of_comparison(cls, comparison: Comparison | PaperComparison) -> Provenance:
         """Take it from a comparison, of two runs (both are named) or of one with the paper."""
         from skviz.inference.compare import Comparison
 
@@ -137,7 +137,7 @@ class About:
     @classmethod
     def _of_settings(
         cls, settings: Mapping[str, Any], images: int, complete: bool, classes: int = 0
-    ) -> About:
+    ) -> Provenance:
         model, data = settings["model"], settings["dataset"]
         return cls(
             network=str(model.get("name") or "unnamed network"),
@@ -212,7 +212,7 @@ def _either(a: str, b: str) -> str:
     return a if a == b else f"a: {a}, b: {b}"
 
 
-def _named(side: About) -> str:
+def _named(side: Provenance) -> str:
     """Return a network's name, and whether it is untrained or a control."""
     control = f"control {side.control.get('kind')}" if side.control else ""
     notes = ", ".join(filter(None, ("" if side.trained else "untrained", control)))

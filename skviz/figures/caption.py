@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skviz.figures.about import About
 from skviz.figures.palette import scale_labels
+from skviz.figures.provenance import Provenance
 from skviz.figures.wording import DIGITS, UNCHANGED, number, per_scale, trend, upper_first
 
 DEVIATION = "one standard deviation over images (n \N{MINUS SIGN} 1) to either side"
@@ -16,20 +16,47 @@ DEVIATION = "one standard deviation over images (n \N{MINUS SIGN} 1) to either s
 
 @dataclass(frozen=True)
 class Caption:
-    """The words of a figure.
+    """The words of a figure or table, as fields: they are joined where they are written.
 
-    `title` is one line that says what the data shows. `text` is the caption: what is drawn,
-    of which network, weights, scales and images, and what the error bars are. `alt` is the
-    alternative text for who cannot see the figure: in numbers, what is to be seen. `note` and
-    `warning` are what `with_note` writes into the picture: in short, network and images and what
-    the error bars are; and that the numbers are those of an untrained network.
+    `title` is one line that says what the data shows. `drawn` are the sentences on what is
+    drawn, of which images and scales. `details` are those on what bars, bands and marks are,
+    which also stand in the picture; of a table, on columns that need not be shown. `provenance`
+    is the network, the weights and the images, or None where nothing is known of them. `alt` is
+    the alternative text for who cannot see the figure: in numbers, what is to be seen.
+
+    Examples
+    --------
+    >>> Caption("SK_3_4 rises", ("Mean over 500 images.",), ("Bars: deviations.",)).text
+    'Mean over 500 images. Bars: deviations.'
     """
 
     title: str
-    text: str
-    alt: str
-    note: str = ""
-    warning: str = ""
+    drawn: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    alt: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What is drawn and what its marks are, where the provenance stands elsewhere."""
+        return " ".join([*self.drawn, *self.details])
+
+    @property
+    def text(self) -> str:
+        """The whole caption, at whose end stands what is known of network and images."""
+        known = self.provenance.sentences if self.provenance else ""
+        return " ".join(filter(None, (self.shown, known)))
+
+    @property
+    def note(self) -> str:
+        """What `with_note` writes into the picture: network and images, and what marks are."""
+        known = (f"{self.provenance.note}.",) if self.provenance else ()
+        return " ".join([*known, *self.details])
+
+    @property
+    def warning(self) -> str:
+        """What nobody may miss who sees the picture; empty where there is nothing."""
+        return self.provenance.warning if self.provenance else ""
 
     @property
     def description(self) -> str:
@@ -43,23 +70,7 @@ def null_words(scales: Sequence[float] | None) -> str:
     return f"Hatched: where 95 % of random networks would put the value{where}."
 
 
-def written(
-    title: str, text: Sequence[str], alt: Sequence[str], about: About, marks: Sequence[str] = ()
-) -> Caption:
-    """Join sentences to a caption, at whose end stands what is known of network and images.
-
-    `marks` are those that say what error bars and bands are, which the picture says, too.
-    """
-    return Caption(
-        title,
-        " ".join([*text, *marks, about.sentences]),
-        " ".join(alt),
-        note=" ".join([f"{about.note}.", *marks]),
-        warning=about.warning,
-    )
-
-
-def mean_of(about: About, what: str) -> str:
+def mean_of(about: Provenance, what: str) -> str:
     """Return "Attention ... of the image 'dog.jpg'" or "Mean over 500 images ... of the ..."."""
     if about.single:
         return f"{upper_first(what)}, of {about.source}"
