@@ -170,7 +170,7 @@ def figures() -> list[Check]:
     import matplotlib
     from matplotlib import font_manager
 
-    from skviz.figures.style import figure_style
+    from skviz.figures.style.sheets import figure_style
 
     with figure_style():
         settings: Any = matplotlib.rcParams  # Its own type knows no key made of words.

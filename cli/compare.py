@@ -135,11 +135,11 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
 
 def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
     from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.comparison import ComparedShifts
-    from skviz.figures.footer import with_note
+    from skviz.figures.layout.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
-    from skviz.figures.style import figure_style
+    from skviz.figures.studies.comparison import ComparedShifts
+    from skviz.figures.style.sheets import figure_style
     from skviz.inference.compare import Comparison
 
     if isinstance(found, Comparison):

@@ -84,7 +84,7 @@ def field(
     With --json, one unit gives one object; several give {"units": [...]}.
     """
     from skviz.capture.probe import Probe
-    from skviz.figures.style import style_names
+    from skviz.figures.style.sheets import style_names
     from skviz.files import check_output, output_folder
     from skviz.scales import parse_scales
     from skviz.studies.image import choose_units
@@ -140,11 +140,11 @@ def _write(
     overwrite: bool,
 ) -> list[Path]:
     from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.field_widths import FieldWidths
-    from skviz.figures.fields import FieldMaps, draw_field
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
-    from skviz.figures.style import figure_style
+    from skviz.figures.studies.field_widths import FieldWidths
+    from skviz.figures.studies.fields import FieldMaps, draw_field
+    from skviz.figures.style.sheets import figure_style
     from skviz.files import write_text
     from skviz.frames import csv_text
     from skviz.studies.receptive_field.store import save_field

@@ -89,8 +89,8 @@ def intervene(
         save_figure,
         style_names,
     )
-    from skviz.figures.footer import with_note
-    from skviz.figures.interventions import InterventionPanels
+    from skviz.figures.layout.footer import with_note
+    from skviz.figures.studies.interventions import InterventionPanels
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scales import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions

@@ -111,7 +111,7 @@ def plot(
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure
     from skviz.figures.save import save_figure
-    from skviz.figures.style import style_names
+    from skviz.figures.style.sheets import style_names
     from skviz.files import check_output
     from skviz.inference.summary import summarise
     from skviz.runs.records import Run

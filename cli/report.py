@@ -77,7 +77,7 @@ def report(
     many scales, or the .json that `skviz attention --data json` wrote of it.
     """
     from skviz.errors import UsageError
-    from skviz.figures.style import style_names
+    from skviz.figures.style.sheets import style_names
     from skviz.reports.words import short_paths
     from skviz.reports.writers import writer_of
 

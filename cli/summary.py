@@ -78,7 +78,7 @@ def summary(
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
     """
-    from skviz.figures.style import style_names
+    from skviz.figures.style.sheets import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
     from skviz.reports.tables import write_tables

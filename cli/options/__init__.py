@@ -233,7 +233,7 @@ def style(command: Command) -> Command:
     def with_style(
         *args: Any, place: str | None, columns: int, dark: bool, style: str, **others: Any
     ) -> Any:
-        from skviz.figures.places import place_style
+        from skviz.figures.style.places import place_style
 
         chosen = place_style(place, columns=columns, dark=dark, style=style)
         return command(*args, style=chosen, **others)

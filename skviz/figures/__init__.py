@@ -6,25 +6,25 @@ Matplotlib figure. None of it needs a screen.
 
 from __future__ import annotations
 
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.overview import AttentionFigure, draw_attention
+from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.captions import Caption, Provenance, caption_of
-from skviz.figures.classes import ClassCurves
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.depth import DepthLines
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.fields import FieldMaps, draw_field
-from skviz.figures.footer import with_note
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
+from skviz.figures.layout.footer import with_note
 from skviz.figures.metadata import FigureInfo, figure_info, figure_metadata
-from skviz.figures.overview import AttentionFigure, draw_attention
-from skviz.figures.palette import ScaleStyle, scale_styles
-from skviz.figures.places import PLACES, place_style
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.save import FORMATS, figure_bytes, save_figure
-from skviz.figures.style import STYLES, figure_style, style_names
-from skviz.figures.thumbnails import Thumbnails
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.studies.verdicts import VerdictRows
+from skviz.figures.style.palette import ScaleStyle, scale_styles
+from skviz.figures.style.places import PLACES, place_style
+from skviz.figures.style.sheets import STYLES, figure_style, style_names
 
 __all__ = [
     "FORMATS",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skviz.figures.palette import scale_labels
 from skviz.figures.provenance import Provenance
+from skviz.figures.style.palette import scale_labels
 from skviz.figures.wording import DIGITS, UNCHANGED, number, per_scale, trend, upper_first
 
 DEVIATION = "one standard deviation over images (n \N{MINUS SIGN} 1) to either side"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines, branch_phrase
+from skviz.figures.attention.overview import AttentionFigure
+from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.caption import (
     DEVIATION,
     Caption,
@@ -12,15 +15,12 @@ from skviz.figures.caption import (
     message,
     null_words,
 )
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines, branch_phrase
-from skviz.figures.overview import AttentionFigure
-from skviz.figures.palette import scale_labels
 from skviz.figures.provenance import Provenance
-from skviz.figures.text import storable
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
+from skviz.figures.style.palette import scale_labels
+from skviz.figures.style.text import storable
 from skviz.figures.wording import (
     MOST_LISTED,
     extremes,

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.figures.caption import Caption, mean_of, message, null_words
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.control_views import ControlViews
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.fields import FieldMaps
-from skviz.figures.interventions import InterventionPanels
-from skviz.figures.palette import scale_labels
 from skviz.figures.provenance import Provenance
-from skviz.figures.text import storable
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.studies.control_views import ControlViews
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldMaps
+from skviz.figures.studies.interventions import InterventionPanels
+from skviz.figures.studies.verdicts import VerdictRows
+from skviz.figures.style.palette import scale_labels
+from skviz.figures.style.text import storable
 from skviz.figures.wording import (
     MOST_LISTED,
     ends,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from skviz.errors import SkvizError
 from skviz.figures.save import LABELS
-from skviz.figures.text import storable
+from skviz.figures.style.text import storable
 from skviz.version import __version__
 
 if TYPE_CHECKING:

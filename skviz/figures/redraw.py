@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError, did_you_mean
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap, plot_heatmaps
-from skviz.figures.lines import ChannelLines
-from skviz.figures.null_bands import legend_columns
-from skviz.figures.panels import PanelSizes, fitting_columns, on_slide, panels
-from skviz.figures.style import figure_style
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.layout.panels import PanelSizes, fitting_columns, on_slide, panels
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap, plot_heatmaps
+from skviz.figures.runs.null_bands import legend_columns
+from skviz.figures.style.sheets import figure_style
 from skviz.quantities import DIFFERENCE, find_quantity
 from skviz.units import Unit, paper_units, select_units
 
@@ -89,12 +89,12 @@ class RunFigure:
     ) -> tuple[Figure, Caption]:
         """Draw the figure, and write its caption; raises what `draw` raises."""
         from skviz.figures.captions import Provenance, caption_of
-        from skviz.figures.footer import with_note
+        from skviz.figures.layout.footer import with_note
 
         displays = self.displays(summary, null)
         caption = caption_of(displays, Provenance.of_summary(summary))
         if self.paper:
-            from skviz.figures.published import with_paper
+            from skviz.figures.runs.published import with_paper
 
             caption = with_paper(caption, displays[0])
         with figure_style(self.style):
@@ -117,7 +117,7 @@ class RunFigure:
         return make[self.kind](summary, null)
 
     def _check_paper(self, summary: Summary) -> None:
-        from skviz.figures.published import require_sknet50
+        from skviz.figures.runs.published import require_sknet50
 
         quantity = self.quantity or summary.options.quantity
         if quantity != DIFFERENCE.key:
@@ -192,7 +192,7 @@ class RunFigure:
             return plot_heatmaps([each for each in displays if isinstance(each, ChannelHeatmap)])
         charts = [each for each in displays if isinstance(each, ChannelLines)]
         if self.paper and charts:
-            from skviz.figures.published import published_chart
+            from skviz.figures.runs.published import published_chart
 
             # Channels of two networks do not correspond: each has an axis of its own.
             return plot_lines([*charts, published_chart(charts)], same_height=True)
@@ -232,7 +232,7 @@ def plot_lines(charts: Sequence[ChannelLines], *, same_height: bool = False) -> 
 
 
 def _lay_over(figure: Figure, display: RunDisplay) -> None:
-    from skviz.figures import published
+    from skviz.figures.runs import published
 
     if isinstance(display, UnitBars):
         published.lay_over_bars(figure.axes[0], display)

@@ -12,8 +12,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.layout import settings_of
-from skviz.figures.text import storable
+from skviz.figures.layout.page import settings_of
+from skviz.figures.style.text import storable
 from skviz.files import AnyPath, write_bytes
 from skviz.version import __version__
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skviz import numbers
-from skviz.figures.palette import scale_labels
+from skviz.figures.style.palette import scale_labels
 
 UNCHANGED = "is unchanged"
 DIGITS = numbers.DIGITS

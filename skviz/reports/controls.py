@@ -16,7 +16,7 @@ from skviz.studies.controls.views import example_views
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skviz.figures.control_views import ControlViews
+    from skviz.figures.studies.control_views import ControlViews
 
 VIEWS = "views.png"
 
@@ -24,7 +24,7 @@ VIEWS = "views.png"
 def draw_views(suite: ControlSuite, images: ImageSet, number: int | None = None) -> Figure:
     """Draw `views_of` on a new figure; raises what it raises."""
     from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.footer import with_note
+    from skviz.figures.layout.footer import with_note
 
     views = views_of(suite, images, number)
     return with_note(views.plot, caption_of(views, Provenance.of_run(suite.plain)))
@@ -36,7 +36,7 @@ def views_of(suite: ControlSuite, images: ImageSet, number: int | None = None) -
     `number` chooses the image; by default the first that can be read. Raises `UsageError` or
     `ImageError` where it cannot.
     """
-    from skviz.figures.control_views import ControlViews
+    from skviz.figures.studies.control_views import ControlViews
 
     settings = suite.plain.settings
     spec = settings["spec"]
@@ -66,10 +66,10 @@ def write_views(
     The file holds its caption and the `command` that is said to have made it.
     """
     from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.footer import with_note
+    from skviz.figures.layout.footer import with_note
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.save import save_figure
-    from skviz.figures.style import figure_style
+    from skviz.figures.style.sheets import figure_style
 
     path = check_output(suite.path / VIEWS, overwrite)
     views = views_of(suite, images)

@@ -47,7 +47,7 @@ class FigurePart:
         """
         from skviz.figures.metadata import figure_metadata
         from skviz.figures.save import save_figure
-        from skviz.figures.style import figure_style
+        from skviz.figures.style.sheets import figure_style
 
         figure, metadata = self.draw(style), figure_metadata(self.caption, command)
         with figure_style(style):  # which says how fine a PNG is
@@ -134,8 +134,8 @@ def figure_part(
     """Return the part of a display, which draws itself with `plot()`."""
 
     def draw(style: str = "default") -> Figure:
-        from skviz.figures.footer import with_note
-        from skviz.figures.style import figure_style
+        from skviz.figures.layout.footer import with_note
+        from skviz.figures.style.sheets import figure_style
 
         with figure_style(style):
             return with_note(display.plot, caption)

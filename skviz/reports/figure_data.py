@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
-from skviz.figures.overview import AttentionFigure
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.overview import AttentionFigure
+from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.lines import ChannelLines
-from skviz.figures.palette import scale_labels
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.style.palette import scale_labels
 from skviz.figures.wording import per_scale
 from skviz.numbers import signed
 from skviz.reports.document import FigurePart

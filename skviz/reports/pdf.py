@@ -51,8 +51,8 @@ def pdf_bytes(document: Document, style: str = "default", command: str | None = 
         )
     import typst
 
-    from skviz.figures.fonts import font_folders
-    from skviz.figures.style import figure_style
+    from skviz.figures.style.fonts import font_folders
+    from skviz.figures.style.sheets import figure_style
     from skviz.reports.words import with_names
 
     named = [name for name in (style or "default").split(",") if name.strip() != "default"]
@@ -76,9 +76,9 @@ def _data(document: Document, style: str, command: str | None) -> dict[str, Any]
     import matplotlib
     from matplotlib.colors import to_hex
 
-    from skviz.figures.fonts import fallback_fonts
     from skviz.figures.metadata import made_by
-    from skviz.figures.palette import WARNING_COLOUR
+    from skviz.figures.style.fonts import fallback_fonts
+    from skviz.figures.style.palette import WARNING_COLOUR
 
     words = _Words()
     made = f"skviz {__version__}"
@@ -116,8 +116,8 @@ class _Words:
         self.missing: dict[str, None] = {}
 
     def __call__(self, text: str) -> str:
-        from skviz.figures.fonts import can_draw, is_invisible
-        from skviz.figures.text import clean, storable
+        from skviz.figures.style.fonts import can_draw, is_invisible
+        from skviz.figures.style.text import clean, storable
 
         if not text.isascii():
             self.missing |= dict.fromkeys(

@@ -145,7 +145,7 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
 
 def _captions(result: ImageResult) -> list[str] | None:
     """Below each view: the most probable class and its probability."""
-    from skviz.figures.text import closed
+    from skviz.figures.style.text import closed
 
     classes = result.classes
     if classes is None:

@@ -86,7 +86,7 @@ def write_verdicts(
 def verdict_figure(verdicts: Sequence[Verdict], about: Provenance) -> FigurePart:
     """Return the figure of verdicts, a row per unit."""
     from skviz.figures.captions import caption_of
-    from skviz.figures.verdicts import VerdictRows
+    from skviz.figures.studies.verdicts import VerdictRows
 
     rows = VerdictRows.from_verdicts(verdicts)
     return figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 
-from skviz.figures.text import ELLIPSIS, clean, shorten, storable
+from skviz.figures.style.text import ELLIPSIS, clean, shorten, storable
 from skviz.reports.document import Document, FigurePart, TablePart
 
 # Embeddings, overrides and isolates: one that is left open turns the rest of the line.

@@ -17,7 +17,7 @@ from skviz.cli import completion
 from skviz.cli.main import COMMANDS, cli
 from skviz.cli.options import candidates
 from skviz.crops import FILLS, RESAMPLING
-from skviz.figures.style import STYLES
+from skviz.figures.style.sheets import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
 from skviz.runs.forward import PRECISIONS
 

@@ -11,15 +11,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap, plot_heatmaps
-from skviz.figures.lines import ChannelLines
-from skviz.figures.overview import AttentionFigure
-from skviz.figures.text import closed
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.overview import AttentionFigure
+from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap, plot_heatmaps
+from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.style.text import closed
 from skviz.scaling import Views, enlarge
 from skviz.units import Kernel, Unit
 

@@ -13,17 +13,17 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.captions import Provenance, caption_of
-from skviz.figures.control_views import ControlViews
-from skviz.figures.depth import DepthLines
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.fields import FieldMaps, draw_field
-from skviz.figures.footer import with_note
-from skviz.figures.interventions import InterventionPanels
-from skviz.figures.lines import ChannelLines
-from skviz.figures.overview import AttentionFigure
+from skviz.figures.layout.footer import with_note
 from skviz.figures.redraw import plot_lines
-from skviz.figures.verdicts import ROWS, VerdictRows
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.studies.control_views import ControlViews
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.studies.interventions import InterventionPanels
+from skviz.figures.studies.verdicts import ROWS, VerdictRows
 from skviz.inference.verdicts import VERDICTS
 from skviz.studies.interventions.kinds import kind_label
 from skviz.studies.receptive_field.result import Field, ReceptiveField

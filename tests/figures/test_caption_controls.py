@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from skviz.figures.captions import Provenance, caption_of
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.control_views import ControlViews
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.fields import FieldMaps
-from skviz.figures.interventions import InterventionPanels
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.studies.control_views import ControlViews
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldMaps
+from skviz.figures.studies.interventions import InterventionPanels
+from skviz.figures.studies.verdicts import VerdictRows
 from skviz.inference.compare import compare
 from skviz.inference.paper import compare_with_paper
 from skviz.runs.records import Run

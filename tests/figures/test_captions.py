@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.overview import AttentionFigure
+from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.captions import Caption, Provenance, caption_of
-from skviz.figures.classes import ClassCurves
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
-from skviz.figures.overview import AttentionFigure
 from skviz.figures.provenance import control_in_words
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
+from skviz.figures.studies.comparison import ComparedShifts
 from skviz.figures.wording import number, signed, trend
 from skviz.inference.summary import Summary, summarise
 from skviz.models import ModelInfo

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from skviz.figures.palette import scale_styles
+from skviz.figures.style.palette import scale_styles
 
 DEFICIENCIES = ("deuteranomaly", "protanomaly", "tritanomaly")
 BACKGROUNDS = ("#FFFFFF", "#15181C")

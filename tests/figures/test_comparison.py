@@ -11,14 +11,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from skviz.errors import ScaleError, UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.comparison import ComparedShifts
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.redraw import RUN_FIGURES, draw_run
-from skviz.figures.style import STYLES, figure_style
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
+from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.style.sheets import STYLES, figure_style
 from skviz.inference.compare import compare
 from skviz.inference.paper import compare_with_paper
 from skviz.inference.summary import Summary, summarise

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures import figure_style
-from skviz.figures.control_views import ControlViews
+from skviz.figures.studies.control_views import ControlViews
 
 
 def row(name: str, scales: tuple[float, ...] = (1.0, 1.5, 2.0)) -> tuple:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from skviz.errors import UsageError
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.fields import FieldMaps, draw_field
-from skviz.figures.style import figure_style
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.style.sheets import figure_style
 from skviz.studies.receptive_field.result import Field, ReceptiveField
 from skviz.studies.receptive_field.widths import moments
 from skviz.units import Kernel, Unit

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from skviz.figures import RUN_FIGURES, RunFigure, draw_field, figure_style
 from skviz.figures.captions import Caption, Provenance, caption_of
-from skviz.figures.footer import with_note
-from skviz.figures.palette import WARNING_COLOUR
+from skviz.figures.layout.footer import with_note
+from skviz.figures.style.palette import WARNING_COLOUR
 from skviz.inference.summary import summarise
 from skviz.runs.records import Run
 from tests.figures.extremes import STAGES, bars_of, compared_of, lines_of

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from skviz import UsageError
-from skviz.figures.interventions import InterventionPanels
-from skviz.figures.style import figure_style
+from skviz.figures.studies.interventions import InterventionPanels
+from skviz.figures.style.sheets import figure_style
 
 
 def panels(targets: tuple[str, ...], kinds: int = 3) -> InterventionPanels:

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.lines import ChannelLines
-from skviz.figures.null_bands import LABEL
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.redraw import draw_run
-from skviz.figures.style import figure_style
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.null_bands import LABEL
+from skviz.figures.style.sheets import figure_style
 from skviz.inference.null import NullShifts, reach
 from skviz.inference.summary import Summary, summarise
 from skviz.studies.controls.evidence import random_runs

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures import AttentionFigure, ChannelLines, UnitBars, draw_attention, figure_style
-from skviz.figures.palette import WARNING_COLOUR
+from skviz.figures.style.palette import WARNING_COLOUR
 from skviz.scaling import Views
 
 Make = Callable[..., Attention]

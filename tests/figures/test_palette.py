@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from skviz.figures.palette import luminance, scale_labels, scale_styles
+from skviz.figures.style.palette import luminance, scale_labels, scale_styles
 
 EIGHT = tuple(0.5 * n for n in range(1, 9))
 

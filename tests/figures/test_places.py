@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from skviz.figures import figure_style
-from skviz.figures.control_views import ControlViews
+from skviz.figures.studies.control_views import ControlViews
 from tests.figures.extremes import Case
 from tests.figures.extremes_controls import every_case
 from tests.figures.tidy import troubles

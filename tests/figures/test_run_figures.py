@@ -14,14 +14,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from skviz.errors import ScaleError, UnitError, UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
-from skviz.figures.published import published_bars, published_curve, published_line
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
-from skviz.figures.style import figure_style
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
+from skviz.figures.runs.published import published_bars, published_curve, published_line
+from skviz.figures.style.sheets import figure_style
 from skviz.inference.summary import Summary, summarise
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -17,7 +17,7 @@ from PIL import Image
 
 from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.save import figure_bytes
-from skviz.figures.style import figure_style
+from skviz.figures.style.sheets import figure_style
 from skviz.inference.summary import summarise
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from tests.figures.extremes import Case, lines_of

@@ -4,8 +4,8 @@ import matplotlib
 import pytest
 
 from skviz.figures import figure_style
-from skviz.figures.fonts import fallback_fonts
-from skviz.figures.text import ELLIPSIS, clean, shorten, storable, text_width, wrap
+from skviz.figures.style.fonts import fallback_fonts
+from skviz.figures.style.text import ELLIPSIS, clean, shorten, storable, text_width, wrap
 
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 

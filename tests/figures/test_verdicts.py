@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from skviz.errors import UsageError
-from skviz.figures.style import figure_style
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.studies.verdicts import VerdictRows
+from skviz.figures.style.sheets import figure_style
 from skviz.inference.judging import Evidence, judge
 
 made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.classes import ClassCurves
+from skviz.figures.runs.classes import ClassCurves
 from skviz.inference.summary import summarise
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document

@@ -15,8 +15,8 @@ import pytest
 
 from skviz.errors import OutputError
 from skviz.figures.captions import Caption
-from skviz.figures.classes import ClassCurves
-from skviz.figures.style import figure_style
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.style.sheets import figure_style
 from skviz.reports.document import figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document

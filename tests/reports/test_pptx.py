@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from skviz.errors import OutputError, UsageError
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.captions import Provenance, caption_of
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.lines import ChannelLines
-from skviz.figures.palette import scale_styles
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.style.palette import scale_styles
 from skviz.reports.document import Document, figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document

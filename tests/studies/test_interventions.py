@@ -21,8 +21,8 @@ from skviz.capture.replacements import branch, fixed
 from skviz.data import DataSource, Subset
 from skviz.errors import RunError
 from skviz.figures.captions import caption_of
-from skviz.figures.interventions import InterventionPanels
 from skviz.figures.provenance import Provenance
+from skviz.figures.studies.interventions import InterventionPanels
 from skviz.models import load_model, model_info
 from skviz.models.registry import CONFIGS
 from skviz.reports.interventions import target_table, to_dict, unit_table, write_results

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.captions import Caption, Provenance, caption_of
-from skviz.figures.lines import ChannelLines
-from skviz.figures.thumbnails import Thumbnails
 from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
 from skviz.reports.document import Document, FigurePart, ImagePart, TablePart, figure_part

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.captions import Provenance, caption_of
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.heatmap import ChannelHeatmap
-from skviz.figures.lines import ChannelLines
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import percent

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skviz.figures.bars import UnitBars
-from skviz.figures.classes import ClassCurves
-from skviz.figures.lines import ChannelLines
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.runs.classes import ClassCurves
 from skviz.reports.document import FigurePart, ImagePart
 from skviz.scales import scale_label
 

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import matplotlib
 from PIL import Image
 
-from skviz.figures.layout import settings_of
+from skviz.figures.layout.page import settings_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

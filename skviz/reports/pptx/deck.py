@@ -53,7 +53,7 @@ def write_pptx(
 def deck_bytes(document: Document, style: str = "default", command: str | None = None) -> bytes:
     """Return what `write_pptx` writes."""
     from skviz.figures.metadata import version_line
-    from skviz.figures.style import figure_style
+    from skviz.figures.style.sheets import figure_style
     from skviz.reports.pptx.slides import Deck
     from skviz.reports.pptx.verdict_slides import sentences_of
     from skviz.reports.words import plain, with_names
@@ -87,7 +87,7 @@ def _check_installed() -> None:
 
 
 def _cover(deck: Deck, document: Document, command: str | None) -> None:
-    from skviz.figures.palette import WARNING_COLOUR
+    from skviz.figures.style.palette import WARNING_COLOUR
     from skviz.reports.pptx.charts import Box
     from skviz.reports.pptx.slides import BODY, MARGIN, ROOM, describe, fit_table
     from skviz.reports.pptx.table_fit import TableFit
@@ -115,8 +115,8 @@ def _cover(deck: Deck, document: Document, command: str | None) -> None:
 
 
 def _figure(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str]) -> None:
-    from skviz.figures.thumbnails import Thumbnails
-    from skviz.figures.verdicts import VerdictRows
+    from skviz.figures.attention.thumbnails import Thumbnails
+    from skviz.figures.studies.verdicts import VerdictRows
     from skviz.reports.native import native_charts
 
     if isinstance(part.display, Thumbnails):
@@ -147,7 +147,7 @@ def _chart(deck: Deck, part: FigurePart, chart: NativeChart) -> None:
 
 def _numbers(chart: NativeChart) -> str:
     """Return the values of a chart as lines with tabs, which paste into a spreadsheet."""
-    from skviz.figures.palette import scale_labels
+    from skviz.figures.style.palette import scale_labels
 
     labels = scale_labels(chart.scales)
     heads = [chart.x_title, *labels]
@@ -166,7 +166,7 @@ def _numbers(chart: NativeChart) -> str:
 def _drawing(deck: Deck, part: FigurePart, style: str) -> None:
     """Add what has no native chart as a picture, drawn for a slide."""
     from skviz.figures.save import figure_bytes
-    from skviz.figures.style import figure_style
+    from skviz.figures.style.sheets import figure_style
     from skviz.reports.pptx.slides import BODY
 
     drawn = _for_talk(style)

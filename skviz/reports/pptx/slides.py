@@ -18,7 +18,7 @@ from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
-from skviz.figures.palette import is_dark, scale_styles
+from skviz.figures.style.palette import is_dark, scale_styles
 from skviz.reports.pptx.charts import Box, Look, rgb
 from skviz.reports.pptx.table_fit import TableFit, row_height
 from skviz.reports.words import fitted, plain

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from skviz.figures.text import clean, text_width, wrap
+from skviz.figures.style.text import clean, text_width, wrap
 from skviz.reports.tables import two_lines
 from skviz.reports.words import fitted
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skviz.figures.footer import with_note
+from skviz.figures.layout.footer import with_note
 from skviz.figures.save import figure_bytes
-from skviz.figures.style import figure_style
-from skviz.figures.text import storable
-from skviz.figures.verdicts import VerdictRows
+from skviz.figures.studies.verdicts import VerdictRows
+from skviz.figures.style.sheets import figure_style
+from skviz.figures.style.text import storable
 from skviz.figures.wording import listed
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted, signed

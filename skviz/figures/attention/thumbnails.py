@@ -14,9 +14,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.layout import new_figure, root_figure, size_in_points
-from skviz.figures.palette import scale_styles
-from skviz.figures.text import clean, font_points, text_width, wrap
+from skviz.figures.layout.page import new_figure, root_figure, size_in_points
+from skviz.figures.style.palette import scale_styles
+from skviz.figures.style.text import clean, font_points, text_width, wrap
 from skviz.scaling import Views
 
 _LINE = 1.35  # height of a line of text, in font sizes

@@ -22,7 +22,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Bbox
 
-from skviz.figures.text import wrap
+from skviz.figures.style.text import wrap
 
 _SLIDE = (13.333, 7.5)
 # Matplotlib asks the settings again when it writes a figure: for ticks, fonts and the page.

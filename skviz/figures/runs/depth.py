@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.layout import figure_size, fit_label, most_height, own_axes
-from skviz.figures.null_bands import draw_band, extra_height, legend_columns, null_handle
-from skviz.figures.palette import line_handles, scale_labels, scale_styles
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.layout.page import figure_size, fit_label, most_height, own_axes
+from skviz.figures.runs.null_bands import draw_band, extra_height, legend_columns, null_handle
+from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
-from skviz.figures.layout import (
+from skviz.figures.layout.page import (
     figure_size,
     fit_label,
     keep_tick_labels,
@@ -27,16 +27,16 @@ from skviz.figures.layout import (
     root_figure,
     size_in_points,
 )
-from skviz.figures.null_bands import (
+from skviz.figures.layout.panels import choose_scales
+from skviz.figures.runs.null_bands import (
     channel_band,
     draw_band,
     extra_height,
     legend_columns,
     null_handle,
 )
-from skviz.figures.palette import line_handles, scale_labels, scale_styles
-from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.typing import FloatArray
 from skviz.units import GATE, select_units
 

@@ -14,10 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import ScaleError, UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.layout import figure_size, fit_label, keep_tick_labels, most_height, own_axes
-from skviz.figures.palette import scale_labels, scale_styles
-from skviz.figures.text import clean, font_points, shorten
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.layout.page import (
+    figure_size,
+    fit_label,
+    keep_tick_labels,
+    most_height,
+    own_axes,
+)
+from skviz.figures.style.palette import scale_labels, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

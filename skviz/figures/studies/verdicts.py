@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import UsageError
-from skviz.figures.layout import Slot, new_figure, place
-from skviz.figures.null_bands import legend_columns, look, null_handle
-from skviz.figures.palette import scale_labels, scale_styles
-from skviz.figures.panels import room_across
-from skviz.figures.text import clean, font_points, shorten, text_width, wrap
+from skviz.figures.layout.page import Slot, new_figure, place
+from skviz.figures.layout.panels import room_across
+from skviz.figures.runs.null_bands import legend_columns, look, null_handle
+from skviz.figures.style.palette import scale_labels, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, text_width, wrap
 from skviz.inference.verdicts import BLUR, OBJECTS, Estimate, Verdict
 from skviz.typing import FloatArray
 

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
+from skviz.figures.attention.lines import branch_phrase, required_scales
 from skviz.figures.expected import LABEL, shows_kernels
-from skviz.figures.layout import (
+from skviz.figures.layout.page import (
     figure_size,
     fit_label,
     keep_tick_labels,
@@ -23,11 +24,16 @@ from skviz.figures.layout import (
     own_axes,
     size_in_points,
 )
-from skviz.figures.lines import branch_phrase, required_scales
-from skviz.figures.null_bands import extra_height, legend_columns, look, null_handle, unit_bands
-from skviz.figures.palette import bar_handles, scale_styles
-from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.layout.panels import choose_scales
+from skviz.figures.runs.null_bands import (
+    extra_height,
+    legend_columns,
+    look,
+    null_handle,
+    unit_bands,
+)
+from skviz.figures.style.palette import bar_handles, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units

@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skviz.figures.layout import Slot, most_height, new_figure, place, size_in_points
+from skviz.figures.layout.page import Slot, most_height, new_figure, place, size_in_points
 from skviz.scales import Scales
 
 _MOST_IN_ONE_COLUMN = 4

@@ -10,11 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
-from skviz.figures.layout import keep_tick_labels
-from skviz.figures.palette import line_handles, scale_styles
-from skviz.figures.panels import PanelSizes, on_slide, panel_width, panels
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.layout.page import keep_tick_labels
+from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
+from skviz.figures.style.palette import line_handles, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.studies.interventions.result import ALL, CHOSEN
 from skviz.typing import FloatArray
 

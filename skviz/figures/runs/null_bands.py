@@ -19,7 +19,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.text import font_points, text_width
+from skviz.figures.style.text import font_points, text_width
 from skviz.inference.null import NullShifts, aligned, band, origin_of, wider
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray

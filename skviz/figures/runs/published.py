@@ -17,12 +17,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.bars import UnitBars
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.caption import Caption
-from skviz.figures.classes import ClassCurves
-from skviz.figures.depth import DepthLines
-from skviz.figures.lines import PAPER_POINTS, ChannelLines
-from skviz.figures.palette import line_handles, scale_styles
+from skviz.figures.runs.classes import ClassCurves
+from skviz.figures.runs.depth import DepthLines
+from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
 from skviz.scales import scale_label
 from skviz.typing import FloatArray

@@ -15,12 +15,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.figures.attention.lines import ChannelLocator, branch_phrase
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
-from skviz.figures.layout import Slot, new_figure, place, size_in_points
-from skviz.figures.lines import ChannelLocator, branch_phrase
-from skviz.figures.palette import scale_labels
-from skviz.figures.panels import choose_scales
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.layout.page import Slot, new_figure, place, size_in_points
+from skviz.figures.layout.panels import choose_scales
+from skviz.figures.style.palette import scale_labels
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.typing import FloatArray
 from skviz.units import select_units
 

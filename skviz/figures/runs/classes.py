@@ -16,12 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
-from skviz.figures.bars import DIFFERENCE
+from skviz.figures.attention.bars import DIFFERENCE
 from skviz.figures.expected import SHORT_LABEL, shows_kernels
-from skviz.figures.layout import fit_label, root_figure, size_in_points
-from skviz.figures.null_bands import class_bands, draw_band, null_handle
-from skviz.figures.palette import ScaleStyle, line_handles, scale_labels, scale_styles
-from skviz.figures.panels import (
+from skviz.figures.layout.page import fit_label, root_figure, size_in_points
+from skviz.figures.layout.panels import (
     PanelSizes,
     choose_scales,
     on_slide,
@@ -30,7 +28,9 @@ from skviz.figures.panels import (
     panels,
     room_across,
 )
-from skviz.figures.text import clean, closed, font_points, shorten, text_width
+from skviz.figures.runs.null_bands import class_bands, draw_band, null_handle
+from skviz.figures.style.palette import ScaleStyle, line_handles, scale_labels, scale_styles
+from skviz.figures.style.text import clean, closed, font_points, shorten, text_width
 from skviz.inference.class_table import ClassTable
 from skviz.numbers import signed
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL

@@ -18,8 +18,7 @@ from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.field_widths import FieldWidths
-from skviz.figures.layout import (
+from skviz.figures.layout.page import (
     Slot,
     fit,
     most_height,
@@ -28,8 +27,9 @@ from skviz.figures.layout import (
     root_figure,
     size_in_points,
 )
-from skviz.figures.palette import scale_labels
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.style.palette import scale_labels
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray
 
@@ -234,7 +234,7 @@ def draw_field(field: ReceptiveField) -> Figure:
     images and what the intervals are stand below.
     """
     from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.footer import with_note
+    from skviz.figures.layout.footer import with_note
 
     maps, chart = FieldMaps.from_field(field), FieldWidths.from_field(field)
     caption = caption_of([maps, chart], Provenance.of_field(field))

@@ -10,7 +10,7 @@ import matplotlib
 import matplotlib.style
 
 from skviz.errors import UsageError, did_you_mean
-from skviz.figures.fonts import fallback_fonts
+from skviz.figures.style.fonts import fallback_fonts
 
 STYLES = ("default", "paper", "paper-wide", "thesis", "talk", "poster", "web", "dark")
 

@@ -12,20 +12,20 @@ from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.arrange import Arrangement, arrange, inner_width
-from skviz.figures.bars import UnitBars
-from skviz.figures.footer import Line, draw_footer, footer_lines, lines_height
-from skviz.figures.layout import fit, new_figure, place
-from skviz.figures.lines import ChannelLines
-from skviz.figures.palette import (
+from skviz.figures.attention.arrange import Arrangement, arrange, inner_width
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.layout.footer import Line, draw_footer, footer_lines, lines_height
+from skviz.figures.layout.page import fit, new_figure, place
+from skviz.figures.style.palette import (
     PAIRED,
     bar_handles,
     line_handles,
     scale_styles,
 )
-from skviz.figures.style import figure_style
-from skviz.figures.text import clean, font_points, shorten, text_width
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.style.sheets import figure_style
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.names import escaped
 from skviz.scaling import Views
 from skviz.units import select_units

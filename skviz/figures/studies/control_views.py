@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.layout import most_height, new_figure, root_figure
-from skviz.figures.palette import scale_styles
-from skviz.figures.text import clean, font_points, shorten, text_width
+from skviz.figures.layout.page import most_height, new_figure, root_figure
+from skviz.figures.style.palette import scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, text_width
 
 Row = tuple[str, tuple[float, ...], NDArray[np.uint8]]
 # In font sizes: of a view at most, in two blocks and on a slide at least.

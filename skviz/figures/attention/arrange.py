@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import matplotlib
 
-from skviz.figures.bars import UnitBars
-from skviz.figures.layout import Slot, most_height
-from skviz.figures.thumbnails import Thumbnails
+from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.layout.page import Slot, most_height
 
 # All lengths are in font sizes ("em"), so that every style gets the same proportions.
 _EDGE = 1.0

@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from skviz.figures.fonts import can_draw, is_invisible
+from skviz.figures.style.fonts import can_draw, is_invisible
 
 ELLIPSIS = "…"
 # Tabs and line breaks, among them those that only Unicode knows.

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from skviz.errors import UsageError
-from skviz.figures.layout import keep_tick_labels, own_axes
-from skviz.figures.palette import scale_labels, scale_styles
-from skviz.figures.text import clean
+from skviz.figures.layout.page import keep_tick_labels, own_axes
+from skviz.figures.style.palette import scale_labels, scale_styles
+from skviz.figures.style.text import clean
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from skviz.figures.caption import Caption
-from skviz.figures.layout import add_below, figure_size, reserved
-from skviz.figures.palette import WARNING_COLOUR
-from skviz.figures.text import clean, font_points, wrap
+from skviz.figures.layout.page import add_below, figure_size, reserved
+from skviz.figures.style.palette import WARNING_COLOUR
+from skviz.figures.style.text import clean, font_points, wrap
 
 Line = tuple[str, bool]  # and whether it is a warning
 _LINE = 1.5  # height of a line, in its font size

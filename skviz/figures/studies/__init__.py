@@ -1,0 +1,1 @@
+"""Figures of studies: comparisons, receptive fields, interventions, controls and verdicts."""
