@@ -100,6 +100,7 @@ class Trainer:
                 f"{str(error).splitlines()[0]}; train into another folder"
             ) from None
         self.history, self.epoch = saved.history, saved.epoch
+        self._write_metrics()  # A process may have died between the two files.
 
     def run(self) -> nn.Module:
         """Train to the end; return the averaged network in evaluation mode on the CPU.
@@ -227,6 +228,9 @@ class Trainer:
             self.scaler.state_dict(),
             self.history,
         ).save(self.out / CHECKPOINT)
+        self._write_metrics()
+
+    def _write_metrics(self) -> None:
         text = json.dumps({"settings": self.settings, "epochs": self.history}, indent=1)
         write_text(self.out / METRICS, text + "\n", overwrite=True)
 

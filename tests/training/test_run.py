@@ -97,6 +97,19 @@ def test_resumed_is_as_uninterrupted(
         assert all(torch.equal(first[key], second[key]) for key in first)
 
 
+def test_metrics_that_a_killed_process_left_behind_are_written_again(
+    images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe
+) -> None:
+    """The last checkpoint was written, its metrics were not: nothing is left to train."""
+    how = {"config": tiny, "recipe": short, "workers": 0}
+    train(images, tmp_path / "run", **how)
+    metrics = tmp_path / "run" / "metrics.json"
+    whole = json.loads(metrics.read_text())
+    metrics.write_text(json.dumps({**whole, "epochs": whole["epochs"][:-1]}))
+    train(images, tmp_path / "run", resume=True, **how)
+    assert json.loads(metrics.read_text()) == whole
+
+
 def test_a_finished_run_is_exported_again_by_resuming(
     images: Path, tmp_path: Path, tiny: SKNetConfig, short: Recipe
 ) -> None:
