@@ -35,6 +35,7 @@ SECTIONS = (
     "bundled",
     "startup",
     "explore",
+    "sources",
     "redraw",
     "memory",
     "load",
