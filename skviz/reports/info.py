@@ -136,10 +136,10 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "scales": document.get("scales"),
         "units": _count(document.get("units")),
         "control": document.get("control"),
-        "runs": [_part(run, "name", run).get("name") for run in document.get("runs") or ()],
+        "runs": [_part(run, "name", run).get("name") for run in _list(document.get("runs"))],
         "kinds": document.get("kinds"),
         "notes": [
-            *(model.get("notes") or weights.get("notes") or ()),
+            *(_list(model.get("notes")) or _list(weights.get("notes"))),
             *(str(Note.from_dict(note)) for note in _notes(document)),
         ],
         "command": document.get("command"),
@@ -147,6 +147,10 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "created": document.get("created"),
     }
     return {name: value for name, value in facts.items() if value not in (None, [], {}, "")}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _notes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -19,8 +19,10 @@ from PIL import Image
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.analyze import Analysis
+from skviz.runs.claims import Claims
 from skviz.runs.loop import Interrupted
 from skviz.runs.records import Run
+from skviz.runs.shards import table_file
 from tests.helpers.permissions import permissions_hold
 
 TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
@@ -125,10 +127,17 @@ def test_one_rank_of_two(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (data / "ant" / "3.png").write_text("no picture")
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
+    assert analyze(data, tmp_path / "run").exit_code == 0
+    # Another rank is at work on two shards.
+    for number in (0, 2):
+        table_file(tmp_path / "run", number).unlink()
+    others = Claims(tmp_path / "run", lambda shard: False)
+    assert others.take(0) and others.take(2)
     result = analyze(data, tmp_path / "run")
     assert result.exit_code == 0
     assert "this process is done; 2 shards" in result.stderr
     assert result.stdout == ""
+    others.close()
     monkeypatch.setenv("RANK", "0")
     result = analyze(data, tmp_path / "run")
     # torchrun would end the other ranks for exit code 3.

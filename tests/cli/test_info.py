@@ -143,3 +143,11 @@ def test_files_of_a_run_are_checked(tmp_path: Path) -> None:
     assert len(told["faults"]) == 1 and str(file) in told["faults"][0]
     nothing = skviz("info", tmp_path / "run" / "run.json", "--check")
     assert nothing.exit_code == 2 and "expected a run, or a folder of runs" in nothing.stderr
+
+
+@pytest.mark.parametrize("change", [{"runs": 3.5}, {"model": {"notes": 1e308}}, {"notes": 3}])
+def test_documents_that_were_edited(change: dict[str, object], tmp_path: Path) -> None:
+    file = tmp_path / "controls.json"
+    file.write_text(json.dumps({"format": "skviz controls", "version": 1, **change}))
+    told = skviz("info", tmp_path, "--json")
+    assert told.exit_code == 0 and json.loads(told.stdout)["kind"] == "controls"

@@ -67,7 +67,7 @@ def test_tables_files_and_the_same_again(data: Path, tmp_path: Path) -> None:
     assert "Warning: untrained network" in first.stderr
     names = {path.name for path in out.iterdir()}
     files = {f"interventions.{kind}" for kind in ("csv", "json", "md", "png", "pdf")}
-    assert names == {"baseline", "shards", "settings.json", *files}
+    assert names == {"baseline", "checksums", "shards", "settings.json", *files}
     assert len((out / "interventions.csv").read_text().splitlines()) == 1 + 3 * (7 * 2 - 1)
     again = run(data, out)
     assert again.exit_code == 0

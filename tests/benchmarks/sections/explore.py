@@ -12,7 +12,7 @@ ABOUT = (
     "Median time from a request for another size to its answer with all units, 1.0x included, in "
     "milliseconds, without the way to the browser; a photograph of 300 x 225 pixels."
 )
-SHARE = 0.03
+SHARE = 0.02
 QUICK = True
 BOUNDS = {"sknet50_lite": 150.0, "sknet50": 2000.0}
 

@@ -23,7 +23,7 @@ ABOUT = (
     "JPEG files of about 500 x 375 pixels to three views, in one thread, in the order of the set: "
     "speed from a tar archive, a .zip and a Parquet file over that from a folder."
 )
-SHARE = 0.03
+SHARE = 0.02
 QUICK = False
 BOUND = 0.97
 

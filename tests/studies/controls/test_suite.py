@@ -202,7 +202,7 @@ def test_several_processes_are_refused(
         (
             '{"format": "skviz controls", "version": 1}',
             RunError,
-            "cannot read .*controls.json': 'runs'; remove it",
+            "cannot read .*controls.json': runs: it is missing",
         ),
         (
             '{"format": "skviz controls", "version": 1, "runs": [{"name": "x", "control": '
