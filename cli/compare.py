@@ -134,9 +134,9 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
 
 
 def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
-    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.layout.footer import with_note
     from skviz.figures.metadata import figure_metadata
+    from skviz.figures.provenance import Provenance
     from skviz.figures.save import save_figure
     from skviz.figures.studies.comparison import ComparedShifts
     from skviz.figures.style.sheets import figure_style
@@ -146,7 +146,7 @@ def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite
         display = ComparedShifts.from_comparison(found)
     else:
         display = ComparedShifts.from_paper(found)
-    caption = caption_of(display, Provenance.of_comparison(found))
+    caption = display.caption(Provenance.of_comparison(found))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
         save_figure(with_note(display.plot, caption), file, metadata, overwrite=overwrite)

@@ -139,11 +139,11 @@ def _write(
     style: str,
     overwrite: bool,
 ) -> list[Path]:
-    from skviz.figures.captions import Provenance, caption_of
+    from skviz.figures.layout.footer import with_note
     from skviz.figures.metadata import figure_metadata
+    from skviz.figures.provenance import Provenance
     from skviz.figures.save import save_figure
-    from skviz.figures.studies.field_widths import FieldWidths
-    from skviz.figures.studies.fields import FieldMaps, draw_field
+    from skviz.figures.studies.fields import FieldFigure
     from skviz.figures.style.sheets import figure_style
     from skviz.files import write_text
     from skviz.frames import csv_text
@@ -151,10 +151,11 @@ def _write(
 
     files = list(save_field(found, out, stem, overwrite=overwrite))
     files.append(write_text(out / f"{stem}.csv", csv_text(found.to_frame()), overwrite=overwrite))
-    parts = [FieldMaps.from_field(found), FieldWidths.from_field(found)]
-    metadata = figure_metadata(caption_of(parts, Provenance.of_field(found)), command_line())
+    display = FieldFigure.from_field(found)
+    caption = display.caption(Provenance.of_field(found))
+    metadata = figure_metadata(caption, command_line())
     with figure_style(style):
-        figure = draw_field(found)
+        figure = with_note(display.plot, caption)
         for kind in formats:
             path = out / f"{stem}.{kind}"
             files.append(save_figure(figure, path, metadata, overwrite=overwrite))

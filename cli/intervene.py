@@ -83,7 +83,6 @@ def intervene(
     """
     from skviz.figures import (
         Provenance,
-        caption_of,
         figure_metadata,
         figure_style,
         save_figure,
@@ -119,7 +118,7 @@ def intervene(
     frame = run.to_frame()
     files = write_results(run, frame)
     panels = InterventionPanels.from_run(run)
-    caption = caption_of(panels, Provenance.of_run(run.baseline))
+    caption = panels.caption(Provenance.of_run(run.baseline))
     metadata = figure_metadata(caption, command_line())
     with figure_style(style):
         figure = with_note(panels.plot, caption)

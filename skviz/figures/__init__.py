@@ -10,9 +10,11 @@ from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.overview import AttentionFigure, draw_attention
 from skviz.figures.attention.thumbnails import Thumbnails
-from skviz.figures.captions import Caption, Provenance, caption_of
+from skviz.figures.caption import Caption
+from skviz.figures.display import Display, caption_of
 from skviz.figures.layout.footer import with_note
 from skviz.figures.metadata import FigureInfo, figure_info, figure_metadata
+from skviz.figures.provenance import Provenance
 from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
@@ -20,7 +22,7 @@ from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.save import FORMATS, figure_bytes, save_figure
 from skviz.figures.studies.comparison import ComparedShifts
 from skviz.figures.studies.field_widths import FieldWidths
-from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.studies.fields import FieldFigure, FieldMaps, draw_field
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.palette import ScaleStyle, scale_styles
 from skviz.figures.style.places import PLACES, place_style
@@ -38,6 +40,8 @@ __all__ = [
     "ClassCurves",
     "ComparedShifts",
     "DepthLines",
+    "Display",
+    "FieldFigure",
     "FieldMaps",
     "FieldWidths",
     "FigureInfo",

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import scale_labels
-from skviz.figures.wording import DIGITS, UNCHANGED, number, per_scale, trend, upper_first
+from skviz.figures.style.text import storable
+from skviz.figures.wording import (
+    DIGITS,
+    MOST_LISTED,
+    UNCHANGED,
+    extremes,
+    from_to,
+    number,
+    per_scale,
+    shifts,
+    signed,
+    trend,
+    upper_first,
+)
+from skviz.numbers import counted
+from skviz.scales import scale_labels
+from skviz.typing import FloatArray
 
 DEVIATION = "one standard deviation over images (n \N{MINUS SIGN} 1) to either side"
 
@@ -64,6 +80,24 @@ class Caption:
         return f"{self.text}\nAlternative text: {self.alt}"
 
 
+def together(parts: Sequence[Caption], *, alike: bool) -> Caption:
+    """Join the captions of charts on one page; what is said of all is said once.
+
+    Charts that are `alike` show one unit each; others show the same in several ways.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    more = f" (and {counted(len(parts) - 1, 'more unit')})" if alike else ""
+    return Caption(
+        title=f"{first.title}{more}",
+        drawn=_flat(dict.fromkeys(part.drawn for part in parts)),
+        details=tuple(dict.fromkeys(_flat(part.details for part in parts))),
+        provenance=first.provenance,
+        alt=" ".join(f"Chart {index}: {part.alt}" for index, part in enumerate(parts, 1)),
+    )
+
+
 def null_words(scales: Sequence[float] | None) -> str:
     """Say what a hatched band is, at the scale that it belongs to."""
     where = f" at {scale_labels(scales)[-1]}" if scales else ""
@@ -97,3 +131,54 @@ def message(
         f"{unit}: {quantity} {direction} from {number(numbers[first], digits)} at {labels[first]}"
         f" to {value} at {labels[last]}"
     )
+
+
+def unit_title(
+    values: FloatArray, units: Sequence[str], scales: Sequence[float], quantity: str
+) -> str:
+    """Return what a quantity of U units at V scales, (U, V), says: a title."""
+    names = [storable(name) for name in units]
+    quantity = quantity.partition(" (")[0]
+    if len(names) == 1:
+        return message(names[0], f"the {quantity}", values[0], scales)
+    if len(scales) == 1:
+        found = extremes(values[:, 0])
+        where = f"is largest in {names[found[1]]}" if found else "has no values"
+        return f"At {scale_labels(scales)[0]} the {quantity} {where}"
+    change = shifts(values, scales)
+    rising = int((change > 0).sum())
+    return f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
+
+
+def units_in_words(values: FloatArray, units: Sequence[str], scales: Sequence[float]) -> list[str]:
+    """Say the values of every unit, or of many units what stands out."""
+    names = [storable(name) for name in units]
+    if len(names) <= MOST_LISTED:
+        lines = []
+        for name, row in zip(names, values, strict=True):
+            direction = trend(row, scales)
+            lines.append(
+                f"{name}: {per_scale(row, scales)}" + (f"; {direction}." * bool(direction))
+            )
+        return lines
+    lines = []
+    for label, column in zip(scale_labels(scales), values.T, strict=True):
+        if found := extremes(column):
+            low, high = found
+            lines.append(
+                f"At {label} values go from {number(column[low])} in {names[low]}"
+                f" to {number(column[high])} in {names[high]}."
+            )
+    change = shifts(values, scales)
+    if len(scales) > 1 and (found := extremes(change)):
+        low, high = found
+        lines.append(
+            f"{upper_first(from_to(scales))} values rise in {int((change > 0).sum())} of"
+            f" {len(names)} units, most in {names[high]} ({signed(change[high])}), least in"
+            f" {names[low]} ({signed(change[low])})."
+        )
+    return lines
+
+
+def _flat(sentences: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(sentences))

@@ -15,7 +15,7 @@ from skviz.figures.style.text import storable
 from skviz.version import __version__
 
 if TYPE_CHECKING:
-    from skviz.figures.captions import Caption
+    from skviz.figures.caption import Caption
 
 _PACKAGES = ("matplotlib", "numpy", "torch")
 _SVG, _DC = "{http://www.w3.org/2000/svg}", "{http://purl.org/dc/elements/1.1/}"

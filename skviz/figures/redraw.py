@@ -21,7 +21,7 @@ from skviz.quantities import DIFFERENCE, find_quantity
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
-    from skviz.figures.captions import Caption
+    from skviz.figures.caption import Caption
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
@@ -88,8 +88,9 @@ class RunFigure:
         self, summary: Summary, null: Sequence[AnyMeasurements] = ()
     ) -> tuple[Figure, Caption]:
         """Draw the figure, and write its caption; raises what `draw` raises."""
-        from skviz.figures.captions import Provenance, caption_of
+        from skviz.figures.display import caption_of
         from skviz.figures.layout.footer import with_note
+        from skviz.figures.provenance import Provenance
 
         displays = self.displays(summary, null)
         caption = caption_of(displays, Provenance.of_summary(summary))

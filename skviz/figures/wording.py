@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skviz import numbers
-from skviz.figures.style.palette import scale_labels
+from skviz.scales import scale_labels
+from skviz.units import GATE
 
 UNCHANGED = "is unchanged"
 DIGITS = numbers.DIGITS
@@ -92,3 +93,10 @@ def extremes(values: NDArray[np.float64]) -> tuple[int, int] | None:
 def upper_first(text: str) -> str:
     """Return the text with a capital at its beginning."""
     return text[:1].upper() + text[1:]
+
+
+def branch_phrase(label: str) -> str:
+    """Return a branch's label within a sentence: "the 5x5 kernel", or "branch 1"."""
+    if label.startswith("branch"):
+        return label
+    return "the gate" if label == GATE else f"the {label} kernel"

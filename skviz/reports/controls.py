@@ -23,11 +23,11 @@ VIEWS = "views.png"
 
 def draw_views(suite: ControlSuite, images: ImageSet, number: int | None = None) -> Figure:
     """Draw `views_of` on a new figure; raises what it raises."""
-    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.layout.footer import with_note
+    from skviz.figures.provenance import Provenance
 
     views = views_of(suite, images, number)
-    return with_note(views.plot, caption_of(views, Provenance.of_run(suite.plain)))
+    return with_note(views.plot, views.caption(Provenance.of_run(suite.plain)))
 
 
 def views_of(suite: ControlSuite, images: ImageSet, number: int | None = None) -> ControlViews:
@@ -65,15 +65,15 @@ def write_views(
 
     The file holds its caption and the `command` that is said to have made it.
     """
-    from skviz.figures.captions import Provenance, caption_of
     from skviz.figures.layout.footer import with_note
     from skviz.figures.metadata import figure_metadata
+    from skviz.figures.provenance import Provenance
     from skviz.figures.save import save_figure
     from skviz.figures.style.sheets import figure_style
 
     path = check_output(suite.path / VIEWS, overwrite)
     views = views_of(suite, images)
-    caption = caption_of(views, Provenance.of_run(suite.plain))
+    caption = views.caption(Provenance.of_run(suite.plain))
     metadata = figure_metadata(caption, command)
     with figure_style("default"):
         return save_figure(with_note(views.plot, caption), path, metadata, overwrite=overwrite)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skviz.reports.tables import Table
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from skviz.figures.captions import Caption
+    from skviz.figures.caption import Caption
+    from skviz.figures.display import Display
+    from skviz.figures.provenance import Provenance
     from skviz.studies.image import ImageResult
 
 
@@ -30,7 +32,7 @@ class FigurePart:
     name: str
     title: str
     caption: Caption
-    display: Any
+    display: Display
     draw: Callable[[str], Figure]
     data: Callable[[], pd.DataFrame]
 
@@ -129,9 +131,13 @@ class Document:
 
 
 def figure_part(
-    name: str, display: Any, caption: Caption, data: Callable[[], pd.DataFrame]
+    name: str,
+    display: Display,
+    provenance: Provenance,
+    data: Callable[[], pd.DataFrame] | None = None,
 ) -> FigurePart:
-    """Return the part of a display, which draws itself with `plot()`."""
+    """Return the part of a display; its data are the display's, or `data()` for more of them."""
+    caption = display.caption(provenance)
 
     def draw(style: str = "default") -> Figure:
         from skviz.figures.layout.footer import with_note
@@ -140,4 +146,4 @@ def figure_part(
         with figure_style(style):
             return with_note(display.plot, caption)
 
-    return FigurePart(name, caption.title, caption, display, draw, data)
+    return FigurePart(name, caption.title, caption, display, draw, data or display.to_frame)

@@ -159,7 +159,6 @@ def save_result(
     """Write the figure and the data of one image to `files`, told apart by their endings."""
     from skviz.figures import (
         Provenance,
-        caption_of,
         figure_metadata,
         figure_style,
         save_figure,
@@ -168,7 +167,7 @@ def save_result(
     parts = result_figure(result, options)
     with figure_style(options.style):
         figure = parts.plot()
-    metadata = figure_metadata(caption_of(parts, Provenance.of_image(result)), options.command)
+    metadata = figure_metadata(parts.caption(Provenance.of_image(result)), options.command)
     for file in files:
         ending = file.suffix.removeprefix(".")
         if ending == "csv":

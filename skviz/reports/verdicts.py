@@ -85,11 +85,10 @@ def write_verdicts(
 
 def verdict_figure(verdicts: Sequence[Verdict], about: Provenance) -> FigurePart:
     """Return the figure of verdicts, a row per unit."""
-    from skviz.figures.captions import caption_of
     from skviz.figures.studies.verdicts import VerdictRows
 
     rows = VerdictRows.from_verdicts(verdicts)
-    return figure_part("verdicts", rows, caption_of(rows, about), lambda: to_frame(verdicts))
+    return figure_part("verdicts", rows, about, lambda: to_frame(verdicts))
 
 
 def to_document(

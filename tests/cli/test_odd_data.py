@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from skviz.cli.main import cli
-from skviz.figures.captions import Provenance
+from skviz.figures.provenance import Provenance
 from skviz.inference.summary import summarise
 from skviz.models.registry import CONFIGS
 from skviz.names import escaped

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.overview import AttentionFigure
-from skviz.figures.captions import Provenance, caption_of
+from skviz.figures.display import caption_of
 from skviz.figures.layout.footer import with_note
+from skviz.figures.provenance import Provenance
 from skviz.figures.redraw import plot_lines
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.control_views import ControlViews

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skviz.figures.captions import Provenance, caption_of
+from skviz.figures.display import caption_of
+from skviz.figures.provenance import Provenance
 from skviz.figures.studies.comparison import ComparedShifts
 from skviz.figures.studies.control_views import ControlViews
 from skviz.figures.studies.field_widths import FieldWidths

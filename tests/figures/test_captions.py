@@ -14,8 +14,9 @@ from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.attention.thumbnails import Thumbnails
-from skviz.figures.captions import Caption, Provenance, caption_of
-from skviz.figures.provenance import control_in_words
+from skviz.figures.caption import Caption
+from skviz.figures.display import caption_of
+from skviz.figures.provenance import Provenance, control_in_words
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap

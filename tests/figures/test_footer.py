@@ -10,8 +10,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from skviz.figures import RUN_FIGURES, RunFigure, draw_field, figure_style
-from skviz.figures.captions import Caption, Provenance, caption_of
+from skviz.figures.caption import Caption
+from skviz.figures.display import caption_of
 from skviz.figures.layout.footer import with_note
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import WARNING_COLOUR
 from skviz.inference.summary import summarise
 from skviz.runs.records import Run

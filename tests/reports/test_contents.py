@@ -18,7 +18,6 @@ from skviz.inference.summary import summarise
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
 from skviz.reports.documents.saved import read_result
-from skviz.reports.figure_data import data_of
 from skviz.reports.single import _data_document
 from skviz.reports.tables import Column
 from skviz.runs.records import Run
@@ -218,8 +217,3 @@ def test_values_as_a_reader_sees_them() -> None:
     assert Column("", "share").written(0.123) == "12.3 %"
     assert Column("", "p").written(0) == "<1e-300"
     assert Column("", "count").written(12345) == "12,345"
-
-
-def test_data_of_something_else_is_refused() -> None:
-    with pytest.raises(UsageError, match="expected a display of skviz, got int"):
-        data_of(3)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from skviz.errors import OutputError
-from skviz.figures.captions import Caption
+from skviz.figures.caption import Caption
 from skviz.figures.metadata import figure_info
 from skviz.reports.document import Document, TablePart
 from skviz.reports.documents.of_run import run_document

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 
 from skviz.errors import OutputError
-from skviz.figures.captions import Caption
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.style.sheets import figure_style
 from skviz.reports.document import figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.figure_data import data_of
 from skviz.reports.html.data import class_marks
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.reports.html.page import _json, page, write_html
@@ -135,7 +134,7 @@ def test_every_figure_has_an_alternative_text(hard_run: Run, run_page: str) -> N
 def test_classes_are_marked_where_they_are_drawn(names: tuple[str, ...] | None) -> None:
     values = np.array([[[0.1, 0.2, 0.3], [0.2, 0.1, 0.4]]])
     curves = ClassCurves(values, np.array([0, 5, 9]), (1.0, 2.0), ("SK_2_1",), names)
-    part = figure_part("classes", curves, Caption(""), lambda: data_of(curves))
+    part = figure_part("classes", curves, Provenance("n", "w"))
     marks = class_marks(part, {"wide": "web"})
     assert marks is not None
     (panel,) = marks["wide"]
@@ -153,7 +152,7 @@ def test_classes_are_marked_where_they_are_drawn(names: tuple[str, ...] | None) 
 def test_smoothed_curves_have_no_marks() -> None:
     values = np.zeros((1, 2, 4))
     curves = ClassCurves(values, np.arange(4), (1.0, 2.0), ("SK_2_1",), smooth=2)
-    part = figure_part("classes", curves, Caption(""), lambda: data_of(curves))
+    part = figure_part("classes", curves, Provenance("n", "w"))
     assert class_marks(part, {"wide": "web"}) is None
 
 

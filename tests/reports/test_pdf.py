@@ -18,7 +18,7 @@ import pytest
 from pypdf import PdfReader
 
 from skviz.errors import OutputError, UsageError
-from skviz.figures.captions import Caption
+from skviz.figures.caption import Caption
 from skviz.reports.document import Document, TablePart
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document

@@ -17,14 +17,14 @@ import pytest
 from skviz.errors import OutputError, UsageError
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.captions import Provenance, caption_of
+from skviz.figures.native import numbers_along, ticks_of
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.style.palette import scale_styles
 from skviz.reports.document import Document, figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.native import native_charts, numbers_along, ticks_of
 from skviz.reports.pptx.deck import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
 from skviz.reports.words import with_names
 from skviz.runs.records import Run
@@ -186,7 +186,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
     values = random.normal(0, 0.02, (2, 2, 1000))
     values[0, 0, 7] = np.nan
     curves = ClassCurves(values, np.arange(1000), (1.0, 1.5), ("SK_2_3", "SK_3_4"))
-    part = figure_part("classes", curves, caption_of(curves, Provenance("n", "w")), lambda: None)
+    part = figure_part("classes", curves, Provenance("n", "w"))
     given = Document("many", [], [part], [], [], [])
     found = charts(opened(deck_bytes(given)))
     assert len(found) == 2
@@ -246,8 +246,8 @@ def test_axis_has_round_ends_that_hold_the_error_bars() -> None:
 def test_bands_of_random_networks_have_no_native_chart(contents: Document) -> None:
     bars = display(contents, UnitBars)
     banded = UnitBars(bars.values, bars.scales, bars.units, null=np.zeros((*bars.values.shape, 2)))
-    part = figure_part("bars", banded, caption_of(banded, Provenance("n", "w")), lambda: None)
-    assert native_charts(part) == []
+    part = figure_part("bars", banded, Provenance("n", "w"))
+    assert banded.native_charts(part.caption) == []
     found = opened(deck_bytes(Document("banded", [], [part], [], [], [])))
     assert [shape.shape_type for shape in found.slides[1].shapes].count(13) == 1
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from skviz.cli import echo
-from skviz.figures.captions import Caption
+from skviz.figures.caption import Caption
 from skviz.reports.document import Document, TablePart
 from skviz.reports.folder.latex import table_environment
 from skviz.reports.markdown import markdown_table

@@ -20,7 +20,7 @@ from skviz.capture.intervene import intervene
 from skviz.capture.replacements import branch, fixed
 from skviz.data import DataSource, Subset
 from skviz.errors import RunError
-from skviz.figures.captions import caption_of
+from skviz.figures.display import caption_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.studies.interventions import InterventionPanels
 from skviz.models import load_model, model_info

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +13,15 @@ from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.attention.lines import branch_phrase, required_scales
+from skviz.figures.caption import (
+    DEVIATION,
+    Caption,
+    mean_of,
+    null_words,
+    unit_title,
+    units_in_words,
+)
+from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
@@ -22,9 +29,10 @@ from skviz.figures.layout.page import (
     keep_tick_labels,
     most_height,
     own_axes,
-    size_in_points,
 )
-from skviz.figures.layout.panels import choose_scales
+from skviz.figures.layout.ticks import label_units
+from skviz.figures.native import NativeChart, ticks_of
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import (
     extra_height,
     legend_columns,
@@ -32,23 +40,26 @@ from skviz.figures.runs.null_bands import (
     null_handle,
     unit_bands,
 )
+from skviz.figures.selection import choose_scales, required_scales
 from skviz.figures.style.palette import bar_handles, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.wording import branch_phrase, scales_in_words
+from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
 DIFFERENCE = "attention difference"
-_SMALLEST_LABEL = 5.0  # points
 _MOST_HATCHED = 40
 
 
 @dataclass(frozen=True, eq=False)
-class UnitBars:
+class UnitBars(Display):
     """Grouped bars of one quantity per unit and scale.
 
     `values` has shape (U, V); the default quantity is the attention difference, in [-1, 1].
@@ -164,6 +175,53 @@ class UnitBars:
         """Whether bars are wide enough for a hatch per scale beside its colour."""
         return self.values.size <= _MOST_HATCHED
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        text = [
+            f"{mean_of(provenance, self.quantity)} per unit, one bar per scale"
+            f" ({scales_in_words(self.scales)})."
+        ]
+        marks = [] if self.errors is None else [f"Error bars: {DEVIATION}."]
+        if self.null is not None:
+            text.append(null_words(scales=None))
+        alt = f"Bar chart of the {self.quantity} of {counted(len(self.units), 'unit')}."
+        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales)])
+        title = unit_title(self.values, self.units, self.scales, self.quantity)
+        return Caption(title, tuple(text), tuple(marks), provenance, alt)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per unit and scale."""
+        import pandas as pd
+
+        units, count = self.values.shape
+        columns = {
+            "unit": np.repeat(np.array(self.units, dtype=object), count),
+            "scale": np.tile(self.scales, units),
+            "value": self.values.ravel(),
+        }
+        if self.errors is not None:
+            columns["std"] = self.errors.ravel()
+        return pd.DataFrame(columns)
+
+    def native_charts(self, caption: Caption) -> list[NativeChart]:
+        """Return the chart of an office program; none where a band of random networks shows."""
+        if self.null is not None:
+            return []
+        chart = NativeChart(
+            kind="bars",
+            caption=caption,
+            x=self.units,
+            scales=self.scales,
+            values=self.values.T,
+            errors=None if self.errors is None else self.errors.T,
+            x_title="SK unit",
+            y_title=self.quantity,
+            ticks=ticks_of(self.values, self.errors, self.base),
+            base=self.base,
+            hatched=self.hatched,
+        )
+        return [chart]
+
     def plot(
         self,
         ax: Axes | None = None,
@@ -235,30 +293,12 @@ class UnitBars:
                 ncols=min(count, 5) if self.null is None else legend_columns(handles, room),
                 borderaxespad=0.2,
             )
-        self.label_units(ax)
+        label_units(ax, self.units)
         if own:
             figure.draw_without_rendering()  # settles the size of the axes
-            self.label_units(ax)
+            label_units(ax, self.units)
             fit_label(ax)
         return figure
-
-    def label_units(self, ax: Axes) -> None:
-        """Write the units' names below the bars: upright, smaller or fewer where space is short."""
-        room = size_in_points(ax)[0] / (len(self.units) + 0.2)
-        size = font_points(matplotlib.rcParams["xtick.labelsize"])
-        names, pattern = _distinct_parts([clean(name) for name in self.units], 8 * size)
-        names = [shorten(name, 8 * size, size, keep_end=True) for name in names]
-        label_size = font_points(matplotlib.rcParams["axes.labelsize"])
-        label = f"SK unit: {pattern}" if pattern else "SK unit"
-        ax.set_xlabel(shorten(label, size_in_points(ax)[0], label_size), parse_math=False)
-        rotation, every = 0, 1
-        if max(text_width(name, size) for name in names) + 0.4 * size > room:
-            rotation = 90
-            size = max(_SMALLEST_LABEL, min(size, room / 1.2))
-            every = max(1, math.ceil(1.2 * size / room - 1e-6))
-        ax.set_xticks(np.arange(0, len(names), every), names[::every])
-        for text in ax.get_xticklabels():
-            text.set(rotation=rotation, fontsize=size, parse_math=False)
 
 
 def _quantity(units: list[Unit], branch: int | None) -> str:
@@ -271,27 +311,3 @@ def _quantity(units: list[Unit], branch: int | None) -> str:
         return f"{DIFFERENCE} (largest \N{MINUS SIGN} smallest kernel)"
     large, small = pairs.pop()
     return f"{DIFFERENCE} ({large} \N{MINUS SIGN} {small})"
-
-
-def _distinct_parts(names: list[str], width: float) -> tuple[list[str], str]:
-    """Return what differs between long dotted names, and the pattern that they share.
-
-    "net.layer1.attn" and "net.layer2.attn" are "layer1" and "layer2" of "net.*.attn". Names
-    that are no wider than `width` at their usual size stay as they are, without a pattern.
-    """
-    size = font_points(matplotlib.rcParams["xtick.labelsize"])
-    if len(names) < 2 or max(text_width(name, size) for name in names) <= width:
-        return names, ""
-    parts = [name.split(".") for name in names]
-    shortest = min(map(len, parts)) - 1  # something has to be left of each
-    head = 0
-    while head < shortest and len({part[head] for part in parts}) == 1:
-        head += 1
-    tail = 0
-    while tail < shortest - head and len({part[-1 - tail] for part in parts}) == 1:
-        tail += 1
-    if head + tail == 0:
-        return names, ""
-    first = parts[0]
-    pattern = ".".join([*first[:head], "*", *first[len(first) - tail :]])
-    return [".".join(part[head : len(part) - tail]) for part in parts], pattern

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator
 from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
+from skviz.figures.caption import Caption, mean_of, message, null_words
+from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
@@ -27,7 +28,9 @@ from skviz.figures.layout.page import (
     root_figure,
     size_in_points,
 )
-from skviz.figures.layout.panels import choose_scales
+from skviz.figures.layout.ticks import ChannelLocator
+from skviz.figures.native import NativeChart, ticks_of
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import (
     channel_band,
     draw_band,
@@ -35,12 +38,17 @@ from skviz.figures.runs.null_bands import (
     legend_columns,
     null_handle,
 )
+from skviz.figures.selection import choose_scales, required_scales
 from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
+from skviz.numbers import counted
 from skviz.typing import FloatArray
-from skviz.units import GATE, select_units
+from skviz.units import select_units
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
@@ -50,7 +58,7 @@ _FEW_MARKERS = 16
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelLines:
+class ChannelLines(Display):
     """Line chart of the attention of one branch over channels, one line per scale.
 
     `curves` has shape (V, N), attention in [0, 1]: each of the N points is the mean of
@@ -202,6 +210,83 @@ class ChannelLines:
         """What the y axis shows, for a small chart."""
         return f"{self.branch_label} attention" if self.quantity is None else "expected kernel"
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        means, scales, unit = self.means, self.scales, storable(self.unit)
+        branch = branch_phrase(self.branch_label)
+        kernels = self.quantity is not None
+        quantity = "expected kernel size (pixels)" if kernels else f"attention of {branch}"
+        what = f"{quantity} over the {counted(self.channels, 'channel')} of {unit}"
+        points = "every channel" if self.group == 1 else f"{self.group} successive channels"
+        each = (
+            "one point per channel"
+            if self.group == 1
+            else f"each point the mean of {points}"
+        )  # fmt: skip
+        text = [
+            f"{mean_of(provenance, what)}, {each}, one line per scale ({scales_in_words(scales)})."
+        ]
+        marks = []
+        if self.deviations is not None:
+            marks.append(
+                "Bands: one standard deviation over images to either side, averaged over the"
+                " channels of a point."
+            )
+        direction = trend(means, scales)
+        alt = [
+            f"Line chart of the {what}.",
+            f"Mean over channels: {per_scale(means, scales)}"
+            + (f"; it {direction} with the scale." if direction else "."),
+        ]
+        for curve, label in zip(self.curves, scale_labels(scales), strict=True):
+            if found := extremes(curve):
+                low, high = found
+                alt.append(
+                    f"At {label} the line runs from {number(curve[0])} to {number(curve[-1])},"
+                    f" lowest {number(curve[low])} at channel {self.x[low]},"
+                    f" highest {number(curve[high])} at channel {self.x[high]}."
+                )
+        if self.null is not None:
+            text.append(null_words(scales))
+        mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
+        title = message(unit, mean, means, scales)
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per scale and point."""
+        import pandas as pd
+
+        count, points = self.curves.shape
+        columns = {
+            "unit": self.unit,
+            "kernel": self.branch_label,
+            "scale": np.repeat(self.scales, points),
+            "channel": np.tile(self.x, count),
+            "channels": np.tile(self.group_sizes, count),
+            "attention": self.curves.ravel(),
+        }
+        if self.deviations is not None:
+            columns["std"] = self.deviations.ravel()
+        return pd.DataFrame(columns)
+
+    def native_charts(self, caption: Caption) -> list[NativeChart]:
+        """Return the chart of an office program; none where a band of random networks shows."""
+        if self.null is not None:  # a band, which native charts do not have
+            return []
+        chart = NativeChart(
+            kind="xy",
+            caption=caption,
+            x=self.x.astype(np.float64),
+            scales=self.scales,
+            values=self.curves,
+            errors=self.deviations,
+            x_title="channel",
+            y_title=self.value_label,
+            ticks=ticks_of(self.curves, self.deviations),
+            numbers=f"Mean over channels: {per_scale(self.means, self.scales)}.",
+        )
+        return [chart]
+
     def plot(
         self,
         ax: Axes | None = None,
@@ -292,53 +377,11 @@ class ChannelLines:
         return found
 
 
-class ChannelLocator(Locator):
-    """Ticks at multiples of a power of two, as channels come: 0, 32, 64, ..."""
-
-    def __call__(self) -> Any:
-        low, high = self.axis.get_view_interval()  # type: ignore[union-attr]
-        return self.tick_values(low, high)
-
-    def tick_values(self, vmin: float, vmax: float) -> Any:
-        """Return the positions of the ticks between two channels."""
-        low, high = sorted((vmin, vmax))
-        step = 1
-        while (high - low) / step > self._room(high):
-            step *= 2
-        return np.arange(math.ceil(max(low, 0) / step), math.floor(high / step) + 1) * step
-
-    def _room(self, high: float) -> float:
-        """Return how many labels as wide as the last one fit along the axis."""
-        axes = getattr(self.axis, "axes", None)
-        if axes is None:
-            return 9
-        size = axes.xaxis.get_major_ticks(1)[0].label1.get_fontsize()
-        label = (0.65 * len(str(int(high))) + 1) * size
-        return float(min(9.0, max(1.0, size_in_points(axes)[0] / label)))
-
-
 def _checked_group(group: int | None, channels: int, unit: str) -> int:
     chosen = max(1, channels // PAPER_POINTS) if group is None else group
     if not 1 <= chosen <= channels:
         raise UsageError(f"expected a group of 1 to {channels} channels for {unit}, got {chosen}")
     return chosen
-
-
-def branch_phrase(label: str) -> str:
-    """Return a branch's label within a sentence: "the 5x5 kernel", or "branch 1"."""
-    if label.startswith("branch"):
-        return label
-    return "the gate" if label == GATE else f"the {label} kernel"
-
-
-def required_scales(attention: Attention) -> tuple[float, ...]:
-    """Return the scales of the attention; raises `UsageError` where it has none."""
-    if attention.scales is None:
-        raise UsageError(
-            "expected the attention of one image at several scales, got a batch without scales;"
-            " give the probe what `enlarge` returns"
-        )
-    return attention.scales
 
 
 def _group_sizes(x: NDArray[np.int64], channels: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -16,8 +17,12 @@ from skviz.figures.attention.arrange import Arrangement, arrange, inner_width
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.caption import Caption
+from skviz.figures.display import Display
 from skviz.figures.layout.footer import Line, draw_footer, footer_lines, lines_height
 from skviz.figures.layout.page import fit, new_figure, place
+from skviz.figures.layout.ticks import label_units
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import (
     PAIRED,
     bar_handles,
@@ -30,6 +35,9 @@ from skviz.names import escaped
 from skviz.scaling import Views
 from skviz.units import select_units
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _LINE = 1.5  # height of a line of header or footer, in font sizes
 _PAIR, _LINE_ALONE = 4.0, 2.2  # width of a legend's bar and line, in font sizes
 _MOST_PAIRS = 5
@@ -37,7 +45,7 @@ _LABEL_ROOM = 12.9  # font sizes, of a chart that has room for a whole label
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionFigure:
+class AttentionFigure(Display):
     """The parts of figure 3 (a), and how they go together on one page.
 
     `lines` has one chart per requested unit. `title` stands above, `note` (network, weights)
@@ -93,6 +101,23 @@ class AttentionFigure:
             warning=warning,
         )
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        parts = [
+            self.thumbnails.caption(provenance),
+            *(chart.caption(provenance) for chart in self.lines),
+            self.bars.caption(provenance),
+        ]
+        names = ["Top", *["Lines"] * len(self.lines), "Bars"]
+        drawn = tuple(f"{name}: {part.shown}" for name, part in zip(names, parts, strict=True))
+        return Caption(parts[1].title, drawn, (), provenance, " ".join(part.alt for part in parts))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the points of all line charts."""
+        import pandas as pd
+
+        return pd.concat([chart.to_frame() for chart in self.lines], ignore_index=True)
+
     def plot(self) -> Figure:
         """Draw everything on a new figure, as wide as the style says and as high as needed."""
         header = _Header.of(self)
@@ -112,7 +137,7 @@ class AttentionFigure:
         title = title[:1].upper() + title[1:]
         self.bars.plot(ax, legend=False, title=title, label=detail.removesuffix(")"))
         fit([ax], [page.bars])
-        self.bars.label_units(ax)  # now that the width is known
+        label_units(ax, self.bars.units)  # now that the width is known
         fit([ax], [page.bars])
         return figure
 

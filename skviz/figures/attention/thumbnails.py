@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -14,10 +15,19 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
+from skviz.figures.caption import Caption
+from skviz.figures.display import Display
 from skviz.figures.layout.page import new_figure, root_figure, size_in_points
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
-from skviz.figures.style.text import clean, font_points, text_width, wrap
+from skviz.figures.style.text import clean, font_points, storable, text_width, wrap
+from skviz.figures.wording import listed, upper_first
+from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.scaling import Views
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LINE = 1.35  # height of a line of text, in font sizes
 _GAP = 1.0  # between two images, in font sizes
@@ -25,7 +35,7 @@ _CAPTION_LINES = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Thumbnails:
+class Thumbnails(Display):
     """Enlarged images, each framed in its scale's colour and named by it.
 
     `images` is uint8 of shape (V, H, W, 3), `scales` has V entries. `captions` has one text
@@ -51,6 +61,26 @@ class Thumbnails:
     def from_views(cls, views: Views, captions: Sequence[str] | None = None) -> Thumbnails:
         """Take the images of `enlarge`; raises `UsageError` if captions do not match them."""
         return cls(views.pixels, views.scales, None if captions is None else tuple(captions))
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        labels = scale_labels(self.scales)
+        seen = [""] * len(labels)
+        if self.captions is not None:
+            seen = [f" ({storable(caption)})" for caption in self.captions]
+        views = listed([f"{label}{words}" for label, words in zip(labels, seen, strict=True)])
+        captions = "; below each the most probable class" if self.captions is not None else ""
+        text = [f"What the network sees of {provenance.source} at {listed(labels)}{captions}."]
+        alt = [f"{counted(len(labels), 'picture')} of {provenance.source}, enlarged: {views}."]
+        title = f"{upper_first(provenance.source)} at {listed(labels)}"
+        return Caption(title, tuple(text), (), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per image: its scale, and the words below it."""
+        import pandas as pd
+
+        captions = self.captions or [None] * len(self.scales)
+        return pd.DataFrame({"scale": self.scales, "caption": list(captions)})
 
     def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Figure:
         """Draw the images on `ax`, or on a new figure, and return the figure.

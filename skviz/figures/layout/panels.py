@@ -6,7 +6,6 @@ than drawing them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import matplotlib
@@ -14,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skviz.figures.layout.page import Slot, most_height, new_figure, place, size_in_points
-from skviz.scales import Scales
 
 _MOST_IN_ONE_COLUMN = 4
 # Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
@@ -103,16 +101,3 @@ def panel_width(columns: int, sizes: PanelSizes = PanelSizes(0, 0)) -> float:
 def room_across(ax: Axes) -> float:
     """Return the width of the axes in font sizes."""
     return size_in_points(ax)[0] / float(matplotlib.rcParams["font.size"])
-
-
-def choose_scales(known: Sequence[float], wanted: Sequence[float] | None) -> list[int]:
-    """Return the indices of the wanted scales, in the run's order; all of them for None.
-
-    Raises `ScaleError` for a scale that the run does not have.
-    """
-    if wanted is None:
-        return list(range(len(known)))
-    found = set()
-    for scale in wanted:
-        found.add(Scales(known).index(scale, "scales of the run ({})"))
-    return sorted(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -14,18 +14,34 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
+from skviz.figures.caption import (
+    DEVIATION,
+    Caption,
+    mean_of,
+    null_words,
+    unit_title,
+    units_in_words,
+)
+from skviz.figures.display import Display
 from skviz.figures.layout.page import figure_size, fit_label, most_height, own_axes
+from skviz.figures.layout.ticks import label_units
+from skviz.figures.native import NativeChart, ticks_of
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import draw_band, extra_height, legend_columns, null_handle
 from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
+from skviz.figures.wording import scales_in_words
+from skviz.numbers import counted
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
 
 @dataclass(frozen=True, eq=False)
-class DepthLines:
+class DepthLines(Display):
     """The attention difference of U units in the order of execution, one line per scale.
 
     `values` has shape (U, V), in [-1, 1]; `scales` has V entries; `units` names the units
@@ -97,6 +113,55 @@ class DepthLines:
             null=None if bars.null is None else bars.null[:, -1],
         )
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        text = [
+            f"{mean_of(provenance, self.quantity)} of {counted(len(self.units), 'unit')} in the"
+            f" order of execution, one line per scale ({scales_in_words(self.scales)}).",
+            "Vertical lines part the stages.",
+        ]
+        marks = [] if self.errors is None else [f"Bands: {DEVIATION}."]
+        if self.null is not None:
+            text.append(null_words(self.scales))
+        alt = (
+            f"Line chart of the {self.quantity} along the depth of the network, over"
+            f" {counted(len(self.units), 'unit')}."
+        )
+        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales)])
+        title = unit_title(self.values, self.units, self.scales, self.quantity)
+        return Caption(title, tuple(text), tuple(marks), provenance, alt)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per unit and scale."""
+        import pandas as pd
+
+        units, count = self.values.shape
+        columns = {
+            "unit": np.repeat(np.array(self.units, dtype=object), count),
+            "scale": np.tile(self.scales, units),
+            "value": self.values.ravel(),
+        }
+        if self.errors is not None:
+            columns["std"] = self.errors.ravel()
+        return pd.DataFrame(columns)
+
+    def native_charts(self, caption: Caption) -> list[NativeChart]:
+        """Return the chart of an office program; none where a band of random networks shows."""
+        if self.null is not None:
+            return []
+        chart = NativeChart(
+            kind="line",
+            caption=replace(caption, drawn=caption.drawn[:1]),  # without the lines of stages
+            x=self.units,
+            scales=self.scales,
+            values=self.values.T,
+            errors=None if self.errors is None else self.errors.T,
+            x_title="SK unit, in the order of execution",
+            y_title=self.quantity,
+            ticks=ticks_of(self.values, self.errors, 0.0 if self.zero else None),
+        )
+        return [chart]
+
     def plot(self, ax: Axes | None = None) -> Figure:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
         own = ax is None
@@ -144,10 +209,9 @@ class DepthLines:
             ncols=min(len(styles), 8) if self.null is None else legend_columns(handles, room),
             borderaxespad=0.2,
         )
-        names = UnitBars(self.values, self.scales, self.units)
-        names.label_units(ax)
+        label_units(ax, self.units)
         if own:
             figure.draw_without_rendering()  # settles the width of the axes
-            names.label_units(ax)
+            label_units(ax, self.units)
             fit_label(ax)
         return figure

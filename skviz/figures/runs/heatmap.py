@@ -15,16 +15,32 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
-from skviz.figures.attention.lines import ChannelLocator, branch_phrase
+from skviz.figures.caption import Caption, mean_of, message
+from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
 from skviz.figures.layout.page import Slot, new_figure, place, size_in_points
-from skviz.figures.layout.panels import choose_scales
+from skviz.figures.layout.ticks import ChannelLocator
+from skviz.figures.provenance import Provenance
+from skviz.figures.selection import choose_scales
 from skviz.figures.style.palette import scale_labels
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.wording import (
+    branch_phrase,
+    extremes,
+    number,
+    per_scale,
+    scales_in_words,
+    signed,
+    upper_first,
+)
+from skviz.numbers import counted
+from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 from skviz.units import select_units
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.inference.summary import Summary
 
 SORTS = ("index", "shift")
@@ -34,7 +50,7 @@ _LEAST = 3.0  # of a map, however few scales there are
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelHeatmap:
+class ChannelHeatmap(Display):
     """Mean attention of one branch of a unit: rows are scales, columns channels.
 
     `values` has shape (V, C), in [0, 1]. The upper map shows them, the lower one the change
@@ -103,6 +119,50 @@ class ChannelHeatmap:
         if self.sort == "index":
             return np.arange(self.values.shape[1])
         return np.argsort(self.values[0] - self.values[-1], kind="stable")
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        scales, unit, values = self.scales, storable(self.unit), self.values
+        branch, count = branch_phrase(self.branch_label), self.values.shape[1]
+        order = "their index" if self.sort == "index" else "their change, the largest first"
+        quantity = self.quantity or f"attention of {branch}"
+        what = f"{quantity} in {unit}, {counted(count, 'channel')} in the order of {order}"
+        text = [f"{mean_of(provenance, what)}; one row per scale ({scales_in_words(scales)})."]
+        means = nan_mean(values, axis=1)
+        alt = [
+            f"Heat map of the {what}. Values go from {number(np.nanmin(values))} to"
+            f" {number(np.nanmax(values))}; mean over channels {per_scale(means, scales)}."
+        ]
+        if len(scales) == 1:
+            title = message(unit, f"the {quantity}", means, scales)
+            return Caption(title, tuple(text), (), provenance, " ".join(alt))
+        labels = scale_labels(scales)
+        text.append(f"The lower map shows the change from {labels[0]}.")
+        change = values[-1] - values[0]
+        rising = int((change > 0).sum())
+        where = f"from {labels[0]} to {labels[-1]}"
+        if found := extremes(change):
+            low, high = found
+            alt.append(
+                f"{upper_first(where)} {rising} of {count} channels rise, most channel {high}"
+                f" ({signed(change[high])}), least channel {low} ({signed(change[low])})."
+            )
+        title = f"{unit}: {rising} of {count} channels rise {where}"
+        return Caption(title, tuple(text), (), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per scale and channel."""
+        import pandas as pd
+
+        count, channels = self.values.shape
+        columns = {
+            "unit": self.unit,
+            "kernel": self.branch_label,
+            "scale": np.repeat(self.scales, channels),
+            "channel": np.tile(np.arange(channels), count),
+            "attention": self.values.ravel(),
+        }
+        return pd.DataFrame(columns)
 
     def plot(self) -> Figure:
         """Draw the maps on a new figure and return it."""

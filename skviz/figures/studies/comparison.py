@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import ScaleError, UsageError
-from skviz.figures.attention.bars import UnitBars
+from skviz.figures.caption import Caption, mean_of
+from skviz.figures.display import Display
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -22,8 +23,12 @@ from skviz.figures.layout.page import (
     most_height,
     own_axes,
 )
+from skviz.figures.layout.ticks import label_units
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_labels, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten
+from skviz.figures.style.text import clean, font_points, shorten, storable
+from skviz.figures.wording import listed, signed
+from skviz.numbers import counted
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -36,7 +41,7 @@ _SPREAD = 0.26  # between the marks of one unit, in units
 
 
 @dataclass(frozen=True, eq=False)
-class ComparedShifts:
+class ComparedShifts(Display):
     """Marks with intervals: the shift of S runs at U units between two scales.
 
     `values`, `low` and `high` have shape (S, U); nan where there is no value, or no interval.
@@ -105,6 +110,38 @@ class ComparedShifts:
             published=True,
         )
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        labels = [storable(label) for label in self.labels]
+        start, end = scale_labels(self.scales)
+        known = bool(np.isfinite(self.low).any())
+        marks = ["Bars: bootstrap confidence intervals of the mean."] if known else []
+        marks += ["The paper gives no intervals."] if self.published else []
+        what = mean_of(provenance, "shift of the attention difference")
+        text = [f"{what} from {start} to {end}, per unit: {listed(labels)}."]
+        alt = [f"Marks for the shifts of {listed(labels)} in {counted(len(self.units), 'unit')}."]
+        for index, unit in enumerate(self.units):
+            pairs = zip(labels, self.values[:, index], strict=True)
+            alt.append(
+                f"{storable(unit)}: {', '.join(f'{name} {signed(v)}' for name, v in pairs)}."
+            )
+        same = int((np.sign(self.values) == np.sign(self.values[:1])).all(axis=0).sum())
+        title = (
+            f"{listed(labels)} shift the same way in {same} of {len(self.units)} units,"
+            f" from {start} to {end}"
+        )
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per run and unit: its shift, with the ends of its interval."""
+        import pandas as pd
+
+        index = pd.MultiIndex.from_product([self.labels, self.units], names=["run", "unit"])
+        arrays = {"shift": self.values, "low": self.low, "high": self.high}
+        columns = {name: array.ravel() for name, array in arrays.items()}
+        frame = pd.DataFrame(columns, index=index).reset_index()
+        return frame.assign(from_scale=self.scales[0], to_scale=self.scales[1])
+
     def plot(self, ax: Axes | None = None) -> Figure:
         """Draw the marks on `ax`, or on a new figure, and return the figure."""
         own = ax is None
@@ -133,11 +170,10 @@ class ComparedShifts:
         start, end = scale_labels(self.scales)
         ax.set_ylabel(f"shift of the difference,\n{start} to {end}")
         self._add_legend(ax, looks, 72 * across)
-        names = UnitBars(np.zeros((len(self.units), 1)), (1.0,), self.units)
-        names.label_units(ax)
+        label_units(ax, self.units)
         if own:
             figure.draw_without_rendering()  # settles the width of the axes
-            names.label_units(ax)
+            label_units(ax, self.units)
             fit_label(ax)
         return figure
 

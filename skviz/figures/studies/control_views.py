@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -13,9 +14,17 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
+from skviz.figures.caption import Caption
+from skviz.figures.display import Display
 from skviz.figures.layout.page import most_height, new_figure, root_figure
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.wording import listed, scales_in_words, upper_first
+from skviz.numbers import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Row = tuple[str, tuple[float, ...], NDArray[np.uint8]]
 # In font sizes: of a view at most, in two blocks and on a slide at least.
@@ -25,7 +34,7 @@ _GAP, _HEAD, _TOP, _NAME = 0.6, 1.4, 2.0, 11.0
 
 
 @dataclass(frozen=True, eq=False)
-class ControlViews:
+class ControlViews(Display):
     """Rows of views: name, scales (V,) and pixels, uint8 of shape (V, H, W, 3), of each control.
 
     Raises `UsageError` for other arrays, for no rows, and for rows of unequal length.
@@ -45,6 +54,31 @@ class ControlViews:
                     f"expected {count} views as uint8 of shape (V, H, W, 3) in every row, got "
                     f"{pixels.dtype} of shape {pixels.shape} for {len(scales)} scales in '{name}'"
                 )
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        image = f"the image '{storable(self.title)}'" if self.title else "one image"
+        names = [storable(name) for name, _, _ in self.rows]
+        data = f" of '{provenance.dataset}'" if provenance.dataset else ""
+        text = [
+            f"What the network sees of {image}{data}: one row per control ({listed(names)}), one"
+            " column per scale, which stands above each view."
+        ]
+        alt = [f"{counted(len(names), 'row')} of pictures of {image}."]
+        for name, (_, scales, _) in zip(names, self.rows, strict=True):
+            alt.append(f"{upper_first(name)}: {scales_in_words(scales)}.")
+        title = f"{upper_first(image)} in {counted(len(names), 'control')}"
+        shown = f"'{storable(self.title)}'" if self.title else None
+        # Pictures, no numbers: of how many images is of no concern here.
+        provenance = replace(provenance, images=1, dataset=None, image=shown)
+        return Caption(title, tuple(text), (), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per view: its control and its scale."""
+        import pandas as pd
+
+        rows = [(name, scale) for name, scales, _ in self.rows for scale in scales]
+        return pd.DataFrame(rows, columns=["control", "scale"])
 
     def plot(self) -> Figure:
         """Draw the views, each framed in its scale's colour with the scale above it.

@@ -13,14 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from skviz.errors import UsageError
+from skviz.figures.caption import Caption, mean_of, message
+from skviz.figures.display import Display
 from skviz.figures.layout.page import keep_tick_labels, own_axes
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_labels, scale_styles
-from skviz.figures.style.text import clean
+from skviz.figures.style.text import clean, storable
+from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
+from skviz.numbers import counted
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.studies.receptive_field.result import ReceptiveField
 
+FIELD = "effective receptive field (gradient of the central output with respect to the input)"
 KINDS = ("mixed", "clamped", "fixed")
 # Fields of nearly the same width stand beside each other, so many steps of the axis apart.
 _APART = 0.06
@@ -30,7 +38,7 @@ _ENOUGH = 36.0  # font sizes across
 
 
 @dataclass(frozen=True, eq=False)
-class FieldWidths:
+class FieldWidths(Display):
     """Width of Q receptive fields at S scales, one line per field.
 
     `widths`, `low` and `high` have shape (S, Q), in pixels of the input; `low` and `high` are
@@ -70,6 +78,26 @@ class FieldWidths:
     def height(self) -> float:
         """How high the chart with its legend should be at least, in font sizes."""
         return _BODY + _LABELS + 1.5 * len(self.labels) + 1
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        unit, labels = storable(self.unit), [storable(label) for label in self.labels]
+        text = [
+            f"{mean_of(provenance, f'width of the {FIELD} of {unit}')}, per scale"
+            f" ({scales_in_words(self.scales)}): {listed(labels)}."
+        ]
+        known = np.isfinite(self.low).any()
+        marks = ["Bars: 95 % bootstrap intervals over images."] if known else []
+        alt = [f"Line chart of the width of {counted(len(labels), 'field')} of {unit}."]
+        alt += widths_in_words(self.widths, self.scales, labels)
+        title = field_title(self.unit, self.labels, self.widths, self.scales)
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per field and scale: the width in pixels, with its interval."""
+        return widths_frame(
+            self.unit, self.scales, self.labels, width=self.widths, low=self.low, high=self.high
+        )
 
     def plot(self, ax: Axes | None = None) -> Figure:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
@@ -119,3 +147,34 @@ class FieldWidths:
         for text in ax.get_legend().get_texts():  # type: ignore[union-attr]
             text.set_parse_math(False)
         return figure
+
+
+def field_title(
+    unit: str, labels: Sequence[str], all_widths: FloatArray, scales: Sequence[float]
+) -> str:
+    """Return what becomes of the mixed field, or of the last one where there is none."""
+    chosen = labels.index("mixed") if "mixed" in labels else len(labels) - 1
+    label, widths = storable(labels[chosen]), all_widths[:, chosen]
+    quantity = f"the width of the {label} field in pixels"
+    return message(storable(unit), quantity, widths, scales, digits=1)
+
+
+def widths_in_words(widths: FloatArray, scales: tuple[float, ...], labels: list[str]) -> list[str]:
+    """Return a sentence per field."""
+    return [
+        f"{upper_first(label)}: width in pixels {per_scale(column, scales, 1)}."
+        for label, column in zip(labels, widths.T, strict=True)
+    ]
+
+
+def widths_frame(
+    unit: str, scales: Sequence[float], labels: Sequence[str], **columns: FloatArray
+) -> pd.DataFrame:
+    """Return tidy columns of arrays of shape (V, F), scales by fields."""
+    import pandas as pd
+
+    index = pd.MultiIndex.from_product([scales, labels], names=["scale", "field"])
+    frame = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
+    frame = frame.reset_index()
+    frame.insert(0, "unit", unit)
+    return frame

@@ -18,6 +18,9 @@ from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
+from skviz.figures.caption import Caption, mean_of, together
+from skviz.figures.display import Display
+from skviz.figures.layout.footer import with_note
 from skviz.figures.layout.page import (
     Slot,
     fit,
@@ -27,13 +30,24 @@ from skviz.figures.layout.page import (
     root_figure,
     size_in_points,
 )
-from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.provenance import Provenance
+from skviz.figures.studies.field_widths import (
+    FIELD,
+    FieldWidths,
+    field_title,
+    widths_frame,
+    widths_in_words,
+)
 from skviz.figures.style.palette import scale_labels
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.wording import listed, scales_in_words
+from skviz.numbers import counted
 from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.studies.receptive_field.result import ReceptiveField
 
 KINDS = ("branch", "mixed")
@@ -48,7 +62,7 @@ _AROUND = 1.0  # what is shown around the widest field
 
 
 @dataclass(frozen=True, eq=False)
-class FieldMaps:
+class FieldMaps(Display):
     """Maps of receptive fields: a row per field, a column per scale.
 
     `maps` has shape (S, Q, H, W), each summing to 1, `widths` (S, Q) in pixels of the input,
@@ -82,6 +96,28 @@ class FieldMaps:
             labels=tuple(field.fields[index].label for index in rows),
             unit=field.unit.name,
         )
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        unit, labels = storable(self.unit), [storable(label) for label in self.labels]
+        what = f"{FIELD} of {unit}"
+        text = [
+            f"{mean_of(provenance, what)}: one row per field ({listed(labels)}), one column per"
+            f" scale ({scales_in_words(self.scales)}). One colour scale for all maps, in steps of"
+            " the square root."
+        ]
+        marks = [
+            "White squares: the width of the field, the side of the box of the same variance, in"
+            " pixels of the input."
+        ]
+        alt = [f"{counted(self.widths.size, 'map')} of the effective receptive field of {unit}."]
+        alt += widths_in_words(self.widths, self.scales, labels)
+        title = field_title(self.unit, self.labels, self.widths, self.scales)
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per map: field, scale, and the width in pixels of the input."""
+        return widths_frame(self.unit, self.scales, self.labels, width=self.widths)
 
     def plot(self) -> Figure:
         """Draw the maps on a new figure and return it."""
@@ -227,40 +263,63 @@ class FieldMaps:
         return min(_CELL, on_slide, widths[0] if beside else widths[1]), beside
 
 
-def draw_field(field: ReceptiveField) -> Figure:
-    """Draw the maps of branches and mixture, and the width of fields per scale.
+@dataclass(frozen=True, eq=False)
+class FieldFigure(Display):
+    """Maps of branches and mixture, and the width of fields per scale, on one page.
 
-    The widths stand beside the maps, or below them where the style's figure is narrow. Network,
-    images and what the intervals are stand below.
+    The widths stand beside the maps, or below them where the style's figure is narrow.
     """
-    from skviz.figures.captions import Provenance, caption_of
-    from skviz.figures.layout.footer import with_note
 
-    maps, chart = FieldMaps.from_field(field), FieldWidths.from_field(field)
-    caption = caption_of([maps, chart], Provenance.of_field(field))
-    return with_note(lambda: _draw_both(maps, chart), caption)
+    maps: FieldMaps
+    widths: FieldWidths
+
+    @classmethod
+    def from_field(cls, field: ReceptiveField) -> FieldFigure:
+        """Take the fields that each part shows."""
+        return cls(FieldMaps.from_field(field), FieldWidths.from_field(field))
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption of both parts; what is said of both is said once."""
+        parts = [self.maps.caption(provenance), self.widths.caption(provenance)]
+        return together(parts, alike=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the widths of all fields; those without an interval are of the maps alone."""
+        import pandas as pd
+
+        frame = pd.concat([self.widths.to_frame(), self.maps.to_frame()], ignore_index=True)
+        return frame.drop_duplicates(["scale", "field"], ignore_index=True)
+
+    def plot(self) -> Figure:
+        """Draw both parts on a new figure and return it."""
+        maps, chart = self.maps, self.widths
+        em = float(matplotlib.rcParams["font.size"]) / 72
+        width = float(matplotlib.rcParams["figure.figsize"][0]) / em
+        tall = chart.height
+        if width < _NARROW:
+            room, height = width, maps.height(width) + _GAP + tall
+            slot = Slot(
+                _GAP * em, (height - tall) * em, (width - 2 * _GAP) * em, (tall - _GAP) * em
+            )
+        else:
+            room = _MAPS_SHARE * width
+            height = max(maps.height(room), tall)
+            slot = Slot(room * em, 0.3 * em, (width - room - _GAP) * em, (height - 0.6) * em)
+        figure = new_figure(width * em, height * em)
+        maps.draw(figure, room)
+        ax = figure.add_axes((0, 0, 1, 1), label="widths")
+        chart.plot(ax)
+        fit([ax], [slot])
+        points = font_points(matplotlib.rcParams["axes.titlesize"])
+        if text_width(ax.get_title(loc="left"), points) > size_in_points(ax)[0]:
+            ax.set_title("width, 95 % intervals", loc="left", weight="normal")
+        return figure
 
 
-def _draw_both(maps: FieldMaps, chart: FieldWidths) -> Figure:
-    em = float(matplotlib.rcParams["font.size"]) / 72
-    width = float(matplotlib.rcParams["figure.figsize"][0]) / em
-    tall = chart.height
-    if width < _NARROW:
-        room, height = width, maps.height(width) + _GAP + tall
-        slot = Slot(_GAP * em, (height - tall) * em, (width - 2 * _GAP) * em, (tall - _GAP) * em)
-    else:
-        room = _MAPS_SHARE * width
-        height = max(maps.height(room), tall)
-        slot = Slot(room * em, 0.3 * em, (width - room - _GAP) * em, (height - 0.6) * em)
-    figure = new_figure(width * em, height * em)
-    maps.draw(figure, room)
-    ax = figure.add_axes((0, 0, 1, 1), label="widths")
-    chart.plot(ax)
-    fit([ax], [slot])
-    points = font_points(matplotlib.rcParams["axes.titlesize"])
-    if text_width(ax.get_title(loc="left"), points) > size_in_points(ax)[0]:
-        ax.set_title("width, 95 % intervals", loc="left", weight="normal")
-    return figure
+def draw_field(field: ReceptiveField) -> Figure:
+    """Draw a `FieldFigure`; network, images and what the intervals are stand below."""
+    display = FieldFigure.from_field(field)
+    return with_note(display.plot, display.caption(Provenance.of_field(field)))
 
 
 def _round(value: float) -> float:

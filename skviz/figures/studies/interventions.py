@@ -10,15 +10,31 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.attention.bars import UnitBars
+from skviz.figures.caption import Caption, mean_of
+from skviz.figures.display import Display
 from skviz.figures.layout.page import keep_tick_labels
 from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
+from skviz.figures.layout.ticks import label_units
+from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import line_handles, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.wording import (
+    MOST_LISTED,
+    ends,
+    extremes,
+    listed,
+    scales_in_words,
+    signed,
+    upper_first,
+)
+from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.studies.interventions.result import ALL, CHOSEN
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from skviz.studies.interventions.result import InterventionRun
 
 QUANTITIES = {
@@ -31,7 +47,7 @@ _MOST_IN_TWO_COLUMNS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class InterventionPanels:
+class InterventionPanels(Display):
     """Mean and interval of one quantity per kind (K), target (T) and scale (S).
 
     `values`, `low` and `high` have shape (K, T, S); nan where a kind does not apply, or there
@@ -90,6 +106,52 @@ class InterventionPanels:
             quantity=QUANTITIES[quantity].format(truth=truth),
         )
 
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        kinds, targets = list(map(storable, self.kinds)), list(map(storable, self.targets))
+        scales, quantity = self.scales, self.quantity
+        words = {"chosen": "all of these units", "all": "all units of the network"}
+        groups = {key: text for key, text in words.items() if key in targets}
+        together = "".join(f"; {key}: {text} together" for key, text in groups.items())
+        text = [
+            f"{mean_of(provenance, quantity)} where the attention of one unit is replaced"
+            f"{together}. One panel per replacement ({listed(kinds)}), one mark per scale"
+            f" ({scales_in_words(scales)})."
+        ]
+        known = np.isfinite(self.low).any()
+        marks = ["Bars: 95 % bootstrap intervals of the mean."] if known else []
+        top = ends(scales)[1]
+        label = scale_labels(scales)[top]
+        panels = counted(len(kinds), "panel")
+        alt = [f"{panels} with the {quantity}, {counted(len(targets), 'target')}."]
+        for kind, values in zip(kinds, self.values[:, :, top], strict=True):
+            found = extremes(values)
+            if found is None:
+                said = "no values"
+            elif len(targets) <= MOST_LISTED:
+                pairs = zip(targets, values, strict=True)
+                said = ", ".join(f"{name} {signed(value)}" for name, value in pairs)
+            else:
+                low, high = found
+                said = (
+                    f"from {signed(values[low])} in {targets[low]}"
+                    f" to {signed(values[high])} in {targets[high]}"
+                )
+            alt.append(f"{upper_first(kind)} at {label}: {said}.")
+        title = _strongest(self, kinds, targets)
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per replacement, target and scale, with the ends of its interval."""
+        import pandas as pd
+
+        index = pd.MultiIndex.from_product(
+            [self.kinds, self.targets, self.scales], names=["kind", "target", "scale"]
+        )
+        columns = {"value": self.values, "low": self.low, "high": self.high}
+        columns = {name: array.ravel() for name, array in columns.items()}
+        return pd.DataFrame(columns, index=index).reset_index()
+
     def plot(self) -> Figure:
         """Draw the panels, all with the same y axis, and return the figure."""
         columns = 1 if len(self.targets) > _MOST_IN_TWO_COLUMNS or len(self.kinds) == 1 else 2
@@ -132,8 +194,7 @@ class InterventionPanels:
             ax.tick_params(axis="x", length=0)
             title = shorten(titles[k], room, large, weight="bold")
             ax.set_title(title, parse_math=False, loc="left")
-            names = UnitBars(np.zeros((len(x), 1)), (1.0,), self.targets)
-            names.label_units(ax)
+            label_units(ax, self.targets)
             if k < len(self.kinds) - columns:
                 ax.set_xlabel("")
         em = float(matplotlib.rcParams["font.size"]) / 72
@@ -159,3 +220,17 @@ class InterventionPanels:
         highest = max(0.0, float(known.max())) if len(known) else 1.0
         margin = 0.06 * (highest - lowest) or 1.0
         return lowest - margin, highest + margin
+
+
+def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]) -> str:
+    """Return the replacement that changes most: a title."""
+    size = np.abs(display.values)
+    if np.isnan(size).all():
+        return f"{upper_first(display.quantity)}: no values"
+    kind, target, scale = np.unravel_index(int(np.nanargmax(size)), size.shape)
+    words = {"chosen": "the chosen units together", "all": "all units together"}
+    where = words.get(targets[target], targets[target])
+    return (
+        f"{upper_first(display.quantity)}: most for {kinds[kind]} in {where} at"
+        f" {scale_labels(display.scales)[scale]} ({signed(display.values[kind, target, scale])})"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -13,13 +14,21 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import UsageError
+from skviz.figures.caption import Caption, mean_of, null_words
+from skviz.figures.display import Display
 from skviz.figures.layout.page import Slot, new_figure, place
 from skviz.figures.layout.panels import room_across
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import legend_columns, look, null_handle
 from skviz.figures.style.palette import scale_labels, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, text_width, wrap
-from skviz.inference.verdicts import BLUR, OBJECTS, Estimate, Verdict
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width, wrap
+from skviz.figures.wording import signed
+from skviz.inference.verdicts import BLUR, OBJECTS, VERDICTS, Estimate, Verdict
+from skviz.numbers import counted
 from skviz.typing import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What a row shows: the legend's words, and the place in a verdict: its field and key.
 ROWS = (
@@ -38,7 +47,7 @@ _NAMES = 0.2  # of the width, for the names of units at most
 
 
 @dataclass(frozen=True, eq=False)
-class VerdictRows:
+class VerdictRows(Display):
     """One row per unit: K marks with intervals, the band of random networks, and a verdict.
 
     `values` (K, U, 3) has mean, low and high in attention difference, nan where there is none;
@@ -110,6 +119,44 @@ class VerdictRows:
             )
             for chosen in np.array_split(np.arange(len(self.units)), count)
         ]
+
+    def caption(self, provenance: Provenance) -> Caption:
+        """Write the caption from the numbers that are drawn."""
+        held = sum(verdict == VERDICTS["larger"] for verdict in self.verdicts)
+        count = len(self.units)
+        marks = f": {', '.join(self.labels)}"
+        text = [
+            f"{self._sentence(provenance)}{marks}. To the right the verdict, which needs every"
+            " check at once."
+        ]
+        if self.null is not None:
+            text.append(null_words(None))
+        alt = [f"Rows of marks for {counted(count, 'unit')}."]
+        rows = zip(self.units, self.values[0, :, 0], self.verdicts, strict=True)
+        alt += [f"{storable(unit)}: {signed(mean)}, {verdict}." for unit, mean, verdict in rows]
+        title = f"In {held} of {count} units larger objects get the larger kernel"
+        bars = ("Bars: 95 % bootstrap intervals of the mean.",)
+        return Caption(title, tuple(text), bars, provenance, " ".join(alt))
+
+    def short_caption(self, caption: Caption) -> Caption:
+        """Return the caption where the legend and the verdicts are there to be read."""
+        if caption.provenance is None:
+            return caption
+        drawn = (f"{self._sentence(caption.provenance)}.", *caption.drawn[1:])
+        return replace(caption, drawn=drawn)
+
+    def _sentence(self, provenance: Provenance) -> str:
+        what, to = "shift of the attention difference", scale_labels((1.0, self.scale))[1]
+        return f"{mean_of(provenance, what)} from 1.0x to {to}, per unit, and what is left of it"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per mark and unit: its mean with its interval, and the verdict."""
+        import pandas as pd
+
+        index = pd.MultiIndex.from_product([self.labels, self.units], names=["mark", "unit"])
+        values = self.values.reshape(-1, 3)
+        frame = pd.DataFrame(values, index=index, columns=["mean", "low", "high"]).reset_index()
+        return frame.assign(verdict=list(self.verdicts) * len(self.labels))
 
     def plot(self) -> Figure:
         """Draw the rows on a new figure as wide as the style says, and return it."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.thumbnails import Thumbnails
-from skviz.figures.captions import Caption, Provenance, caption_of
+from skviz.figures.caption import Caption
+from skviz.figures.display import Display
+from skviz.figures.provenance import Provenance
 from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
-from skviz.reports.document import Document, FigurePart, ImagePart, TablePart, figure_part
-from skviz.reports.figure_data import frame_of
+from skviz.reports.document import Document, ImagePart, TablePart, figure_part
 from skviz.reports.words import distinct, file_stem
 from skviz.scales import DEFAULT_SCALES, scale_label
 
@@ -72,7 +73,7 @@ def _part(result: ImageResult, name: str) -> ImagePart:
     shown = _shown(result.views.scales)
     about = Provenance.of_image(result)
     attention = at_scales(result.attention, shown)
-    displays: list[tuple[str, Any]] = []
+    displays: list[tuple[str, Display]] = []
     if result.views.pixels.size:
         displays.append((f"views_{name}", _thumbnails(result, shown)))
     for unit in result.choice.lines:
@@ -80,10 +81,7 @@ def _part(result: ImageResult, name: str) -> ImagePart:
         displays.append((f"lines_{name}_{_stem(unit.name)}", lines))
     bars = UnitBars.from_attention(attention, [unit.name for unit in result.choice.bars])
     displays.append((f"bars_{name}", bars))
-    figures: list[FigurePart] = [
-        figure_part(stem, display, caption_of(display, about), frame_of(display))
-        for stem, display in displays
-    ]
+    figures = [figure_part(stem, display, about) for stem, display in displays]
     tables = [_differences(result, shown, name, about)]
     if result.classes is not None:
         tables.append(_classes(result, shown, name, about))

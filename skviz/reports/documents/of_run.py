@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.captions import Provenance, caption_of
+from skviz.figures.display import Display
+from skviz.figures.provenance import Provenance
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import percent
-from skviz.reports import figure_data
 from skviz.reports.document import Document, FigurePart, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
@@ -61,7 +61,7 @@ def run_document(
 def _figures(summary: Summary, about: Provenance) -> list[FigurePart]:
     chosen = choose_units(summary.units)
     line, paper = chosen.lines[0], [unit.name for unit in chosen.bars]
-    displays: list[tuple[str, Any]] = [
+    displays: list[tuple[str, Display]] = [
         (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name))
     ]
     # Gates have one branch: nothing to subtract, and nothing to draw.
@@ -77,10 +77,7 @@ def _figures(summary: Summary, about: Provenance) -> list[FigurePart]:
     for name in paper:
         heatmap = ChannelHeatmap.from_summary(summary, name, sort="shift")
         displays.append((f"channels_{name}", heatmap))
-    return [
-        figure_part(name, display, caption_of(display, about), figure_data.frame_of(display))
-        for name, display in displays
-    ]
+    return [figure_part(name, display, about) for name, display in displays]
 
 
 def _facts(run: Run, summary: Summary, about: Provenance) -> list[tuple[str, str]]:

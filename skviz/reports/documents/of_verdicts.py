@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.figures.captions import Caption, Provenance
+from skviz.figures.caption import Caption
+from skviz.figures.provenance import Provenance
 from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.document import FigurePart, TablePart

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skviz.figures.captions import Caption, Provenance
+from skviz.figures.caption import Caption
+from skviz.figures.provenance import Provenance
 from skviz.reports.document import TablePart
 from skviz.scales import scale_label
 from skviz.units import paper_units

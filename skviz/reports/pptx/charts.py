@@ -19,8 +19,8 @@ from pptx.enum.chart import (
 from pptx.enum.dml import MSO_LINE, MSO_PATTERN
 from pptx.util import Emu, Pt
 
+from skviz.figures.native import NativeChart, numbers_along
 from skviz.figures.style.palette import ScaleStyle, scale_styles
-from skviz.reports.native import NativeChart, numbers_along
 from skviz.reports.pptx.chart_xml import add_error_bars, round_joins, turn_labels
 from skviz.reports.words import fitted, for_office, plain
 

@@ -5,7 +5,6 @@ Needs python-pptx, which is the optional extra `skviz[pptx]`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +18,7 @@ from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.version import __version__
 
 if TYPE_CHECKING:
-    from skviz.reports.native import NativeChart
+    from skviz.figures.native import NativeChart
     from skviz.reports.pptx.slides import Deck
 
 MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
@@ -117,7 +116,6 @@ def _cover(deck: Deck, document: Document, command: str | None) -> None:
 def _figure(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str]) -> None:
     from skviz.figures.attention.thumbnails import Thumbnails
     from skviz.figures.studies.verdicts import VerdictRows
-    from skviz.reports.native import native_charts
 
     if isinstance(part.display, Thumbnails):
         _pictures(deck, part, part.display)
@@ -125,24 +123,24 @@ def _figure(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, st
     if isinstance(part.display, VerdictRows):
         _verdicts(deck, part, style, sentences)
         return
-    charts = native_charts(part)
+    charts = part.display.native_charts(part.caption)
     for chart in charts:
-        _chart(deck, part, chart)
+        _chart(deck, part, chart, part.title if len(charts) == 1 else chart.caption.title)
     if not charts:
         _drawing(deck, part, style)
 
 
-def _chart(deck: Deck, part: FigurePart, chart: NativeChart) -> None:
+def _chart(deck: Deck, part: FigurePart, chart: NativeChart, title: str) -> None:
     from skviz.reports.pptx.charts import add_chart
     from skviz.reports.pptx.slides import BODY, describe
 
-    notes = [part.caption.text, chart.alt]
-    if chart.numbers and chart.numbers.splitlines()[-1] not in chart.alt:
+    notes, alt = [part.caption.text, chart.caption.alt], chart.caption.alt
+    if chart.numbers and chart.numbers.splitlines()[-1] not in alt:
         notes.append(chart.numbers)
     if chart.values.size <= _MOST_NOTED:
         notes.append(_numbers(chart))
-    slide = deck.slide(chart.title, _source(part), "\n\n".join(notes))
-    describe(add_chart(slide, chart, BODY, deck.look), chart.alt)
+    slide = deck.slide(title, chart.caption.shown, "\n\n".join(notes))
+    describe(add_chart(slide, chart, BODY, deck.look), alt)
 
 
 def _numbers(chart: NativeChart) -> str:
@@ -174,7 +172,7 @@ def _drawing(deck: Deck, part: FigurePart, style: str) -> None:
     with figure_style(drawn):
         data = figure_bytes(figure, "png")
     width, height = figure.get_size_inches()
-    slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
+    slide = deck.slide(part.title, part.caption.shown, f"{part.caption.text}\n\n{part.caption.alt}")
     deck.picture(slide, data, (width, height), BODY, part.caption.alt)
 
 
@@ -189,7 +187,7 @@ def _verdicts(deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, 
     from skviz.reports.pptx.verdict_slides import verdict_slides
 
     for shown in verdict_slides(part, sentences, _for_talk(style)):
-        slide = deck.slide(shown.title, _source(part), shown.notes)
+        slide = deck.slide(shown.title, shown.drawn, shown.notes)
         deck.picture(slide, shown.picture, shown.size, BODY, shown.alt)
 
 
@@ -203,7 +201,7 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
     from skviz.reports.pptx.slides import BODY
     from skviz.reports.words import fitted, plain
 
-    slide = deck.slide(part.title, _source(part), f"{part.caption.text}\n\n{part.caption.alt}")
+    slide = deck.slide(part.title, part.caption.shown, f"{part.caption.text}\n\n{part.caption.alt}")
     count = len(views.images)
     columns = min(count, _ROW)
     rows = -(-count // columns)
@@ -228,15 +226,6 @@ def _pictures(deck: Deck, part: FigurePart, views: Any) -> None:
         _outline(frame, colour)
         cut = fitted(caption, 1.6 * 72 * side, 12)
         deck.text(slide, cut, Box(x, y + 0.4 + tall, side, 0.5), 12, centred=True)
-
-
-def _source(part: FigurePart | TablePart) -> str:
-    """Return the caption without what the line at the foot says, and what is no native chart."""
-    text = part.caption.shown.removesuffix(" Vertical lines part the stages.")
-    # The legend names the marks, and the verdicts are there to be read.
-    text = re.sub(r", and what is left of it: [^.:]*\.", ", and what is left of it.", text)
-    text = re.sub(r" To the right the verdict[^.]*\.", "", text)
-    return re.sub(r"; one panel per unit \(.*?\)", "", text)
 
 
 def _outline(frame: Any, colour: str) -> None:
@@ -268,7 +257,7 @@ def _table(deck: Deck, part: TablePart) -> None:
         noted = whole[number * each : (number + 1) * each]
         lines = ["\t".join(row) for row in [part.table.heads, *noted]]
         notes = f"{part.caption.text}\n\n" + "\n".join(lines)
-        slide = deck.slide(words, _source(brief), notes)
+        slide = deck.slide(words, brief.caption.shown, notes)
         frame = deck.table(slide, shown, fit)
         describe(frame, f"{part.caption.alt} Here: rows {number * each + 1} to"
                  f" {number * each + len(shown)}.")  # fmt: skip

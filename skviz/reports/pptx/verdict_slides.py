@@ -23,11 +23,15 @@ MOST_UNITS = 5  # of a slide
 
 @dataclass(frozen=True)
 class VerdictSlide:
-    """A slide: its title, a PNG of `size` (inches, width and height), and what goes with it."""
+    """A slide: its title, a PNG of `size` (inches, width and height), and what goes with it.
+
+    `drawn` is what stands below the title.
+    """
 
     title: str
     picture: bytes
     size: tuple[float, float]
+    drawn: str
     alt: str
     notes: str
 
@@ -40,7 +44,8 @@ def verdict_slides(
     `sentences` has per unit what was found, for the notes. Every slide has the same axis.
     """
     slides = []
-    parts = part.display.parts(MOST_UNITS)
+    assert isinstance(part.display, VerdictRows)
+    parts, drawn = part.display.parts(MOST_UNITS), part.display.short_caption(part.caption).shown
     for index, rows in enumerate(parts):
         with figure_style(style):
             figure = with_note(rows.plot, part.caption)
@@ -52,7 +57,8 @@ def verdict_slides(
         if index == 0 and len(parts) > 1:
             title += f" (here {_range(rows)})"
         notes = "\n\n".join([part.caption.text, *(found or [alt])])
-        slides.append(VerdictSlide(title, picture, (float(width), float(height)), alt, notes))
+        size = (float(width), float(height))
+        slides.append(VerdictSlide(title, picture, size, drawn, alt, notes))
     return slides
 
 

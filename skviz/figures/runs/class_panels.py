@@ -1,0 +1,262 @@
+"""How curves over classes are drawn: panels, heads with names, ticks and marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from skviz.errors import UsageError
+from skviz.figures.layout.page import fit_label, root_figure, size_in_points
+from skviz.figures.layout.panels import (
+    PanelSizes,
+    on_slide,
+    panel_columns,
+    panel_width,
+    panels,
+    room_across,
+)
+from skviz.figures.runs.null_bands import draw_band, null_handle
+from skviz.figures.style.palette import ScaleStyle, line_handles, scale_styles
+from skviz.figures.style.text import clean, closed, font_points, shorten, text_width
+from skviz.scales import scale_labels
+from skviz.typing import FloatArray
+
+if TYPE_CHECKING:
+    from skviz.figures.runs.classes import ClassCurves
+
+MOST_NAMED = 40  # classes that are named on the axis
+_MOST_MARKERS = 150
+_NARROWEST = 16.0  # font sizes across, for the names in a panel's head
+
+
+def draw_classes(curves: ClassCurves, ax: Axes | None = None) -> Figure:
+    """Draw one panel per unit on a new figure, or a single unit on `ax`; return the figure.
+
+    Raises `UsageError` for several units on one `ax`.
+    """
+    if ax is not None:
+        if len(curves.units) > 1:
+            raise UsageError(
+                f"expected one unit to draw on the given axes, got {len(curves.units)};"
+                " leave the axes out"
+            )
+        figure, axes, columns = root_figure(ax), [ax], 1
+    else:
+        columns, figure, axes = _make_panels(curves)
+    for index, (panel, unit) in enumerate(zip(axes, curves.units, strict=True)):
+        lowest = index + columns >= len(curves.units)
+        with_names = named(curves, columns)
+        _draw(curves, panel, unit, with_names)
+        panel.set_ylabel(curves.quantity if index % columns == 0 else "")
+        fit_label(panel)
+        if with_names and not (lowest or curves.sort == "shift"):
+            panel.set_xticklabels([])
+        if lowest:
+            label, size = (
+                _x_label(curves, with_names),
+                font_points(matplotlib.rcParams["axes.labelsize"]),
+            )
+            # Too long for a narrow panel: without what each point is, which the caption says.
+            fits = text_width(label, size) <= size_in_points(panel)[0] + 2 * size
+            panel.set_xlabel(label if fits else label.partition(" (")[0])
+    if ax is None:
+        styles = scale_styles(curves.scales, axes[0].get_facecolor())
+        handles: list[Artist] = []
+        for handle in line_handles(styles):
+            if named(curves, columns):
+                handle.set_linestyle("")  # the marks of a class are not joined to the next
+            handles.append(handle)
+        if curves.null is not None:
+            handles.append(null_handle(scale_labels(curves.scales)[-1]))
+        figure.legend(handles=handles, loc="upper right", ncols=len(handles))
+    return figure
+
+
+def named(curves: ClassCurves, columns: int) -> bool:
+    points = math.ceil(len(curves.classes) / curves.every)
+    if curves.names is None or curves.smooth > 1 or points > MOST_NAMED // columns:
+        return False
+    # Every name is a line of text on end.
+    size = font_points(matplotlib.rcParams["xtick.labelsize"])
+    return 1.25 * size * points <= panel_width(columns)
+
+
+def _make_panels(curves: ClassCurves) -> tuple[int, Figure, list[Axes]]:
+    """Make the page, and say in how many columns its panels stand."""
+    count = len(curves.units)
+    columns, _ = on_slide(
+        count, panel_columns(count), _sizes(curves, panel_columns(count)), _NARROWEST
+    )
+    # In other columns there may be no room for names, and so more for the panels.
+    columns, sizes = on_slide(count, columns, _sizes(curves, columns), _NARROWEST)
+    return columns, *panels(count, columns, sizes)
+
+
+def _sizes(curves: ClassCurves, columns: int) -> PanelSizes:
+    """Return the heights, with names below each panel, or below the last row only."""
+    lines = 1.2 * font_points("small") / font_points("medium")
+    head = 2.2 + (2 * lines if len(curves.scales) > 1 else 0)
+    names = _name_height(curves) if named(curves, columns) else 0.0
+    own = curves.sort == "shift" and names > 0
+    foot = names + 1 if own else 1.0 if names else 2.0
+    return PanelSizes(body=10, head=head, foot=foot, last=1.8 if own else 1.8 + names)
+
+
+def _draw(curves: ClassCurves, ax: Axes, unit: str, named: bool) -> None:
+    """Draw one unit, with the name of every class or along an axis of numbers."""
+    drawn, values = curves.points(unit)
+    styles = scale_styles(curves.scales, ax.get_facecolor())
+    position = np.arange(len(drawn))
+    along = position if named or curves.sort != "index" else curves.classes[drawn]
+    if curves.null is not None:
+        order = curves.order(unit)
+        _, (low, high) = curves.thinned(order, curves.null[curves.index(unit)][:, order])
+        step = 1 if named or curves.sort == "index" else curves.step
+        _draw_null(ax, along * step, low, high, named)
+    if named:
+        _draw_pairs(ax, position, values, styles)
+        _name_ticks(curves, ax, drawn)
+    else:
+        x = curves.classes[drawn] if curves.sort == "index" else position * curves.step
+        _draw_curves(ax, x, values, styles)
+        ax.xaxis.set_major_locator(MaxNLocator(min(10, int(room_across(ax) / 4)), integer=True))
+    if (
+        values.min(initial=0, where=~np.isnan(values))
+        < 0
+        < values.max(initial=0, where=~np.isnan(values))
+    ):
+        ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.6, zorder=1)
+    _describe(curves, ax, unit)
+
+
+def _describe(curves: ClassCurves, ax: Axes, unit: str) -> None:
+    """Write above a panel: its unit, how many classes rise, and which shift most."""
+    small = font_points("small")
+    room = size_in_points(ax)[0]
+    title = clean(unit)
+    lines = []
+    if len(curves.scales) > 1:
+        shift = curves.shift(unit)
+        shift = shift[~np.isnan(shift)]
+        first, last = scale_labels((curves.scales[0], curves.scales[-1]))
+        count = f"{(shift > 0).sum()} of {len(shift)}"
+        spare = room - text_width(title, font_points("medium"), "bold") - small
+        words = (f"{count} classes rise from {first} to {last}", f"{count} rise", "")
+        lines.append(next(word for word in words if not word or text_width(word, small) <= spare))
+        lines += [
+            text
+            for word, names in zip(("most", "least"), curves.extremes(unit), strict=True)
+            if (text := _listed(word, names, room, small))
+        ]
+    # The first line stands beside the title, a little above the others.
+    heights = [4 + 1.3 * small * index for index in range(len(lines))] or [4]
+    heights[-1] += 0.3 * small if len(lines) > 1 else 0
+    ax.set_title(title, pad=heights[-1], parse_math=False)
+    for index, line in enumerate(reversed(lines)):
+        at_title = index == len(lines) - 1
+        ax.annotate(
+            line,
+            (1 if at_title else 0, 1),
+            xytext=(0, heights[index]),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right" if at_title else "left",
+            va="bottom",
+            size=small,
+            parse_math=False,
+        )
+
+
+def _name_ticks(curves: ClassCurves, ax: Axes, drawn: NDArray[np.int64]) -> None:
+    size = font_points(matplotlib.rcParams["xtick.labelsize"])
+    names = [shorten(clean(curves.name(index)), 12 * size, size) for index in drawn]
+    ax.set_xticks(np.arange(len(names)), names)
+    for label in ax.get_xticklabels():
+        label.set(rotation=90, parse_math=False)
+    ax.set_xlim(-0.7, len(names) - 0.3)
+    ax.tick_params(axis="x", length=0)
+
+
+def _name_height(curves: ClassCurves) -> float:
+    """Return how high the names below a panel are, in font sizes."""
+    size = font_points(matplotlib.rcParams["xtick.labelsize"])
+    widths = [text_width(clean(name), size) for name in curves.names or ()]
+    return min(12 * size, max(widths)) / float(matplotlib.rcParams["font.size"])
+
+
+def _x_label(curves: ClassCurves, named: bool) -> str:
+    order = {"index": "class", "shift": "classes, sorted by shift", "name": "classes by name"}
+    label = order[curves.sort]
+    if curves.sort == "index" and not named:
+        label = "class index"
+    if curves.smooth > 1:
+        label += f" (each point the mean of {curves.smooth} successive classes)"
+    elif curves.every > 1:
+        label += f" (every {curves.every}th)"
+    return label
+
+
+def _draw_curves(
+    ax: Axes, x: NDArray[np.int64], values: FloatArray, styles: Sequence[ScaleStyle]
+) -> None:
+    """Draw a line per scale; with many points only the lines, thin and solid."""
+    dense = len(x) > _MOST_MARKERS
+    width = matplotlib.rcParams["lines.linewidth"] * (0.5 if dense else 0.8)
+    size = matplotlib.rcParams["lines.markersize"] * (0.75 if len(x) > 50 else 1)
+    for style, curve in zip(styles, values, strict=True):
+        ax.plot(
+            x,
+            curve,
+            color=style.colour,
+            marker="" if dense else style.marker,
+            linestyle="-" if dense else style.dash,
+            linewidth=width,
+            markersize=size,
+            label=style.label,
+        )
+    ax.set_xmargin(0.01)
+
+
+def _draw_pairs(
+    ax: Axes, x: NDArray[np.int64], values: FloatArray, styles: Sequence[ScaleStyle]
+) -> None:
+    """Draw a mark per scale and class, those of a class joined: classes have no order."""
+    known = ~np.isnan(values).all(axis=0)
+    low, high = np.nanmin(values[:, known], axis=0), np.nanmax(values[:, known], axis=0)
+    ax.vlines(x[known], low, high, color=matplotlib.rcParams["xtick.color"], linewidth=0.9)
+    for style, curve in zip(styles, values, strict=True):
+        ax.plot(x, curve, color=style.colour, marker=style.marker, linestyle="", label=style.label)
+
+
+def _draw_null(
+    ax: Axes, x: NDArray[np.int64], low: FloatArray, high: FloatArray, named: bool
+) -> None:
+    """Draw the band of random networks: steps where classes stand side by side, else an area."""
+    if named:
+        x, low, high = np.stack([x - 0.4, x + 0.4], 1).ravel(), low.repeat(2), high.repeat(2)
+        # Apart from one another: classes have no order.
+        gaps = np.arange(2, len(x), 2)
+        x, low, high = (np.insert(np.asarray(v, float), gaps, np.nan) for v in (x, low, high))
+    draw_band(ax, x, low, high)
+
+
+def _listed(word: str, names: list[str], room: float, size: float) -> str:
+    """Return "most: a +0.1, b +0.2", as many as there is room for, long names cut."""
+    if not names:
+        return ""
+    words: list[str] = []
+    for name in names:
+        text, _, number = clean(name).rpartition(" ")
+        words.append(f"{closed(shorten(text, 11 * size, size))} {number}")
+    while len(words) > 1 and text_width(f"{word}: {', '.join(words)}", size) > room:
+        words.pop()
+    return f"{word}: {', '.join(words)}"
