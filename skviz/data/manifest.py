@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,12 +54,13 @@ def open_manifest(path: Path, root: Path | None = None) -> ImageSet:
     listed, sizes, changed = _on_disk([str(name) for name in frame["path"]], folder)
     seen: set[str] = set()
     for name in listed:
-        if name in seen:
+        place = os.path.normpath(name)  # a.png and ./a.png are one picture
+        if place in seen:
             raise UsageError(
                 f"expected every image once in '{path}', '{escaped(name)}' is there twice; keep "
                 "one row"
             )
-        seen.add(name)
+        seen.add(place)
     missing = [name for name, size in zip(listed, sizes.tolist(), strict=True) if size < 0]
     for name in missing:
         refuse_other_encoding(path, name, "the path")

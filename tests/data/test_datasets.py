@@ -164,6 +164,7 @@ def test_manifest_with_missing_files(listed: Path) -> None:
         ("path,label\n", "found a table without rows"),
         ("path,label\n,a\n", "row 1 has none"),
         ("path,label\n1.png,a\n1.png,b\n", "'1.png' is there twice"),
+        ("path,label\n1.png,a\n./1.png,b\n", "'./1.png' is there twice"),
         ("path,label\nno.png,a\n", "not one of 1 is there, the first one 'no.png'"),
         ("path,left,top\n1.png,1,2\n", "found only left, top"),
         ("path,left,top,right,bottom\n1.png,1,2,x,4\n", "expected boxes of .* in numbers"),
