@@ -34,6 +34,7 @@ SHELL = [
 ]
 # Words of commands that need more than a test has: weights, data sets, a cluster, networks.
 ELSEWHERE = {
+    "explore",  # serves until Ctrl-C; tests/explorer starts it
     *("a.pth", "b.pth", "sknet50.pth", "cifar.pth", "path/to/net.py:build"),
     *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
     *("part-*", "part-8", "images.csv", "cat.jpg", "photos_val/", "photos_controls/"),
