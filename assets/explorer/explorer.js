@@ -15,6 +15,7 @@ const FORMATS = { png: "PNG", svg: "SVG", pdf: "PDF", html: "HTML page", csv: "d
 const MOST_PINS = 4;
 const NARROW = 460, WIDE = 700; // units of a chart's width, in which its text has 13
 const WAIT = 250; // ms of rest before the curve is asked for
+const GRIP = 9; // screen pixels around an edge of the box that take hold of it
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -141,11 +142,18 @@ export function mount(element, transport) {
   function entry() { return info.pictures.find((one) => one.id === state.picture); }
 
   async function choose(id) {
-    state.picture = id;
-    state.box = null;
-    state.center = null;
+    const { picture, box, center } = state;
+    Object.assign(state, { picture: id, box: null, center: null });
     thumbs();
-    const blob = await transport.request("picture", { picture: id });
+    let blob;
+    try {
+      blob = await transport.request("picture", { picture: id });
+    } catch (error) {
+      if (state.picture === id) Object.assign(state, { picture, box, center });
+      thumbs();
+      say(error.message);
+      return;
+    }
     if (state.picture !== id) return;
     if (parts.image.src.startsWith("blob:")) URL.revokeObjectURL(parts.image.src);
     parts.image.src = URL.createObjectURL(blob);
@@ -182,31 +190,53 @@ export function mount(element, transport) {
     return [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
   };
 
+  /* Which edges of the box are at a point: -1 left or top, 1 right or bottom, 0 none. */
+  function edges([x, y]) {
+    if (!state.box) return [0, 0];
+    const [l, t, r, b] = state.box;
+    const near = (GRIP * entry().width) / parts.stage.getBoundingClientRect().width;
+    if (x < l - near || x > r + near || y < t - near || y > b + near) return [0, 0];
+    const side = (v, low, high) => (Math.abs(v - high) <= near ? 1 : Math.abs(v - low) <= near ? -1 : 0);
+    return [side(x, l, r), side(y, t, b)];
+  }
+
+  const within = ([x, y], [l, t, r, b]) => x > l && x < r && y > t && y < b;
+
+  function cursor(at) {
+    const [h, v] = edges(at);
+    if (h && v) return h === v ? "nwse-resize" : "nesw-resize";
+    if (h || v) return h ? "ew-resize" : "ns-resize";
+    return state.box && within(at, state.box) ? "move" : "";
+  }
+
   let from = null;
   function dragStart(event) {
     if (event.button) return;
     parts.stage.setPointerCapture(event.pointerId);
     const start = point(event);
-    const inside = state.box && start[0] > state.box[0] && start[0] < state.box[2] && start[1] > state.box[1] && start[1] < state.box[3];
-    from = { start, box: inside ? [...state.box] : null, moved: false };
+    const edge = edges(start);
+    const held = edge.some(Boolean) || (state.box && within(start, state.box));
+    from = { start, edge, box: held ? [...state.box] : null, moved: false };
   }
   function dragMove(event) {
-    if (!from) return;
-    const [x, y] = point(event);
-    const [x0, y0] = from.start;
+    const at = point(event);
+    if (!from) { parts.stage.style.cursor = cursor(at); return; }
+    const [x, y] = at, [x0, y0] = from.start;
     const { width, height } = entry();
     if (!from.moved && Math.hypot(x - x0, y - y0) < 0.015 * Math.max(width, height)) return;
     from.moved = true;
-    state.center = null;
+    let next = [x0, y0, x, y];
     if (from.box) {
-      const [l, t, r, b] = from.box;
+      const [l, t, r, b] = from.box, [h, v] = from.edge;
       const dx = Math.min(Math.max(x - x0, -l), width - r), dy = Math.min(Math.max(y - y0, -t), height - b);
-      state.box = [l + dx, t + dy, r + dx, b + dy];
-    } else {
-      state.box = [Math.min(x0, x), Math.min(y0, y), Math.max(x0, x), Math.max(y0, y)];
+      if (h || v) next = [h < 0 ? x : l, v < 0 ? y : t, h > 0 ? x : r, v > 0 ? y : b];
+      else next = [l + dx, t + dy, r + dx, b + dy];
     }
-    state.box = state.box.map((v) => Math.round(v * 10) / 10);
-    if (state.box[2] - state.box[0] < 2 || state.box[3] - state.box[1] < 2) { state.box = null; return; }
+    next = [Math.min(next[0], next[2]), Math.min(next[1], next[3]), Math.max(next[0], next[2]), Math.max(next[1], next[3])];
+    // A line is no box yet: what is shown stays until the drag opens one.
+    if (next[2] - next[0] < 2 || next[3] - next[1] < 2) return;
+    state.box = next.map((value) => Math.round(value * 10) / 10);
+    state.center = null;
     boxFields();
     changed();
   }
@@ -239,6 +269,12 @@ export function mount(element, transport) {
     changed();
   }
 
+  function corners([l, t, r, b]) {
+    const size = (9 * entry().width) / (parts.stage.clientWidth || entry().width);
+    return [[l, t], [r, t], [r, b], [l, b]].map(([x, y]) =>
+      draw("rect", { x: x - size / 2, y: y - size / 2, width: size, height: size, class: "skx-corner" }));
+  }
+
   function overlay() {
     const { width, height } = entry();
     const [l, t, r, b] = state.shown.crop;
@@ -247,7 +283,7 @@ export function mount(element, transport) {
     parts.overlay.replaceChildren(
       draw("path", { d: hole, class: "skx-shade", "fill-rule": "evenodd" }),
       rect([l, t, r, b], "skx-seen-back"), rect([l, t, r, b], "skx-seen"),
-      ...(state.box ? [rect(state.box, "skx-box")] : []),
+      ...(state.box ? [rect(state.box, "skx-box"), ...corners(state.box)] : []),
     );
   }
 
@@ -352,7 +388,8 @@ export function mount(element, transport) {
       );
       const text = draw("text", { x: x(n), y: box.bottom + 18, "text-anchor": "middle" });
       const every = Math.ceil(26 / wide);
-      text.textContent = n % every === 0 || unit.name === state.unit ? short(unit.name) : "";
+      const away = Math.abs(n - units.findIndex((one) => one.name === state.unit)); // names do not overlap the chosen one's
+      text.textContent = away === 0 || (n % every === 0 && away >= every) ? short(unit.name) : "";
       group.append(text);
       const pick = () => { state.unit = unit.name; showLines(); showBars(); showCurve(); refresh(); };
       group.addEventListener("click", pick);
@@ -431,13 +468,20 @@ export function mount(element, transport) {
     return { ...look(), unit: state.unit, scales };
   }
 
+  /* A figure has one picture, box and control: pins of others are on the page only. */
+  function leftOut() {
+    const mine = JSON.stringify(look());
+    const others = state.pins.filter((one) => one.look !== mine).map((one) => one.name);
+    return others.length ? `; without the pinned ${others.join("; ")}: another picture, box, control or network` : "";
+  }
+
   async function save() {
     try {
       const blob = await transport.request("save", { ...figure(), format: parts.format.value });
       const link = make("a", { href: URL.createObjectURL(blob), download: blob.filename ?? `attention.${parts.format.value}` });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-      parts.done.textContent = `Saved ${link.download}`;
+      parts.done.textContent = `Saved ${link.download}${leftOut()}`;
     } catch (error) {
       say(error.message);
     }
@@ -451,9 +495,9 @@ export function mount(element, transport) {
       parts.code.classList.remove("hidden");
       try {
         await navigator.clipboard.writeText(text);
-        parts.done.textContent = "Copied";
+        parts.done.textContent = `Copied${leftOut()}`;
       } catch {
-        parts.done.textContent = "Select and copy the text below";
+        parts.done.textContent = `Select and copy the text below${leftOut()}`;
       }
     } catch (error) {
       say(error.message);
@@ -474,6 +518,8 @@ export function mount(element, transport) {
   const keys = (event) => {
     const tag = event.target.tagName;
     if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT", "TEXTAREA"].includes(tag)) return;
+    const anywhere = ["ArrowRight", "ArrowLeft", "p", "f"].includes(event.key);
+    if (!anywhere && event.target === document.body) return; // the others scroll the page
     const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
     if (step) { event.preventDefault(); setScale(state.scale + step * info.scales.step); }
     if (event.key === "Home") { event.preventDefault(); setScale(1); }
@@ -501,8 +547,8 @@ export function mount(element, transport) {
     parts.overlay = draw("svg", { preserveAspectRatio: "none", "aria-hidden": "true" });
     parts.stage = make("div", {
       class: "skx-stage", role: "application", tabindex: "0",
-      "aria-label": "The picture: drag a box around the object, or click its centre. Arrow keys change its size.",
-      onpointerdown: dragStart, onpointermove: dragMove, onpointerup: dragEnd, onpointercancel: dragEnd,
+      "aria-label": "The picture: drag a box around the object, drag its edges to resize it, or click its centre. Arrow keys change its size.",
+      onpointerdown: dragStart, onpointermove: dragMove, onpointerup: dragEnd, onpointercancel: () => { from = null; },
       onwheel: (event) => { event.preventDefault(); setScale(state.scale - Math.sign(event.deltaY) * info.scales.step); },
     }, parts.image, parts.overlay);
     parts.slider = make("input", {
@@ -577,7 +623,8 @@ export function mount(element, transport) {
     );
     new ResizeObserver(() => { if (state.shown) showLines(); }).observe(root);
     if (system.matches) toggle(parts.dark, "dark");
-    root.addEventListener("keydown", keys);
+    // The page's keys work wherever the focus is; a notebook's cells keep theirs.
+    (document.body.classList.contains("skx-page") ? document : root).addEventListener("keydown", keys);
     for (const kind of ["dragover", "dragleave", "drop"]) {
       root.addEventListener(kind, (event) => {
         event.preventDefault();

@@ -203,6 +203,12 @@ def test_the_keyboard_is_enough(address: str, browser: Callable[..., webdriver.C
     driver = browser()
     driver.get(address)
     until(driver, lambda s: s["scale"] == 1.5)
+    # The arrows work before anything has the focus; those that scroll the page still do.
+    for key in (Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_LEFT):
+        ActionChains(driver).send_keys(key).perform()
+        until(
+            driver, lambda s, at=1.5 if key == Keys.ARROW_LEFT else 1.55: s["shown"]["scale"] == at
+        )
     time.sleep(1)  # The bars are drawn anew when the numbers come: then the focus rests.
     reached: list[str] = []
     for _ in range(80):
@@ -216,12 +222,104 @@ def test_the_keyboard_is_enough(address: str, browser: Callable[..., webdriver.C
     until(driver, lambda s: s["unit"] == "SK_2_3")
     for wanted in ("Dark", "Full screen", "Open a picture…", "Pin", "Save", "Copy Python", "radio"):
         assert wanted in reached, wanted
-    driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
+    ActionChains(driver).send_keys(Keys.ARROW_RIGHT).perform()
     until(driver, lambda s: s["shown"]["scale"] == 1.55)
-    driver.switch_to.active_element.send_keys("p")
+    ActionChains(driver).send_keys("p").perform()
     assert "1.55x" in driver.find_element(By.CSS_SELECTOR, ".skx-legend").text
-    driver.switch_to.active_element.send_keys(Keys.HOME)
+    ActionChains(driver).send_keys(Keys.HOME).perform()
     until(driver, lambda s: s["shown"]["scale"] == 1)
+
+
+def drag(driver: webdriver.Chrome, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag on the picture, from and to shares of its width and height."""
+    stage = driver.find_element(By.CSS_SELECTOR, ".skx-stage")
+    width, height = stage.size["width"], stage.size["height"]
+    (x0, y0), (x1, y1) = (
+        (round((x - 0.5) * width), round((y - 0.5) * height)) for x, y in (start, end)
+    )
+    chain = ActionChains(driver, duration=60).move_to_element_with_offset(stage, x0, y0)
+    chain.click_and_hold().move_to_element_with_offset(stage, x1, y1).release().perform()
+
+
+def shown_box(driver: webdriver.Chrome, right: float) -> list[float]:
+    """Wait until the page shows a box with about this right edge, in pixels; return the box."""
+    box = until(driver, lambda s: s["box"] and abs(s["box"][2] - right) < 2)["box"]
+    return [float(edge) for edge in box]
+
+
+def test_a_box_is_resized_and_lost_pins_are_named(
+    address: str, browser: Callable[..., webdriver.Chrome]
+) -> None:
+    driver = browser()
+    driver.get(address)
+    until(driver, lambda s: s["scale"] == 1.5)
+    width = skviz.read_image(skviz.example_photo()).width
+    drag(driver, (0.3, 0.3), (0.7, 0.8))
+    before = shown_box(driver, 0.7 * width)
+    drag(driver, (0.7, 0.8), (0.8, 0.9))
+    after = shown_box(driver, 0.8 * width)
+    assert after[:2] == before[:2]
+    assert after[3] > before[3]
+    # A drag that opens no box, and one that is taken away, leave the box as it is.
+    drag(driver, (0.1, 0.2), (0.1, 0.6))
+    driver.execute_script(
+        "const s = document.querySelector('.skx-stage'); s.setPointerCapture = () => {};"
+        "for (const kind of ['pointerdown', 'pointercancel'])"
+        "  s.dispatchEvent(new PointerEvent(kind, { clientX: 60, clientY: 120 }));"
+    )
+    state = driver.execute_script(STATE)
+    assert (state["box"], state["center"]) == (after, None)
+    button(driver, "Pin").click()
+    drag(driver, (0.5, 0.5), (0.6, 0.5))  # the box moves: the pin is of another box
+    shown_box(driver, 0.9 * width)
+    button(driver, "Copy command").click()
+    status = driver.find_element(By.CSS_SELECTOR, "[role=status]")
+    end = time.monotonic() + 10
+    while "; without the pinned 1.5x" not in status.text:
+        assert time.monotonic() < end, status.text
+        time.sleep(0.05)
+
+
+def test_a_full_screen_scrolls_to_its_end(
+    address: str, browser: Callable[..., webdriver.Chrome]
+) -> None:
+    driver = browser(1400, 700)
+    driver.get(address)
+    until(driver, lambda s: s["scale"] == 1.5)
+    button(driver, "Full screen").click()
+    end = time.monotonic() + 10
+    while not driver.execute_script("return document.fullscreenElement"):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    reached = driver.execute_script(
+        "const r = document.fullscreenElement; r.scrollTop = 1e6;"
+        "return [r.scrollHeight, r.scrollTop + r.clientHeight]"
+    )
+    assert reached[0] > 700
+    assert abs(reached[0] - reached[1]) <= 1
+
+
+def test_a_picture_that_does_not_come_is_said(
+    address: str, browser: Callable[..., webdriver.Chrome]
+) -> None:
+    driver = browser()
+    driver.get(address)
+    until(driver, lambda s: s["scale"] == 1.5)
+    drag(driver, (0.3, 0.3), (0.7, 0.8))
+    width = skviz.read_image(skviz.example_photo()).width
+    box = shown_box(driver, 0.7 * width)
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/api/picture"]})
+    driver.find_element(By.CSS_SELECTOR, ".skx-thumbs button").click()
+    alert = driver.find_element(By.CSS_SELECTOR, "[role=alert]")
+    end = time.monotonic() + 10
+    while "does not answer" not in alert.text:
+        assert time.monotonic() < end, alert.text
+        time.sleep(0.05)
+    assert driver.execute_script(STATE)["box"] == box  # what is shown is still what is asked
+    # Chromium itself reports what it blocked; the page throws nothing.
+    messages = [entry["message"] for entry in driver.get_log("browser")]
+    assert all("net::ERR_BLOCKED" in message for message in messages), messages
 
 
 @pytest.mark.parametrize("width", [1400, 390])
