@@ -40,6 +40,13 @@ const signed = (value, digits = 4) =>
 const label = (scale) => `${Number.isInteger(scale) ? scale.toFixed(1) : String(+scale.toFixed(2))}x`;
 const short = (unit) => unit.replace(/^SK_/, "");
 
+/* Words and the sign that explains them: a details element needs no script and has its own keys. */
+function explained(tag, text, { term, text: meaning }) {
+  return make("span", { class: "skx-word" }, typeof tag === "string" ? make(tag, { text }) : tag,
+    make("details", { class: "skx-term", name: "skx-term" },
+      make("summary", { text: "?", "aria-label": `What is ${term}?` }), make("p", { text: meaning })));
+}
+
 /* Round steps for an axis of about `count` ticks. */
 function ticks(low, high, count) {
   const rough = (high - low || 1) / count;
@@ -584,6 +591,8 @@ export function mount(element, transport) {
     parts.code = make("pre", { class: "skx-code hidden", tabindex: "0", "aria-label": "Command or Python lines" });
 
     const { network } = info;
+    const word = (term, tag, text) => explained(tag, text, info.terms.find((one) => one.term === term));
+    const meant = { blur: "blurred as enlarging blurs", blank: "surround" };
     root.append(
       make("header", { class: "skx-head" },
         make("h1", { text: `${network.name}` }),
@@ -593,14 +602,15 @@ export function mount(element, transport) {
         make("div", { class: "skx-left" },
           make("section", { class: "skx-panel", "aria-label": "Picture" },
             parts.stage,
-            make("div", { class: "skx-slider" }, make("label", { for: "skx-scale", text: "Size" }), parts.slider, parts.scale),
+            make("div", { class: "skx-slider" }, word("scale", make("label", { for: "skx-scale", text: "Size" })), parts.slider, parts.scale),
             make("div", { class: "skx-row" }, parts.where, parts.reset),
             parts.error),
           make("section", { class: "skx-panel", "aria-label": "Choices" },
             make("div", { class: "skx-row" }, parts.thumbs, make("button", { type: "button", text: "Open a picture\u2026", onclick: () => parts.file.click() }), parts.file),
             make("p", { class: "skx-read", text: "or drop one anywhere on the page" }),
-            make("fieldset", {}, make("legend", { text: "Instead of enlarging" }), ...choices),
-            make("p", {}, make("label", {}, parts.untrained, "untrained network of the same shape")),
+            make("fieldset", {}, make("legend", { text: "Instead of enlarging" }),
+              ...choices.map((choice, n) => (meant[CONTROLS[n][0]] ? word(meant[CONTROLS[n][0]], choice) : choice))),
+            word("untrained network", make("label", {}, parts.untrained, "untrained network of the same shape")),
             make("details", {}, make("summary", { text: "Box in pixels" }), make("div", { class: "skx-row" }, ...parts.edges))),
           make("section", { class: "skx-panel", "aria-label": "Take away" },
             make("div", { class: "skx-row" },
@@ -613,9 +623,10 @@ export function mount(element, transport) {
         make("div", { class: "skx-right" },
           make("section", { class: "skx-panel wide", "aria-label": "What the network sees" },
             make("div", { class: "skx-view" }, parts.view, parts.predictions), parts.notes),
-          make("section", { class: "skx-panel wide", "aria-label": "Channels" }, parts.linesTitle, parts.lines, parts.linesRead, parts.legend),
-          make("section", { class: "skx-panel", "aria-label": "Units" }, make("h2", { text: "Attention difference of all units" }), parts.bars, parts.barsRead),
-          make("section", { class: "skx-panel", "aria-label": "Scale" }, make("h2", { text: "Attention difference by size" }), parts.curve, parts.curveRead),
+          make("section", { class: "skx-panel wide", "aria-label": "Channels" },
+            word("attention", parts.linesTitle), parts.lines, parts.linesRead, parts.legend),
+          make("section", { class: "skx-panel", "aria-label": "Units" }, word("unit", "h2", "Attention difference of all units"), parts.bars, parts.barsRead),
+          make("section", { class: "skx-panel", "aria-label": "Scale" }, word("attention difference", "h2", "Attention difference by size"), parts.curve, parts.curveRead),
           make("section", { class: "skx-panel wide", "aria-label": "Explanations" },
             make("details", {}, make("summary", { text: "What the words mean" }),
               make("dl", {}, ...info.terms.flatMap(({ term, text }) => [make("dt", { text: term }), make("dd", { text })]))),

@@ -340,6 +340,15 @@ def test_every_control_has_a_name_and_fits(
         and not node.get("name", {}).get("value")
     ]
     assert unnamed == []
+    words = driver.find_elements(By.CSS_SELECTOR, ".skx-term")
+    assert len(words) == 7
+    for word in words:  # each opens its own explanation, within the page
+        word.find_element(By.TAG_NAME, "summary").click()
+        meaning = word.find_element(By.TAG_NAME, "p")
+        assert len(meaning.text) > 40
+        assert meaning.rect["x"] >= 0
+        assert meaning.rect["x"] + meaning.rect["width"] <= width
+        word.find_element(By.TAG_NAME, "summary").click()
     wide = driver.execute_script("return document.documentElement.scrollWidth")
     assert wide <= width
     dark_now = driver.execute_script("return document.querySelector('.skx.dark') !== null")
