@@ -86,7 +86,7 @@ def analyze(
     RUN.check(out)
     wanted = parse_scales(scales)
     change = change_of(control)
-    opened = images.open()
+    opened = images.open(out)
     place = Ranks.from_environment().device(choose_device(network.device))
     analysis = prepare(
         opened,

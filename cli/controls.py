@@ -107,7 +107,7 @@ def controls(
     echo = Echo(quiet=quiet, as_json=as_json)
     SUITE.check(out)
     wanted = parse_scales(scales)
-    opened = images.open()
+    opened = images.open(out / SUITE.first)
     suite, measured, said = make(
         opened,
         network.build().to(choose_device(network.device)),

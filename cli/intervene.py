@@ -93,11 +93,12 @@ def intervene(
     from skviz.reports.interventions import to_dict, write_results
     from skviz.scales import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions
+    from skviz.studies.interventions.result import INTERVENTIONS
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
     wanted = parse_scales(scales)
-    opened = images.open()
+    opened = images.open(out / INTERVENTIONS.first)
     work = prepare_interventions(
         opened,
         network.load(),

@@ -49,7 +49,7 @@ class Dataset:
     part: tuple[int, int] | None = None
     max_pixels: int | None = None
 
-    def open(self) -> ImageSet:
+    def open(self, kept: Path) -> ImageSet:
         """Open the data set; see `skviz.open_dataset`."""
         from skviz.data import DataSource, Subset, open_dataset
 
@@ -57,7 +57,7 @@ class Dataset:
         source = DataSource(self.dataset, self.labels, self.boxes, self.root, self.split, subset)
         if self.max_pixels is not None:
             source = replace(source, max_pixels=self.max_pixels)
-        return open_dataset(source)
+        return open_dataset(source, kept)
 
 
 _OPTIONS = options.together(

@@ -74,13 +74,15 @@ class DataSource:
     max_pixels: int = MOST_OF_A_DATA_SET
 
 
-def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
+def open_dataset(source: DataSource | str | os.PathLike[str], kept: Path | None = None) -> ImageSet:
     """Open a data set by its kind, which its name and files tell.
 
     Parameters
     ----------
     source
         A `DataSource`, or what its `dataset` may be.
+    kept
+        The folder of a run, which may have an index of the archives.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
     """
     if not isinstance(source, DataSource):
         source = DataSource(source)
-    images = _open(source)
+    images = _open(source, kept)
     if source.boxes is not None:
         images = with_boxes(images, Path(source.boxes))
     if source.max_pixels < 1:
@@ -108,7 +110,7 @@ def open_dataset(source: DataSource | str | os.PathLike[str]) -> ImageSet:
     return take(replace(images, max_pixels=source.max_pixels), source.subset)
 
 
-def _open(source: DataSource) -> ImageSet:
+def _open(source: DataSource, kept: Path | None) -> ImageSet:
     name = os.fspath(source.dataset)
     root = None if source.root is None else Path(source.root)
     if name.startswith(PREFIX):
@@ -118,10 +120,9 @@ def _open(source: DataSource) -> ImageSet:
         _unused(source, ["labels", "root"], "a data set of Hugging Face")
         return hub.open_hub(name, source.split)
     ending, path = suffix_of(name), Path(name)
-    for suffixes, opened in ((tars.SUFFIXES, tars.open_tars), (zips.SUFFIXES, zips.open_zip)):
-        if ending in suffixes and not path.is_dir():
-            _unused(source, ["labels", "root", "split"], "an archive")
-            return opened(name)
+    if ending in (*tars.SUFFIXES, *zips.SUFFIXES) and not path.is_dir():
+        _unused(source, ["labels", "root", "split"], "an archive")
+        return tars.open_tars(name, kept) if ending in tars.SUFFIXES else zips.open_zip(name)
     pattern = is_address(name) or (any(mark in name for mark in "*?{") and not path.exists())
     if pattern and ending == ".parquet":
         _unused(source, ["labels", "root", "split"], "Parquet files with pictures")

@@ -81,6 +81,8 @@ class ImageSet:
         What was left out or assumed.
     max_pixels
         Pictures of more pixels are not read.
+    index
+        Keeps in the folder of a run what opening the set again would take long to find.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class ImageSet:
     source: NDArray[np.int64] | None = None
     notes: tuple[Note, ...] = field(default=())
     max_pixels: int = MOST_OF_A_DATA_SET
+    index: Callable[[Path], None] | None = None
 
     def __len__(self) -> int:
         return len(self.names)

@@ -76,6 +76,12 @@ def open_binary(name: str) -> BinaryIO:
         raise UsageError(f"cannot open '{name}': {reason}") from error
 
 
+def filesystem(address: str) -> tuple[Any, str]:
+    """Return the file system of an address, and its path there; raises `UsageError`."""
+    found: tuple[Any, str] = _fsspec().core.url_to_fs(address)
+    return found
+
+
 def _fsspec() -> Any:
     try:
         import fsspec

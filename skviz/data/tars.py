@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import tarfile
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from skviz.data.imageset import ImageSet
 from skviz.data.samples import Samples
 from skviz.data.storage import OpenFiles, expand, open_binary
+from skviz.data.tar_index import identity, load, save
 from skviz.errors import UsageError
 from skviz.image_folders import IMAGE_SUFFIXES
 from skviz.names import escaped
@@ -36,14 +39,26 @@ class _Sample:
     others: list[str] = field(default_factory=list)
 
 
-def open_tars(name: str) -> ImageSet:
+def open_tars(name: str, kept: Path | None = None) -> ImageSet:
     """Open one archive, or those that a pattern stands for ("val-{000..049}.tar").
+
+    Going through archives takes as long as they are large; `kept` is the folder of a run that
+    may have the index of them, which `ImageSet.keep` wrote there.
 
     Where no sample has a label of its own (`.cls`, or "label" in `.json`), the folders inside
     are the classes. Members without a picture, and those whose path leaves the archive, are
     unreadable pictures of the set; so is the end of an archive that is cut. Raises `UsageError`.
     """
     files = expand(name)
+    same = identity(files)
+    samples = None if kept is None else load(kept, same)
+    if samples is None:
+        samples = _samples(files)
+    images = samples.image_set("tar", name, _Part(OpenFiles(files)))
+    return replace(images, index=partial(save, samples=samples, same=same))
+
+
+def _samples(files: Sequence[str]) -> Samples:
     samples, found = Samples(), dict[tuple[int, str], _Sample]()
     for number, file in enumerate(files):
         _index(file, number, found, samples)
@@ -64,7 +79,7 @@ def open_tars(name: str) -> ImageSet:
         samples.add(shown, place, label, sample.box, sample.size)
     if labelled and without:
         samples.notes.append(Note("assumed", f"{without} samples without a label have none"))
-    return samples.image_set("tar", name, _Part(OpenFiles(files)))
+    return samples
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,7 @@ def prepare(
     checked = Scales(scales)
     check_precision(options.precision)
     ranks = Ranks.from_environment()
-    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset, path)
     probe = Probe(model, units, attention=attention)
     state = state_digest(probe.network)
     info = settled(probe)
@@ -219,6 +219,8 @@ def prepare(
         settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
     resumed = RUN.begin(path, settings)
     make_folders(path, bool(vectors))
+    if images.index is not None:
+        images.index(path)
     run = Run(path)
 
     def settle() -> None:

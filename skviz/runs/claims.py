@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Claims:
     def __init__(self, run: Path, done: Callable[[int], bool]) -> None:
         self.folder, self.done = run / FOLDER, done
         self._held: dict[int, int] = {}
+        _CLAIMS.add(self)
         self.work = fcntl is not None and self._try()
 
     def take(self, shard: int) -> bool:
@@ -89,3 +91,18 @@ class Claims:
             with contextlib.suppress(OSError):
                 path.unlink()
         return True
+
+
+_CLAIMS: weakref.WeakSet[Claims] = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """Close in a forked process what the lock of its parent hangs on: it would outlive it."""
+    for claims in list(_CLAIMS):
+        for descriptor in claims._held.values():
+            os.close(descriptor)
+        claims._held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)

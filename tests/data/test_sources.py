@@ -6,12 +6,13 @@ import functools
 import http.server
 import io
 import json
+import os
 import pickle
 import shutil
 import tarfile
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,23 @@ import pytest
 import torch
 from PIL import Image
 
-from skviz.data import DataSource, ImageSet, Subset, open_dataset
+from skviz.data import DataSource, ImageSet, Subset, open_dataset, tar_index, tars
 from skviz.data.storage import expand
 from skviz.errors import ImageError, UsageError
 from skviz.runs.records import Run
 from skviz.studies.controls.change import analyze
+from tests.helpers.kinds_of_sources import (
+    KINDS,
+    Files,
+    add,
+    as_folder,
+    as_parquet,
+    as_saved,
+    as_tar,
+)
 from tests.helpers.tiny_runs import tiny, tiny_weights
 
 __all__ = ["tiny", "tiny_weights"]
-
-Files = list[tuple[str, str, bytes]]  # name without ending, class, bytes
 
 
 @pytest.fixture(scope="module")
@@ -46,74 +54,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         data = buffer.getvalue() if number != 7 else buffer.getvalue()[:60]
         found.append((f"{number:03d}", label, data))
     return sorted(found, key=lambda one: (one[1], one[0]))
-
-
-def as_folder(files: Files, path: Path) -> str:
-    for name, label, data in files:
-        (path / label).mkdir(parents=True, exist_ok=True)
-        (path / label / f"{name}.png").write_bytes(data)
-    return str(path)
-
-
-def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    archive.addfile(member, io.BytesIO(data))
-
-
-def as_tar(files: Files, path: Path, shards: int = 3) -> str:
-    path.mkdir()
-    size = -(-len(files) // shards)
-    for shard in range(shards):
-        with tarfile.open(path / f"val-{shard:03d}.tar", "w") as archive:
-            for name, label, data in files[shard * size : (shard + 1) * size]:
-                add(archive, f"{name}.png", data)
-                add(archive, f"{name}.cls", label.encode())
-    return str(path / f"val-{{000..{shards - 1:03d}}}.tar")
-
-
-def as_zip(files: Files, path: Path) -> str:
-    with zipfile.ZipFile(path.with_suffix(".zip"), "w") as archive:
-        archive.writestr("val/readme.txt", "pictures")
-        for name, label, data in files:
-            archive.writestr(f"val/{label}/{name}.png", data)
-    return str(path.with_suffix(".zip"))
-
-
-def as_parquet(files: Files, path: Path) -> str:
-    images = [{"bytes": data, "path": f"{name}.png"} for name, _, data in files]
-    labels = [("ant", "bee", "cat").index(label) for _, label, _ in files]
-    features = {
-        "image": {"_type": "Image"},
-        "label": {"names": ["ant", "bee", "cat"], "_type": "ClassLabel"},
-    }
-    table = pa.table({"image": images, "label": labels}).replace_schema_metadata(
-        {"huggingface": json.dumps({"info": {"features": features}})}
-    )
-    pq.write_table(table, path.with_suffix(".parquet"), row_group_size=8)
-    return str(path.with_suffix(".parquet"))
-
-
-def as_saved(files: Files, path: Path) -> str:
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee", "cat"])}
-    )
-    rows = {
-        "image": [{"bytes": data, "path": None} for _, _, data in files],
-        "label": [label for _, label, _ in files],
-    }
-    datasets.Dataset.from_dict(rows, features=features).save_to_disk(str(path))
-    return str(path)
-
-
-KINDS: dict[str, Callable[[Files, Path], str]] = {
-    "folder": as_folder,
-    "tar": as_tar,
-    "zip": as_zip,
-    "parquet": as_parquet,
-    "saved": as_saved,
-}
 
 
 def numbers(run: Run) -> dict[str, np.ndarray]:
@@ -334,3 +274,45 @@ def test_a_manifest_stays_a_manifest(files: Files, tmp_path: Path) -> None:
     folder.mkdir()
     shutil.copy(as_parquet(files, tmp_path / "p"), folder / "a.parquet")
     assert open_dataset(str(folder)).kind == "parquet"
+
+
+def test_archives_are_gone_through_once(
+    files: Files, tiny: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = as_tar(files, tmp_path / "data")
+    how: dict[str, Any] = {"out": tmp_path / "run", "workers": 0, "progress": False}
+    run = analyze(source, tiny, **how)
+    index = tmp_path / "run" / tar_index.FILE
+    plain, gone_through = open_dataset(source), []
+    original = tars._index
+    monkeypatch.setattr(tars, "_index", lambda *a: gone_through.append(a[0]) or original(*a))
+    again = open_dataset(source, tmp_path / "run")
+    assert not gone_through and again.digest() == plain.digest() and again.notes == plain.notes
+    for number in (0, 7, 32):
+        assert again.reader is not None and again.reader(number) == plain.reader(number)  # type: ignore[misc]
+    assert analyze(source, tiny, **how).images == run.images
+    assert not gone_through
+    # Another archive under the same name, and an index that is damaged: both are made again.
+    os.utime(expand(source)[0], (1, 1))
+    assert len(open_dataset(source, tmp_path / "run")) == 33
+    assert len(gone_through) == 3
+    assert analyze(source, tiny, **how).images == run.images
+    index.write_bytes(index.read_bytes()[:-20])
+    gone_through.clear()
+    assert open_dataset(source, tmp_path / "run").digest() == plain.digest()
+    assert len(gone_through) == 3
+    with pytest.raises(UsageError, match="cannot open"):
+        open_dataset(str(tmp_path / "none.tar"), tmp_path / "run")
+
+
+def test_an_index_keeps_faults_and_boxes(files: Files, tmp_path: Path) -> None:
+    images = tar_of(
+        tmp_path / "odd.tar",
+        {"a.png": files[0][2], "a.json": b'{"label": 3, "bbox": [1, 2, 9, 8]}', "b.cls": b"bee"},
+    )
+    assert images.index is not None
+    images.index(tmp_path)
+    again = open_dataset(str(tmp_path / "odd.tar"), tmp_path)
+    assert again.digest() == images.digest() and again.box(0) == (1, 2, 9, 8)
+    with pytest.raises(ImageError, match=r"no picture beside b\.cls"):
+        again.read(1)

@@ -167,6 +167,32 @@ def test_a_dead_owner_loses_its_claim(tmp_path: Path) -> None:
     assert not (tmp_path / "claims").exists()
 
 
+def test_readers_do_not_keep_the_claim_of_a_dead_owner(tmp_path: Path) -> None:
+    """A forked process that outlives its parent holds none of its locks."""
+    from skviz.runs.claims import Claims
+
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "claims = Claims(Path(sys.argv[1]), lambda shard: False)\n"
+        "claims.take(3)\nchild = os.fork()\n"
+        "if child:\n    print(child, flush=True)\ntime.sleep(60)"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert owner.stdout is not None
+    child = int(owner.stdout.readline())
+    claims = Claims(tmp_path, lambda shard: False)
+    assert not claims.take(3)
+    owner.kill()
+    owner.wait()
+    try:
+        os.kill(child, 0)  # It lives.
+        assert claims.take(3)
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
 def test_a_slow_rank_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     """Thirty-two shards, three ranks, of which one takes ten times as long for each."""
     code = (

@@ -165,7 +165,7 @@ def controls(
     if Ranks.from_environment().world > 1:
         raise UsageError("expected one process for a suite of controls; start it without torchrun")
     path, options = SUITE.check(Path(out)), options or Options()
-    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset, path / PLAIN)
     entries = read_entries(path) if (path / SUITE.file).exists() else {}
     # Before anything is written: names that are wrong must leave nothing behind.
     wanted = list_controls(

@@ -211,12 +211,13 @@ def prepare_interventions(
 
     wanted = check_kinds([kinds] if isinstance(kinds, str) else list(kinds))
     checked = Scales(scales)
-    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset)
+    path = Path(out)
+    INTERVENTIONS.check(path)
+    kept = path / BASELINE
+    images = dataset if isinstance(dataset, ImageSet) else open_dataset(dataset, kept)
     # Images beside each other in a data set are often of one class; so "images" exchanges
     # attention within random groups.
     images = images.select(np.random.default_rng(seed).permutation(len(images)))
-    path = Path(out)
-    INTERVENTIONS.check(path)
     reference = int(np.argmin([abs(np.log(scale)) for scale in checked]))
     if "patch" in wanted and len(checked) < 2:
         if kinds not in (ALL, [ALL], (ALL,)):
