@@ -121,9 +121,11 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
         )
     if run.classes and run.settings["dataset"]["labels"] is None:
         echo.warn("the classes of data set and network differ: `correct` stays empty")
-    error = run.settings.get("rounding")
+    error, arithmetic = run.settings.get("rounding"), Arithmetic.of(run.settings.get("arithmetic"))
+    if arithmetic.why:
+        echo.warn(arithmetic.why)
     if error:
-        how = Arithmetic.of(run.settings["arithmetic"]).words(run.settings["precision"])
+        how = arithmetic.words(run.settings["precision"])
         echo.note(
             f"the network computes {how}: over {error['views']} views attention is off by up to "
             f"{error['attention']:.1e}, the mean difference of a unit by up to "

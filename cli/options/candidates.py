@@ -30,6 +30,7 @@ UNITS_PER_STAGE = {
 DEFAULT = "sknet50_lite"
 RESAMPLE = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
 FILL = ("mean", "black", "white", "edge", "reflect")
+ENGINE = ("auto", "eager", "tuned", "compile", "openvino")
 PRECISION = ("fp32", "bf16", "fp16")
 _STAGED = re.compile(r"SK_(?=\d+_\d+$)")
 

@@ -117,17 +117,21 @@ running = options.together(
 )
 computing = options.together(
     click.option(
-        "--tune/--no-tune",
-        default=None,
-        help="Fold batch normalisation into the convolutions, and choose the order of the data in "
-        "memory by measurement; the attention changes by rounding only, which the run records.  "
-        "[default: where the network runs for more than five seconds]",
+        "--engine",
+        metavar="NAME",
+        shell_complete=candidates.one_of(candidates.ENGINE),
+        default="auto",
+        show_default=True,
+        help="What computes: eager (the network as it is), tuned (batch normalisation folded, the "
+        "faster order of the data in memory), compile (torch.compile), openvino, or auto: what is "
+        "done first. The attention changes by rounding only, which the run records.",
     ),
+    click.option("--tune/--no-tune", default=None, help="The same as --engine tuned or eager."),
     click.option(
         "--compile",
         "compiled",
         is_flag=True,
-        help="Compile the network first (torch.compile): tens of seconds, then faster.",
+        help="The same as --engine compile.",
     ),
     click.option(
         "--predictions/--no-predictions",

@@ -38,6 +38,11 @@ class Layout:
         """Place of every pass, branch and channel in the numbers of one image, (P, M, C)."""
         return self.passes[:, None, None] + self.table
 
+    @cached_property
+    def last(self) -> int:
+        """The last of the places: a number, so that a pass can be traced."""
+        return int(self.places.max())
+
     def read(self, result: Tensor, batch: int) -> Tensor:
         """Return attention of shape (B, M, C); raises `CaptureError` for another shape."""
         shape = tuple(result.shape)
@@ -51,7 +56,7 @@ class Layout:
             flat = result.reshape(batch, -1)
             if self.complement:
                 flat = torch.cat((flat, 1 - flat), dim=1)
-            if flat.shape[1] > int(self.places.max()):
+            if flat.shape[1] > self.last:
                 found = flat[:, self.places.to(flat.device)]
                 if self.normalised:
                     found = found / found.sum(dim=2, keepdim=True)

@@ -191,6 +191,14 @@ class Probe:
         Raises `CaptureError` if the network fails, a unit did not run exactly once, or its
         attention does not sum to 1 over the branches or is not finite.
         """
+        found, result = self.listen(images, output=output)
+        checked_all(self.sources, found)
+        return found, result
+
+    def listen(
+        self, images: Tensor | tuple[Any, ...], *, output: bool = False
+    ) -> tuple[dict[str, Tensor], Any]:
+        """Do what `capture` does without looking at the numbers, so that it can be traced."""
         inputs = arguments(_fitting(images, self.network))
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
         result = None
@@ -208,9 +216,7 @@ class Probe:
                 f"expected every unit to run in the forward pass, {', '.join(missing)} did not; "
                 "a compiled or scripted copy of the network may have run in their place"
             )
-        found = {unit.name: recording.seen[unit.name] for unit in self.units}
-        checked_all(self.sources, found)
-        return found, result
+        return {unit.name: recording.seen[unit.name] for unit in self.units}, result
 
     def _listen(self, recording: _Recording, stack: ExitStack) -> None:
         """Put hooks on the modules of the sources; the stack takes them off."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import sys
@@ -155,7 +156,8 @@ def prepare(
     from skviz.data.loading import ViewMaker
     from skviz.runs.attention import RecordOptions
     from skviz.runs.classes import class_map, class_notes
-    from skviz.runs.forward import Forward, check_precision, settle_arithmetic
+    from skviz.runs.engines.settle import settle_arithmetic
+    from skviz.runs.forward import Forward, check_precision
 
     path = RUN.check(Path(out))
     options = options or Options()
@@ -213,7 +215,9 @@ def prepare(
         command=command or shlex.join(sys.argv),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    settle = functools.cache(changed.settle if changed is not None else lambda: None)
     if not (path / RUN.file).exists():
+        settle()  # An engine freezes the weights as they are.
         work = len(images) * len(views.scales)
         chosen, errors = settle_arithmetic(forward, images, views, work, options)
         settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
@@ -222,11 +226,6 @@ def prepare(
     if images.index is not None:
         images.index(path)
     run = Run(path)
-
-    def settle() -> None:
-        if changed is not None and changed.network is not None:
-            changed.settle()
-            forward.ready.clear()  # Copies of the network as it was before.
 
     return Analysis(
         run=run,

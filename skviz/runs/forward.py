@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,25 +14,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from skviz.capture.traced import GraphProbe
 from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean, out_of_memory
 from skviz.runs.classes import check_output
-from skviz.runs.tuning import PLAIN, Arithmetic, Rounding, apply, choose, rounding
+from skviz.runs.tuning import PLAIN, Arithmetic, apply
 from skviz.scaling import InputSpec
 
 if TYPE_CHECKING:
     from skviz.capture.probe import Probe
     from skviz.data.imageset import ImageSet
     from skviz.data.loading import ViewMaker
-    from skviz.runs.options import Options
 
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 # On a processor larger batches gain nothing: 16 views of 224 x 224, and more of smaller ones.
 _CPU_PIXELS, _MOST_ON_CPU = 16 * 224 * 224, 256
-_FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
-# Views to choose with on a processor: enough to see which way is faster.
-_TRIED = 8
-# Seconds of work from which on it is worth choosing how to compute.
-_LONG = 5.0
+FIRST_GPU_BATCH, _LARGEST_GPU_BATCH = 32, 1024
 # A larger batch must be this much faster to be worth its memory.
 _WORTH = 1.05
 
@@ -110,12 +106,22 @@ class Forward:
         return Measured(means, whole, predicted, probability, logits)
 
     def adopt(self, arithmetic: Arithmetic, images: ImageSet, views: ViewMaker) -> None:
-        """Compute so from now on; the images serve to see what can be folded."""
+        """Compute so from now on; the images serve to see what can be folded.
+
+        Raises `CaptureError` where the engine of a run that is resumed cannot be used here.
+        """
         if arithmetic == self.arithmetic:
             return
         if arithmetic not in self.ready:
-            example = self.images(sample(images, views, 1))
-            self.ready[arithmetic] = apply(self.plain, arithmetic, example)
+            # An engine is made ready for whole batches.
+            example = self.images(sample(images, views, self.batch_size))
+            self.ready[arithmetic] = apply(
+                self.plain,
+                arithmetic,
+                example,
+                output=self.predictions,
+                dtype=PRECISIONS[self.precision],
+            )
         self.probe, self.arithmetic = self.ready[arithmetic], arithmetic
 
     def images(self, views: Tensor) -> Tensor:
@@ -178,34 +184,10 @@ class Forward:
                 f"{self.spec.size} pixels; use a smaller network, or --device cpu"
             )
         self.batch_size //= 2
+        if isinstance(self.probe, GraphProbe):  # It is made for larger batches.
+            self.probe = self.plain
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def settle_arithmetic(
-    forward: Forward, images: ImageSet, views: ViewMaker, work: int, options: Options
-) -> tuple[Arithmetic, Rounding | None]:
-    """Choose how the network computes for `work` views, and measure what that costs in digits.
-
-    Everything stays plain for little work, where choosing would take longer than it saves.
-    """
-    on_cpu = forward.device.type == "cpu"
-    usual = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else _FIRST_GPU_BATCH)
-    batch = min(_TRIED, usual) if on_cpu else usual
-    dtype = PRECISIONS[options.precision]
-    may_stay = not options.tune and not options.compiled and dtype is None
-    if may_stay and (options.tune is False or _quick(forward, work)):
-        return PLAIN, None
-    example = forward.images(sample(images, views, batch))
-    chosen = choose(forward.plain, example) if options.tune is not False else PLAIN
-    if options.compiled:
-        chosen = replace(chosen, compiled=True)
-        # Compiled for one size of batches: at once for that of the run.
-        whole = options.batch_size or find_batch_size(forward, len(views.scales))
-        example = forward.images(sample(images, views, whole))
-    other = apply(forward.plain, chosen, example)
-    forward.ready[chosen] = other
-    return chosen, rounding(forward.plain, other, example, dtype)
 
 
 def sample(images: ImageSet, views: ViewMaker, count: int) -> Tensor:
@@ -242,7 +224,7 @@ def find_batch_size(forward: Forward, scales: int) -> int:
     if forward.device.type != "cuda":
         return scales * max(1, round(cpu_batch(forward.spec.size) / scales))
     best, best_rate = scales, 0.0
-    size = scales * -(-_FIRST_GPU_BATCH // scales)
+    size = scales * -(-FIRST_GPU_BATCH // scales)
     while size <= _LARGEST_GPU_BATCH:
         forward.batch_size = size
         rate = _rate(forward, size)
@@ -255,20 +237,6 @@ def find_batch_size(forward: Forward, scales: int) -> int:
 def cpu_batch(size: int) -> int:
     """Return how many views of size x size pixels make a batch on a processor."""
     return max(1, min(_MOST_ON_CPU, _CPU_PIXELS // size**2))
-
-
-def _quick(forward: Forward, work: int) -> bool:
-    """Whether so many views take only some seconds, judged by a small batch."""
-    size = forward.spec.size
-    noise = torch.randint(0, 256, (4, size, size, 3), dtype=torch.uint8)
-    started = time.perf_counter()
-    forward.run(noise)
-    spent = time.perf_counter() - started
-    if spent * work / 4 > _LONG:  # The first pass is slow: only the second one counts.
-        started = time.perf_counter()
-        forward.run(noise)
-        spent = time.perf_counter() - started
-    return spent * work / 4 <= _LONG
 
 
 def _rate(forward: Forward, views: int) -> float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import UsageError, did_you_mean
 
+ENGINE_NAMES = ("auto", "eager", "tuned", "compile", "openvino")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -16,10 +18,12 @@ class Options:
     attention vectors are kept, `class_channels` keeps the moments of every channel per class.
     `batch_size` is in views, over images and scales; None finds one. `precision` is "fp32",
     "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
-    None chooses by the size of the data set. `tune` folds BN into convolutions and chooses the
-    memory format by measurement; None does it for what takes longer than some seconds. `compiled`
-    compiles the network. Without `predictions` the network runs only as far as the deepest
-    unit. `keep_memory` sets glibc's allocator for the process (see `skviz.allocator`).
+    None chooses by the size of the data set. `engine` is what computes: "eager" is the network as
+    it is, "tuned" folds BN into convolutions and chooses the memory format by measurement,
+    "compile" and "openvino" run its graph; "auto" takes what is done first. `tune` is an older
+    word for "tuned" or, where it is false, "eager", `compiled` one for "compile". Without
+    `predictions` the network runs only as far as the deepest unit. `keep_memory` sets glibc's
+    allocator for the process (see `skviz.allocator`).
     """
 
     resample: str = "bicubic"
@@ -30,6 +34,7 @@ class Options:
     precision: str = "fp32"
     workers: int | None = None
     shard_size: int | None = None
+    engine: str = "auto"
     tune: bool | None = None
     compiled: bool = False
     predictions: bool = True
@@ -42,10 +47,25 @@ class Options:
                 raise UsageError(f"expected {name} of at least 1, got {value}")
         if self.workers is not None and self.workers < 0:
             raise UsageError(f"expected workers of 0 or more, got {self.workers}")
-        for name, known in (("resample", RESAMPLING), ("fill", FILLS)):
+        for name, known in (("resample", RESAMPLING), ("fill", FILLS), ("engine", ENGINE_NAMES)):
             value = getattr(self, name)
             if value not in known:
                 raise UsageError(
                     f"expected {name} to be one of {', '.join(known)}, got {value!r}."
                     f"{did_you_mean(str(value), known)}"
                 )
+        older = self.compiled or self.tune is not None
+        if older and self.engine not in ("auto", self.engine_asked):
+            raise UsageError(
+                f"expected either an engine or the older options tune and compiled, got engine "
+                f"'{self.engine}' beside them; leave them out"
+            )
+
+    @property
+    def engine_asked(self) -> str:
+        """The engine, also where it was asked for by the older words."""
+        if self.compiled:
+            return "compile"
+        if self.tune is not None:
+            return "tuned" if self.tune else "eager"
+        return self.engine

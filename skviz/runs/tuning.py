@@ -1,4 +1,4 @@
-"""How the network computes in a long analysis: folded, in which memory format, compiled.
+"""How the network computes in a long analysis: folded, in which memory format, by which engine.
 
 None of it changes what is computed but for rounding, and how much that is, is measured.
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 import copy
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from skviz.capture.compiled import CompiledProbe
 from skviz.capture.probe import Probe
 from skviz.models.folding import folded
 from skviz.quantities import DIFFERENCE
+from skviz.runs.engines.table import ENGINES, engine_probe
 
 # A change of the attention by more than this is not rounding: then nothing is folded.
 ROUNDING = 1e-5
@@ -29,11 +29,16 @@ _ROUNDS = 2
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How a run's network computes: `folded` BN layers, memory format, compiled or not."""
+    """How a run's network computes: `folded` BN layers, memory format, and which engine.
+
+    `engine` is "eager" for PyTorch as it is, folded or not, or a name of `ENGINES`. `why` says
+    why it is not the engine that was asked for.
+    """
 
     folded: int = 0
     memory_format: str = "contiguous"
-    compiled: bool = False
+    engine: str = "eager"
+    why: str | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields, as `run.json` has them."""
@@ -43,13 +48,17 @@ class Arithmetic:
         """Say it: "with BN folded, channels last, in bf16"."""
         parts = ["with BN folded"] if self.folded else []
         parts += ["channels last"] if self.memory_format == "channels_last" else []
-        parts += ["compiled"] if self.compiled else []
+        parts += [ENGINES[self.engine].words] if self.engine in ENGINES else []
         return ", ".join([*parts, f"in {precision}"])
 
     @classmethod
-    def of(cls, fields: dict[str, Any] | None) -> Arithmetic:
+    def of(cls, given: dict[str, Any] | None) -> Arithmetic:
         """Return what `to_dict` gave; plain for None, as older runs have it."""
-        return cls(**(fields or {}))
+        known = dict(given or {})
+        if known.pop("compiled", False):  # Runs of version 0.2 and before.
+            known["engine"] = "compile"
+        names = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in known.items() if name in names})
 
 
 PLAIN = Arithmetic()
@@ -88,20 +97,51 @@ def choose(probe: Probe, batch: Tensor) -> Arithmetic:
     return Arithmetic(count, "channels_last" if faster else "contiguous")
 
 
-def apply(probe: Probe, arithmetic: Arithmetic, example: Tensor) -> Probe:
-    """Return a probe whose network computes so: a copy, unless nothing changes."""
+def apply(
+    probe: Probe,
+    arithmetic: Arithmetic,
+    example: Tensor,
+    *,
+    output: bool = True,
+    dtype: torch.dtype | None = None,
+) -> Probe:
+    """Return a probe whose network computes so: a copy, unless nothing changes.
+
+    An engine is made ready for batches of as many as `example` has; `output` and `dtype` are
+    as for `engine_probe`, and so is what is raised.
+    """
     made = probe
     if arithmetic.folded:
         made, _ = _folded(probe, example)
     if arithmetic.memory_format == "channels_last":
         made = _channels_last(made)
-    return CompiledProbe(made) if arithmetic.compiled else made
+        example = example.contiguous(memory_format=torch.channels_last)
+    if arithmetic.engine in ENGINES:
+        return engine_probe(arithmetic.engine, made, example, output=output, dtype=dtype)
+    return made
+
+
+def for_engine(name: str, tuned: Arithmetic) -> Arithmetic:
+    """Return how an engine computes a network that is best tuned so."""
+    engine = ENGINES[name]
+    return Arithmetic(tuned.folded if engine.folds else 0, engine.memory_format, name)
 
 
 def rounding(probe: Probe, other: Probe, batch: Tensor, dtype: torch.dtype | None) -> Rounding:
     """Compare `other`, in the precision `dtype` (None: as it is), with the plain `probe`."""
     error, difference, noise = _error(probe, other, batch, dtype)
     return Rounding(len(batch), error, difference, noise)
+
+
+def seconds_of_pass(probe: Probe, batch: Tensor, *, output: bool = True) -> float:
+    """Return the least seconds of a pass of a batch, of some."""
+    times = []
+    for done in range(_ROUNDS + 1):
+        start = time.perf_counter()
+        probe.capture(batch, output=output)  # Its checks wait for the device.
+        if done:  # The first pass chooses algorithms.
+            times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def _folded(probe: Probe, example: Tensor) -> tuple[Probe, int]:

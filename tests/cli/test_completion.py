@@ -20,6 +20,7 @@ from skviz.crops import FILLS, RESAMPLING
 from skviz.figures.style.sheets import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
 from skviz.runs.forward import PRECISIONS
+from skviz.runs.options import ENGINE_NAMES
 
 HEAVY = {"torch", "matplotlib", "pandas", "numpy"}
 
@@ -56,6 +57,7 @@ def test_the_tables_are_the_librarys() -> None:
 
 def test_the_words_of_analyze_are_the_librarys() -> None:
     assert tuple(PRECISIONS) == candidates.PRECISION
+    assert ENGINE_NAMES == candidates.ENGINE
     assert set(candidates.RESAMPLE) == set(RESAMPLING)
     assert set(candidates.FILL) == set(FILLS)
 

@@ -1,4 +1,4 @@
-"""Tuned and compiled networks measure the same attention, and the run says how exactly."""
+"""Tuned networks measure the same attention, and the run says how exactly."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ import torch
 from PIL import Image
 
 from skviz import Probe, load_model
-from skviz.capture.compiled import CompiledProbe
-from skviz.capture.discovery.discover import Found
-from skviz.errors import CaptureError, UsageError
 from skviz.runs.analyze import prepare
 from skviz.runs.tuning import PLAIN, Arithmetic, apply, choose, rounding
 from skviz.studies.controls.change import analyze
@@ -60,7 +57,7 @@ def test_the_choice_is_one_that_keeps_attention(probe: Probe, batch: torch.Tenso
     chosen = choose(probe, batch)
     assert chosen.folded == 69  # 16 units of four, four shortcuts, the stem
     assert chosen.memory_format in ("contiguous", "channels_last")
-    assert not chosen.compiled
+    assert chosen.engine == "eager"
 
 
 def test_a_network_that_folding_would_change_is_not_folded(batch: torch.Tensor) -> None:
@@ -120,7 +117,7 @@ def plain_options(**given: object) -> object:
 def test_bf16_reports_its_error(pictures: Path, tmp_path: Path) -> None:
     run = analyze(pictures, load_model(), out=tmp_path / "run", precision="bf16", progress=False)
     assert run.settings["rounding"]["attention"] > 1e-4
-    assert run.settings["arithmetic"]["compiled"] is False
+    assert run.settings["arithmetic"]["engine"] == "eager"
 
 
 def test_without_predictions_the_attention_is_the_same(pictures: Path, tmp_path: Path) -> None:
@@ -133,38 +130,3 @@ def test_without_predictions_the_attention_is_the_same(pictures: Path, tmp_path:
     assert np.array_equal(ours["difference"], theirs["difference"])
     assert (ours["predicted"] == -1).all()
     assert (theirs["predicted"] >= 0).all()
-
-
-def test_a_compiled_network_attends_alike_also_in_a_smaller_last_batch(
-    batch: torch.Tensor,
-) -> None:
-    from skviz.models.sknet import SKNet, SKNetConfig
-
-    network = SKNet(SKNetConfig(units=(1,), widths=(32,), outputs=(32,), classes=3)).eval()
-    probe = Probe(network)
-    compiled = CompiledProbe(probe)
-    images = batch[:, :, :32, :32].contiguous()
-    for part in (images, images[:2]):
-        plain, output = probe.capture(part, output=True)
-        found, logits = compiled.capture(part, output=True)
-        assert torch.allclose(output, logits, atol=1e-5)
-        for name in plain:
-            assert found[name].shape == plain[name].shape
-            assert torch.allclose(plain[name], found[name], atol=1e-6)
-    assert compiled.capture(images)[1] is None
-    with pytest.raises(UsageError, match="expected one batch of images for a compiled network"):
-        compiled.capture((images, images))
-
-
-def test_attention_inside_of_a_module_cannot_be_compiled() -> None:
-    from skviz.capture.discovery.adapters import own, register_adapter, unregister_adapter
-
-    network = load_model()
-    unregister_adapter("skviz")
-    try:
-        generic = Probe(network)
-    finally:
-        register_adapter("skviz", own.sources)
-    assert isinstance(generic.found, Found)
-    with pytest.raises(CaptureError, match="expected modules that return the attention"):
-        CompiledProbe(generic)

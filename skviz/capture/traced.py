@@ -1,0 +1,104 @@
+"""A network's pass as one graph that returns the attention beside the output.
+
+Hooks never fire in a compiled network. So the pass is traced while the probe listens: what it
+reads, also inside of a module, becomes an output of the graph, which any engine can compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from skviz.capture.probe import Probe, checked_all
+from skviz.errors import CaptureError, UsageError, out_of_memory
+
+# Runs a graph on a batch: the attention of every unit in order, then the output, if it has one.
+Runner = Callable[[Tensor], Sequence[Tensor]]
+
+
+def traced(
+    probe: Probe,
+    images: Tensor,
+    *,
+    output: bool = True,
+    casting: AbstractContextManager[object] | None = None,
+) -> GraphModule:
+    """Return the pass of a batch (B, 3, H, W) as a graph of PyTorch's operations.
+
+    It returns the attention (B, M, C) of every unit in the order of `probe.units`, and the
+    network's output, where `output` asks for it and it is a tensor. It holds for this shape only;
+    `casting` is in force while the pass is traced. Raises `CaptureError` for a network whose
+    operations depend on the numbers in them.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    # Once as it is: errors in the network are said in its words, and readers make their tables.
+    probe.capture(images[:1])
+
+    def forward(batch: Tensor) -> tuple[Tensor, ...]:
+        attention, result = probe.listen(batch, output=output)
+        found = tuple(attention[unit.name] for unit in probe.units)
+        return (*found, result) if isinstance(result, Tensor) else found
+
+    try:
+        with torch.no_grad(), casting or nullcontext():
+            graph = make_fx(forward)(images)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise CaptureError(
+            f"{type(probe.network).__name__} cannot be traced: {_first_line(error)}"
+        ) from error
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
+class GraphProbe(Probe):
+    """A probe whose passes an engine runs, as a graph made by `traced` for batches of one size.
+
+    Batches come in the memory format that it was traced in. Smaller ones are filled up, larger
+    ones are split. The checks are those of any probe.
+    """
+
+    def __init__(self, probe: Probe, run: Runner, images: Tensor) -> None:
+        self.__dict__.update(probe.__dict__)
+        self.run, self.batch = run, len(images)
+        last = images.is_contiguous(memory_format=torch.channels_last)
+        self.order = torch.channels_last if last else torch.contiguous_format
+
+    def capture(
+        self, images: Tensor | tuple[Any, ...], *, output: bool = False
+    ) -> tuple[dict[str, Tensor], Any]:
+        """Return the attention (B, M, C) of a batch (B, 3, H, W), and the network's output."""
+        if not isinstance(images, Tensor):
+            raise UsageError(
+                "expected one batch of images for a compiled network, got several inputs; use "
+                "--engine eager"
+            )
+        with torch.no_grad():
+            parts = [self._part(part) for part in torch.split(images, self.batch)]
+        found = [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
+        attention = {unit.name: array for unit, array in zip(self.units, found, strict=False)}
+        checked_all(self.sources, attention)
+        return attention, found[-1] if output and len(found) > len(attention) else None
+
+    def _part(self, images: Tensor) -> list[Tensor]:
+        count = len(images)
+        like = next(self.network.parameters())
+        batch = images.to(like.device, like.dtype)
+        if count < self.batch:  # The graph knows one size.
+            empty = batch.new_zeros((self.batch - count, *batch.shape[1:]))
+            batch = torch.cat([batch, empty])
+        run = self.run(batch.contiguous(memory_format=self.order))
+        return [array[:count] for array in run]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,1 @@
+"""What computes the network's graph: PyTorch itself, inductor or OpenVINO."""

@@ -1,0 +1,41 @@
+"""What an engine is: it makes a traced graph ready, once, for many batches of one size."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from skviz.capture.traced import Runner
+
+
+class Engine(ABC):
+    """Prepares graphs of networks.
+
+    `name` is that of `--engine`, `words` what the command says. A graph of n operations takes
+    about `start + n * each` seconds to prepare, and is expected to take `share` of the tuned
+    network's time: both measured on two cores, and only the reason to try. `folds` and
+    `memory_format` say how the network is changed before it is traced.
+    """
+
+    name: str
+    words: str
+    start: float
+    each: float
+    share: float
+    folds: bool
+    memory_format: str
+
+    def seconds(self, operations: int) -> float:
+        """Return about how long a graph of so many operations takes to prepare."""
+        return self.start + self.each * operations
+
+    @abstractmethod
+    def why_not(self, device: torch.device, dtype: torch.dtype | None) -> str | None:
+        """Say what is missing for a device and an autocast precision, and what to do; or None."""
+
+    @abstractmethod
+    def prepare(self, graph: GraphModule, images: Tensor) -> Runner:
+        """Return what runs the graph on batches like `images` (B, 3, H, W)."""

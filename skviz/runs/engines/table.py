@@ -1,0 +1,47 @@
+"""The engines by name, and how a probe of one is made."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from skviz.capture.traced import GraphProbe, traced
+from skviz.errors import CaptureError
+from skviz.runs.engines.engine import Engine
+from skviz.runs.engines.inductor import Inductor
+from skviz.runs.engines.openvino import OpenVINO
+
+if TYPE_CHECKING:
+    from skviz.capture.probe import Probe
+
+# Those that need preparing; the quickest to prepare first.
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (OpenVINO(), Inductor())}
+
+
+def engine_probe(
+    name: str, probe: Probe, images: Tensor, *, output: bool, dtype: torch.dtype | None = None
+) -> GraphProbe:
+    """Return a probe whose passes the engine runs, for batches of as many as `images` are.
+
+    `probe` is of the network as it is to be traced: folded, in its memory format. With `output`
+    the pass goes to its end. Raises `CaptureError` that says why the engine cannot be used here.
+    """
+    engine = ENGINES[name]
+    like = next(probe.network.parameters())
+    missing = engine.why_not(like.device, dtype)
+    if missing:
+        raise CaptureError(missing)
+    batch = images.to(like.device, like.dtype)
+    casting = nullcontext() if dtype is None else torch.autocast(like.device.type, dtype=dtype)
+    graph = traced(probe, batch, output=output, casting=casting)
+    try:
+        run = engine.prepare(graph, batch)
+        run(batch)
+    except Exception as error:
+        text = str(error).strip().splitlines()
+        why = text[0][:200] if text else type(error).__name__
+        raise CaptureError(f"{name} cannot prepare this network: {why}") from error
+    return GraphProbe(probe, run, batch)
