@@ -130,6 +130,7 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
     """Return figure 3 (a) of the paper for one image, as arrays that can be drawn."""
     from skviz.figures import AttentionFigure
 
+    notes = [note for note in result.notes if note not in result.warnings]
     return AttentionFigure.from_attention(
         result.views,
         result.attention,
@@ -138,8 +139,8 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
         branch=options.branch,
         units=[unit.name for unit in result.choice.bars],
         captions=_captions(result),
-        note=f"{result.model.name}, weights: {result.model.weights}",
-        warning="; ".join(result.notes),
+        note="; ".join([f"{result.model.name}, weights: {result.model.weights}", *notes]),
+        warning="; ".join(result.warnings),
     )
 
 

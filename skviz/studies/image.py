@@ -133,9 +133,9 @@ class ImageResult(ShowsTable):
         return scales.index(1.0) if 1.0 in scales else 0
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader must know to judge the numbers: of weights, pictures and units."""
-        found = list(self.model.notes)
+    def warnings(self) -> tuple[str, ...]:
+        """Those of the notes that nobody may miss who sees the numbers."""
+        found = []
         if not self.model.trained:
             found.append("untrained network: this is the attention of random weights")
         if self._logits is not None and not finite_output(self._logits):
@@ -145,6 +145,12 @@ class ImageResult(ShowsTable):
             )
         if self.control is not None:
             found.append(f"control '{self.control}': these are no plainly enlarged views")
+        return tuple(found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know to judge the numbers: of weights, pictures and units."""
+        found = [*self.model.notes, *self.warnings]
         found += self._cut_away()
         labels = self.views.interpolated_labels
         if labels:

@@ -142,3 +142,24 @@ def test_errors(attention: Attention, attention_of: Make) -> None:
         UnitBars(np.zeros((2, 2)), (1.0, 2.0), ("a",))
     with pytest.raises(UsageError, match=r"errors of shape \(units, scales\) = \(1, 2\), got"):
         UnitBars(np.zeros((1, 2)), (1.0, 2.0), ("a",), np.zeros((2, 1)))
+
+
+@pytest.mark.parametrize("style", ["default", "dark"])
+def test_whiskers_are_seen_on_every_bar(attention: Attention, style: str) -> None:
+    """The third colour is that of the whiskers: the ground shows beside them."""
+    values = np.full((1, 3), 0.1)
+    with figure_style(style):
+        figure = UnitBars(values, (1.0, 1.5, 2.0), ("3_4",), np.full((1, 3), 0.05)).plot()
+        figure.set_dpi(300)
+        figure.canvas.draw()
+    (ax,) = figure.axes
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3] / 255
+    ground = np.array(ax.get_facecolor()[:3])
+    for group in [each for each in ax.containers if isinstance(each, BarContainer)]:
+        box = group.patches[0].get_window_extent()
+        row = ax.transData.transform((0, 0.06))[1]  # between the ends of whiskers and bars
+        middle = round((box.x0 + box.x1) / 2)
+        across = pixels[round(row), middle - 12 : middle + 13]
+        near = np.abs(across - ground).max(axis=1) < 0.05
+        assert near[:12].any() and near[13:].any()
+        assert not near[12]  # the whisker itself

@@ -10,9 +10,12 @@ from matplotlib.figure import Figure
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures import ChannelLines, UnitBars, figure_style
+from skviz.figures.attention.channel_curves import mean_starts
+from skviz.figures.provenance import Provenance
 
 Make = Callable[..., Attention]
 Tidy = Callable[[Figure], None]
+ABOUT = Provenance("sknet50", "none")
 
 
 def test_sixteen_points_as_in_the_paper(attention: Attention) -> None:
@@ -64,11 +67,11 @@ def test_what_is_drawn(attention: Attention, group: int | None, assert_tidy: Tid
     with figure_style("default"):
         figure = lines.plot()
     (ax,) = figure.axes
-    assert len(ax.lines) == 3
-    for line, curve in zip(ax.lines, lines.curves, strict=True):
+    assert len(ax.lines) == (6 if lines.dense else 3)  # many points are dots, and their means
+    for line, curve in zip(ax.lines[:3], lines.curves, strict=True):
         np.testing.assert_array_equal(line.get_xdata(), lines.x)
         np.testing.assert_array_equal(line.get_ydata(), curve)
-    assert len({(line.get_color(), line.get_marker()) for line in ax.lines}) == 3
+    assert len({(line.get_color(), line.get_marker()) for line in ax.lines[-3:]}) == 3
     legend = ax.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["1.0x", "1.5x", "2.0x"]
@@ -137,3 +140,25 @@ def test_shapes_are_checked() -> None:
         ChannelLines(np.zeros((2, 2)), np.arange(2), (1.0,), "u", "5x5", 1, 2)
     with pytest.raises(UsageError, match="expected 4 points for 8 channels in groups of 2, got 2"):
         ChannelLines(np.zeros((1, 2)), np.arange(2), (1.0,), "u", "5x5", 2, 8)
+
+
+def test_many_channels_are_dots_with_their_means(attention: Attention) -> None:
+    lines = ChannelLines.from_attention(attention, "3_4", group=1)
+    usual = ChannelLines.from_attention(attention, "3_4")
+    (ax,) = lines.plot().axes
+    dots, means = ax.lines[:3], ax.lines[3:]
+    np.testing.assert_array_equal([line.get_ydata() for line in dots], lines.curves)
+    assert {line.get_linestyle() for line in dots} == {"None"}
+    np.testing.assert_allclose([line.get_ydata() for line in means], usual.curves, atol=1e-9)
+    np.testing.assert_array_equal(means[0].get_xdata(), np.arange(16) * 16 + 7.5)
+    said = lines.caption(ABOUT).details
+    assert said == ("Dots: single channels; lines: means of 16 successive channels.",)
+    assert usual.caption(ABOUT).details == ()
+
+
+def test_means_of_many_points_weigh_channels_alike(attention: Attention) -> None:
+    lines = ChannelLines.from_attention(attention, "3_4", group=3)  # 85 points of 3, one of 1
+    ax = lines.plot().axes[0]
+    last = ax.lines[-1].get_ydata()[-1]
+    first = int(lines.x[mean_starts(lines)[-1]])
+    assert last == pytest.approx(attention["3_4"][-1, 1, first:].mean(), abs=1e-6)

@@ -7,7 +7,10 @@ from itertools import combinations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 from matplotlib.transforms import Bbox
+
+from skviz.figures.layout.page import FEWEST_TICKS
 
 LOWEST, NARROWEST = 20.0, 36.0  # points, of axes
 _SLACK = 0.5  # pixels
@@ -36,6 +39,23 @@ def troubles(figure: Figure) -> list[str]:
         if (box.height < LOWEST * point or box.width < NARROWEST * point) and not bar:
             size = f"{box.width:.0f} x {box.height:.0f} pixels"
             found.append(f"axes {_name(ax)} are too small: {size}")
+        found += _labels_and_ticks(ax)
+    return found
+
+
+def _labels_and_ticks(ax: Axes) -> list[str]:
+    """Return labels that are longer than their axes, and value axes of too few ticks."""
+    box, found = ax.get_window_extent(), []
+    if not ax.axison or not ax.get_visible():
+        return []
+    label = ax.yaxis.label
+    if label.get_text() and label.get_window_extent().height > box.height + _SLACK:
+        found.append(f"{label.get_text()!r} is taller than its axes")
+    if not isinstance(ax.yaxis.get_major_locator(), FixedLocator) and not ax.images:
+        low, high = sorted(ax.yaxis.get_view_interval())
+        ticks = [tick for tick in ax.yaxis.get_majorticklocs() if low <= tick <= high]
+        if len(ticks) < FEWEST_TICKS:
+            found.append(f"axes {_name(ax)} have {len(ticks)} ticks")
     return found
 
 

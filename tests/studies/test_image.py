@@ -177,3 +177,23 @@ def test_a_trained_classifier_names_its_classes(photo: Path, model: nn.Module) -
     document = result.to_dict()
     assert document["classes"][0][0]["class"] == classes[0][0][0]
     assert untrained.to_dict()["classes"] is None
+
+
+def test_only_warnings_are_in_the_warning_colour(result: ImageResult) -> None:
+    from matplotlib.colors import to_hex
+
+    from skviz.figures import figure_style
+    from skviz.figures.style.palette import WARNING_COLOUR
+    from skviz.reports.single import result_figure
+
+    assert result.warnings == ("untrained network: this is the attention of random weights",)
+    with figure_style("web"):
+        figure = result_figure(result).plot()
+    warned = [
+        text.get_text()
+        for text in figure.texts
+        if to_hex(text.get_color()) == WARNING_COLOUR.lower()
+    ]
+    assert warned == list(result.warnings)
+    said = " ".join(text.get_text() for text in figure.texts)
+    assert "interpolated at 1.5x, 2.0x: the picture has fewer pixels there" in said

@@ -26,7 +26,7 @@ from skviz.figures.expected import LABEL, shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
-    keep_tick_labels,
+    keep_ticks,
     most_height,
     own_axes,
 )
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 DIFFERENCE = "attention difference"
 _MOST_HATCHED = 40
+_EDGE = 0.9  # points, of the light edge to either side of a whisker
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,12 +239,14 @@ class UnitBars(Display):
         width, height = figure_size()
         more = 0 if self.null is None else extra_height()
         ax, figure = own_axes(ax, width, min(height + more, most_height()))
-        keep_tick_labels(ax)
+        keep_ticks(ax)
         background = ax.get_facecolor()
         styles = scale_styles(self.scales, background)
         count = len(styles)
         bar = 0.8 / count
         middle = np.arange(len(self.units))
+        whisker = 0.55 * matplotlib.rcParams["lines.linewidth"]
+        cap = min(2 * matplotlib.rcParams["lines.linewidth"], 12 * bar)
         for index, style in enumerate(styles):
             ax.bar(
                 middle + (index - (count - 1) / 2) * bar,
@@ -257,9 +260,24 @@ class UnitBars(Display):
                 label=style.label,
                 yerr=None if self.errors is None else self.errors[:, index],
                 ecolor=matplotlib.rcParams["text.color"],
-                capsize=min(3.0, 12 * bar),
-                error_kw={"elinewidth": 0.8, "capthick": 0.8},
+                capsize=cap,
+                error_kw={"elinewidth": whisker, "capthick": whisker},
             )
+            if self.errors is not None:
+                # A light edge, without which whiskers would be lost on a dark bar.
+                edge = whisker + 2 * _EDGE
+                ax.errorbar(
+                    middle + (index - (count - 1) / 2) * bar,
+                    self.values[:, index],
+                    self.errors[:, index],
+                    fmt="none",
+                    ecolor=background,
+                    elinewidth=edge,
+                    capthick=edge,
+                    capsize=cap + _EDGE,
+                    zorder=1.9,
+                )
+                ax.containers.pop()  # It is no series of its own.
             if self.null is not None:
                 low, high = self.null[:, index].T
                 # In front of the bars, which would hide it, but behind their errors.

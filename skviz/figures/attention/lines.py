@@ -16,13 +16,19 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
+from skviz.figures.attention.channel_curves import (
+    MOST_POINTS,
+    PAPER_POINTS as PAPER_POINTS,
+    draw_curves,
+    mean_starts,
+)
 from skviz.figures.caption import Caption, mean_of, message, null_words
 from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
-    keep_tick_labels,
+    keep_ticks,
     most_height,
     own_axes,
     root_figure,
@@ -33,7 +39,6 @@ from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import (
     channel_band,
-    draw_band,
     extra_height,
     legend_columns,
     null_handle,
@@ -51,10 +56,6 @@ if TYPE_CHECKING:
 
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
-
-PAPER_POINTS = 16
-_MOST_MARKERS = 64
-_FEW_MARKERS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +192,11 @@ class ChannelLines(Display):
         return _group_sizes(self.x, self.channels)
 
     @property
+    def dense(self) -> bool:
+        """Whether the points are too many for a line: then it goes through their means."""
+        return len(self.x) > MOST_POINTS
+
+    @property
     def means(self) -> FloatArray:
         """Mean attention over all channels per scale, shape (V,), in [0, 1].
 
@@ -227,6 +233,10 @@ class ChannelLines(Display):
             f"{mean_of(provenance, what)}, {each}, one line per scale ({scales_in_words(scales)})."
         ]
         marks = []
+        if self.dense:
+            step = int(mean_starts(self)[1]) * self.group
+            dots = "single channels" if self.group == 1 else f"means of {self.group}"
+            marks.append(f"Dots: {dots}; lines: means of {step} successive channels.")
         if self.deviations is not None:
             marks.append(
                 "Bands: one standard deviation over images to either side, averaged over the"
@@ -241,8 +251,9 @@ class ChannelLines(Display):
         for curve, label in zip(self.curves, scale_labels(scales), strict=True):
             if found := extremes(curve):
                 low, high = found
+                run = "points go" if self.dense else "the line runs"
                 alt.append(
-                    f"At {label} the line runs from {number(curve[0])} to {number(curve[-1])},"
+                    f"At {label} {run} from {number(curve[0])} to {number(curve[-1])},"
                     f" lowest {number(curve[low])} at channel {self.x[low]},"
                     f" highest {number(curve[high])} at channel {self.x[high]}."
                 )
@@ -270,8 +281,8 @@ class ChannelLines(Display):
         return pd.DataFrame(columns)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
-        """Return the chart of an office program; none where a band of random networks shows."""
-        if self.null is not None:  # a band, which native charts do not have
+        """Return the chart of an office program; none of a band or of many dots."""
+        if self.null is not None or self.dense:  # which native charts do not have
             return []
         chart = NativeChart(
             kind="xy",
@@ -302,29 +313,8 @@ class ChannelLines(Display):
         width, height = figure_size()
         more = 0 if self.null is None else extra_height()
         ax, figure = own_axes(ax, width, min(height + more, most_height()))
-        keep_tick_labels(ax)
-        styles = scale_styles(self.scales, ax.get_facecolor())
-        # Among many points markers would hide the lines: then only some have one.
-        dense = len(self.x) > _MOST_MARKERS
-        every = len(self.x) // _FEW_MARKERS if dense else 1
-        line_width = matplotlib.rcParams["lines.linewidth"] * (0.6 if dense else 1)
-        if self.null is not None:
-            draw_band(ax, self.x, *self.null)
-        for index, (style, curve) in enumerate(zip(styles, self.curves, strict=True)):
-            ax.plot(
-                self.x,
-                curve,
-                color=style.colour,
-                marker=style.marker,
-                linestyle=style.dash,
-                linewidth=line_width,
-                label=style.label,
-                markevery=(index * every // len(styles), every),
-            )
-            if self.deviations is not None:
-                band = np.nan_to_num(self.deviations[index])
-                low, high = curve - band, curve + band
-                ax.fill_between(self.x, low, high, color=style.colour, alpha=0.1, linewidth=0)
+        keep_ticks(ax)
+        draw_curves(ax, self)
         x_label, y_label = labels if labels is not None else ("channel", self.value_label)
         ax.set_xlabel(x_label or "")
         ax.set_ylabel(y_label or "")

@@ -20,7 +20,7 @@ from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.caption import Caption
 from skviz.figures.display import Display
 from skviz.figures.layout.footer import Line, draw_footer, footer_lines, lines_height
-from skviz.figures.layout.page import fit, new_figure, place
+from skviz.figures.layout.page import fit, fit_label, new_figure, place
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import (
@@ -160,6 +160,9 @@ class AttentionFigure(Display):
             name = shorten(clean(chart.unit), room, size, weight="bold", keep_end=True)
             ax.set_title(name, parse_math=False)
             axes.append(ax)
+        fit(axes, page.charts)
+        for ax in axes:
+            fit_label(ax)
         fit(axes, page.charts)
 
 

@@ -20,10 +20,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from skviz.figures.style.text import wrap
 
+FEWEST_TICKS = 3  # of an axis of values: two do not tell whether it is linear
 _SLIDE = (13.333, 7.5)
 # Matplotlib asks the settings again when it writes a figure: for ticks, fonts and the page.
 _SETTINGS: WeakKeyDictionary[Figure, dict[str, Any]] = WeakKeyDictionary()
@@ -127,7 +129,10 @@ def fit_label(ax: Axes) -> None:
     """Break the label of the y axis into two lines where it is longer than the axes now are."""
     label = ax.yaxis.label
     text, size = label.get_text().replace("\n", " "), float(label.get_fontsize())
-    label.set_text("\n".join(wrap(text, size_in_points(ax)[1], size, 2)))
+    label.set_text(text)
+    if label.get_window_extent().height > ax.get_window_extent().height + 0.5:
+        # Drawn in pixels, text is a little wider than measured.
+        label.set_text("\n".join(wrap(text, 0.97 * size_in_points(ax)[1], size, 2)))
 
 
 def root_figure(ax: Axes) -> Figure:
@@ -137,11 +142,14 @@ def root_figure(ax: Axes) -> Figure:
     return figure
 
 
-def keep_tick_labels(ax: Axes) -> None:
-    """Fix the size of the tick labels, so that the ticks do not change outside the style.
+def keep_ticks(ax: Axes) -> None:
+    """Have at least three ticks of values, which do not change outside the style.
 
-    Matplotlib asks the settings of the moment how many labels have room when it draws.
+    Matplotlib asks the settings of the moment how many labels have room when it draws; so the
+    size of the labels is fixed.
     """
+    steps = [1, 2, 2.5, 5, 10]
+    ax.yaxis.set_major_locator(MaxNLocator("auto", steps=steps, min_n_ticks=FEWEST_TICKS))
     across = FontProperties(size=matplotlib.rcParams["xtick.labelsize"])
     upright = FontProperties(size=matplotlib.rcParams["ytick.labelsize"])
     ax.tick_params(axis="x", labelsize=across.get_size_in_points())

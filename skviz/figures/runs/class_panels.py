@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.layout.page import fit_label, root_figure, size_in_points
+from skviz.figures.layout.page import fit_label, keep_ticks, root_figure, size_in_points
 from skviz.figures.layout.panels import (
     PanelSizes,
     on_slide,
@@ -55,6 +55,7 @@ def draw_classes(curves: ClassCurves, ax: Axes | None = None) -> Figure:
     for index, (panel, unit) in enumerate(zip(axes, curves.units, strict=True)):
         lowest = index + columns >= len(curves.units)
         with_names = named(curves, columns)
+        keep_ticks(panel)
         _draw(curves, panel, unit, with_names)
         panel.set_ylabel(curves.quantity if index % columns == 0 else "")
         fit_label(panel)
@@ -108,7 +109,7 @@ def _sizes(curves: ClassCurves, columns: int) -> PanelSizes:
     names = _name_height(curves) if named(curves, columns) else 0.0
     own = curves.sort == "shift" and names > 0
     foot = names + 1 if own else 1.0 if names else 2.0
-    return PanelSizes(body=10, head=head, foot=foot, last=1.8 if own else 1.8 + names)
+    return PanelSizes(body=10.4, head=head, foot=foot, last=1.8 if own else 1.8 + names)
 
 
 def _draw(curves: ClassCurves, ax: Axes, unit: str, named: bool) -> None:

@@ -23,7 +23,7 @@ from skviz.figures.caption import (
     units_in_words,
 )
 from skviz.figures.display import Display
-from skviz.figures.layout.page import figure_size, fit_label, most_height, own_axes
+from skviz.figures.layout.page import figure_size, fit_label, keep_ticks, most_height, own_axes
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
@@ -168,6 +168,7 @@ class DepthLines(Display):
         width, height = figure_size()
         more = 0 if self.null is None else extra_height()
         ax, figure = own_axes(ax, width, min(height + more, most_height()))
+        keep_ticks(ax)
         styles = scale_styles(self.scales, ax.get_facecolor())
         x = np.arange(len(self.units))
         handles: list[Artist] = [*line_handles(styles)]

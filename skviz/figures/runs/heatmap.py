@@ -18,7 +18,7 @@ from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, mean_of, message
 from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
-from skviz.figures.layout.page import Slot, new_figure, place, size_in_points
+from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.provenance import Provenance
 from skviz.figures.selection import choose_scales
@@ -248,7 +248,7 @@ def _map(
     ax.grid(False)
     ax.tick_params(axis="y", length=0)
     bar = figure.colorbar(image, cax=side)
-    bar.locator = MaxNLocator(3)
+    bar.locator = MaxNLocator(3, min_n_ticks=FEWEST_TICKS)
     bar.update_ticks()
     return ax
 

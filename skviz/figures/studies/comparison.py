@@ -19,7 +19,7 @@ from skviz.figures.display import Display
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
-    keep_tick_labels,
+    keep_ticks,
     most_height,
     own_axes,
 )
@@ -149,7 +149,7 @@ class ComparedShifts(Display):
         # Small pages, such as a paper's column, leave no less than the labels need.
         em = float(matplotlib.rcParams["font.size"]) / 72
         ax, figure = own_axes(ax, across, min(max(height, 22 * em), most_height()))
-        keep_tick_labels(ax)
+        keep_ticks(ax)
         middle = np.arange(len(self.units))
         count = len(self.labels)
         looks = [self._look(ax, index) for index in range(count)]

@@ -15,7 +15,7 @@ from matplotlib.transforms import offset_copy
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of, message
 from skviz.figures.display import Display
-from skviz.figures.layout.page import keep_tick_labels, own_axes
+from skviz.figures.layout.page import keep_ticks, own_axes
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_labels, scale_styles
 from skviz.figures.style.text import clean, storable
@@ -106,7 +106,7 @@ class FieldWidths(Display):
         # Narrow pages are filled.
         across = max(0.6 * width, min(width, _ENOUGH * points / 72))
         ax, figure = own_axes(ax, across, self.height * points / 72)
-        keep_tick_labels(ax)
+        keep_ticks(ax)
         # The looks of scales serve for fields: a colour, a marker and a dash each.
         looks = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())
         order = np.arange(len(self.scales))

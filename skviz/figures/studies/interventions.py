@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
 from skviz.figures.display import Display
-from skviz.figures.layout.page import keep_tick_labels
+from skviz.figures.layout.page import keep_ticks
 from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
@@ -171,7 +171,7 @@ class InterventionPanels(Display):
         step = 0.6 / len(styles)
         x = np.arange(len(self.targets))
         for k, ax in enumerate(axes):
-            keep_tick_labels(ax)
+            keep_ticks(ax)
             ax.axhline(0, color=text, linewidth=0.8)
             for s, style in enumerate(styles):
                 mean = self.values[k, :, s]
