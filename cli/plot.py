@@ -106,7 +106,7 @@ def plot(
     """Draw a figure of a RUN from its records. The network is not needed.
 
     A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
-    band shows where 95 % of random networks would put the value at the larger scale.
+    band shows where this network would be at the larger scale if it shifted like random ones.
     """
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import RunFigure

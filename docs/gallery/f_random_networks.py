@@ -3,9 +3,9 @@ Random networks as a yardstick
 ==============================
 
 A shift is worth a word only where it is beyond what random networks do. The hatched band shows
-where 95 % of random networks of the same architecture would put the value; it is made by
-``skviz controls`` or, as here, from Python. Five seeds and twelve drawn pictures are few: the band
-is wide.
+where this network would be if it shifted like random ones of the same architecture; it is made
+by ``skviz controls`` or, as here, from Python. Five seeds and twelve drawn pictures are few: the
+band is wide.
 """
 
 from pathlib import Path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.text import storable
 from skviz.figures.wording import (
@@ -101,7 +103,7 @@ def together(parts: Sequence[Caption], *, alike: bool) -> Caption:
 def null_words(scales: Sequence[float] | None) -> str:
     """Say what a hatched band is, at the scale that it belongs to."""
     where = f" at {scale_labels(scales)[-1]}" if scales else ""
-    return f"Hatched: where 95 % of random networks would put the value{where}."
+    return f"Hatched: where this network would be{where} if it shifted like random ones."
 
 
 def mean_of(about: Provenance, what: str) -> str:
@@ -112,10 +114,20 @@ def mean_of(about: Provenance, what: str) -> str:
 
 
 def message(
-    unit: str, quantity: str, values: object, scales: Sequence[float], digits: int = DIGITS
+    unit: str,
+    quantity: str,
+    values: object,
+    scales: Sequence[float],
+    digits: int = DIGITS,
+    change: FloatArray | None = None,
 ) -> str:
-    """Return what a few numbers, one per scale, say: a title."""
+    """Return what a few numbers, one per scale, say: a title.
+
+    `change` (2,) is the interval of the change over the scales, where there is one.
+    """
     numbers = np.asarray(values, np.float64)
+    if change_name(change) == NO_CLEAR_CHANGE:
+        return f"{unit}: {NO_CLEAR_CHANGE} of {quantity} {from_to(scales)}"
     direction = trend(numbers, scales, digits)
     if not direction:
         return f"{unit}: {quantity} is {per_scale(numbers[:1], scales[:1], digits)}"
@@ -134,29 +146,51 @@ def message(
 
 
 def unit_title(
-    values: FloatArray, units: Sequence[str], scales: Sequence[float], quantity: str
+    values: FloatArray,
+    units: Sequence[str],
+    scales: Sequence[float],
+    quantity: str,
+    change: FloatArray | None = None,
 ) -> str:
-    """Return what a quantity of U units at V scales, (U, V), says: a title."""
+    """Return what a quantity of U units at V scales, (U, V), says: a title.
+
+    `change` (U, 2) are the intervals of the changes over the scales, where there are any.
+    """
     names = [storable(name) for name in units]
     quantity = quantity.partition(" (")[0]
     if len(names) == 1:
-        return message(names[0], f"the {quantity}", values[0], scales)
+        only = None if change is None else change[0]
+        return message(names[0], f"the {quantity}", values[0], scales, change=only)
     if len(scales) == 1:
         found = extremes(values[:, 0])
         where = f"is largest in {names[found[1]]}" if found else "has no values"
         return f"At {scale_labels(scales)[0]} the {quantity} {where}"
-    change = shifts(values, scales)
-    rising = int((change > 0).sum())
-    return f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
+    if change is None or np.isnan(change).all():
+        rising = int((shifts(values, scales) > 0).sum())
+        return f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
+    found = Counter(change_name(each) for each in change)
+    if found[NO_CLEAR_CHANGE] == len(names):
+        return f"No clear change of the {quantity} {from_to(scales)} in any of {len(names)} units"
+    unclear = f"; {NO_CLEAR_CHANGE} in {found[NO_CLEAR_CHANGE]}" if found[NO_CLEAR_CHANGE] else ""
+    return (
+        f"{upper_first(from_to(scales))} the {quantity} rises in {found['rises']} of {len(names)}"
+        f" units and falls in {found['falls']}{unclear}"
+    )
 
 
-def units_in_words(values: FloatArray, units: Sequence[str], scales: Sequence[float]) -> list[str]:
-    """Say the values of every unit, or of many units what stands out."""
+def units_in_words(
+    values: FloatArray,
+    units: Sequence[str],
+    scales: Sequence[float],
+    change: FloatArray | None = None,
+) -> list[str]:
+    """Say the values of every unit, or of many units what stands out; `change` as above."""
     names = [storable(name) for name in units]
     if len(names) <= MOST_LISTED:
         lines = []
-        for name, row in zip(names, values, strict=True):
-            direction = trend(row, scales)
+        for index, (name, row) in enumerate(zip(names, values, strict=True)):
+            unclear = change is not None and change_name(change[index]) == NO_CLEAR_CHANGE
+            direction = NO_CLEAR_CHANGE if unclear else trend(row, scales)
             lines.append(
                 f"{name}: {per_scale(row, scales)}" + (f"; {direction}." * bool(direction))
             )
@@ -169,13 +203,13 @@ def units_in_words(values: FloatArray, units: Sequence[str], scales: Sequence[fl
                 f"At {label} values go from {number(column[low])} in {names[low]}"
                 f" to {number(column[high])} in {names[high]}."
             )
-    change = shifts(values, scales)
-    if len(scales) > 1 and (found := extremes(change)):
+    shift = shifts(values, scales)
+    if len(scales) > 1 and (found := extremes(shift)):
         low, high = found
         lines.append(
-            f"{upper_first(from_to(scales))} values rise in {int((change > 0).sum())} of"
-            f" {len(names)} units, most in {names[high]} ({signed(change[high])}), least in"
-            f" {names[low]} ({signed(change[low])})."
+            f"{upper_first(from_to(scales))} values rise in {int((shift > 0).sum())} of"
+            f" {len(names)} units, most in {names[high]} ({signed(shift[high])}), least in"
+            f" {names[low]} ({signed(shift[low])})."
         )
     return lines
 

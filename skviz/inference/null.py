@@ -64,7 +64,8 @@ class NullShifts:
     """Mean shifts from 1.0x of S random networks, `raw` and `matched`, of shape (S, V, U).
 
     Scales (V) and units (U) are those of the network in question; `factors` (S, U) is what
-    `matched` has over `raw`, nan where the attention of a random network does not vary.
+    `matched` has over `raw`, nan where the attention of a random network does not vary. `own`
+    (V, U) are the mean shifts of the network in question.
     """
 
     raw: FloatArray
@@ -72,6 +73,7 @@ class NullShifts:
     factors: FloatArray
     scales: tuple[float, ...]
     units: tuple[str, ...]
+    own: FloatArray
 
     @classmethod
     def of(cls, plain: AnyMeasurements, random: Sequence[AnyMeasurements]) -> NullShifts:
@@ -83,7 +85,8 @@ class NullShifts:
         if not random:
             raise UsageError("expected measurements of random networks, got none")
         origin = origin_of(plain.scales)
-        own = nan_std(aligned(plain, plain)[:, origin])
+        cube = aligned(plain, plain)
+        own, shifts = nan_std(cube[:, origin]), nan_mean(cube - cube[:, [origin]])
         raw, factors = [], []
         for other in random:
             cube = aligned(other, plain)
@@ -93,7 +96,7 @@ class NullShifts:
             factors.append(np.divide(own, spread, out=ratio, where=spread > 0))
         stacked, ratios = np.stack(raw), np.stack(factors)
         units = tuple(unit.name for unit in plain.units)
-        return cls(stacked, stacked * ratios[:, None], ratios, tuple(plain.scales), units)
+        return cls(stacked, stacked * ratios[:, None], ratios, tuple(plain.scales), units, shifts)
 
     @property
     def seeds(self) -> int:
@@ -103,10 +106,20 @@ class NullShifts:
     def band(self) -> tuple[FloatArray, FloatArray]:
         """Return low and high, each (V, U): where random networks would put a shift.
 
-        It holds the 95 % bands of the raw and of the matched null, so that a shift outside of
-        it is outside of both.
+        It holds the bands of the raw and of the matched null, so that a shift outside of it is
+        outside of both: exactly where the verdict finds it to be more than random networks do
+        (p after Holm's correction over the units at most 5 %).
         """
-        return wider(band(self.raw), band(self.matched))
+        return wider(self._band(self.raw), self._band(self.matched))
+
+    def _band(self, null: FloatArray) -> tuple[FloatArray, FloatArray]:
+        rows = []
+        for v, shifts in enumerate(self.own):
+            spots = [place(float(shift), null[:, v, u]) for u, shift in enumerate(shifts)]
+            coverage = holm_coverage([spot and spot.p for spot in spots])
+            rows.append(band(null[:, v], coverage))
+        low, high = zip(*rows, strict=True)
+        return np.stack(low), np.stack(high)
 
 
 def origin_of(scales: Sequence[float]) -> int:
@@ -157,6 +170,22 @@ def band(shifts: FloatArray, coverage: float = COVERAGE) -> tuple[FloatArray, Fl
         return shifts.min(axis=0), shifts.max(axis=0)
     centre, half = shifts.mean(axis=0), reach(len(shifts), coverage) * shifts.std(axis=0, ddof=1)
     return centre - half, centre + half
+
+
+def holm_coverage(p_values: Sequence[float | None], alpha: float = 1 - COVERAGE) -> float:
+    """Return the coverage of bands that agree with Holm's test of all the p-values.
+
+    A value lies outside of its band exactly where the test rejects it: the first p that is not
+    rejected is held against `alpha` over the number of those that are left.
+
+    Examples
+    --------
+    >>> round(holm_coverage([0.001, 0.04]), 3), round(holm_coverage([0.3, 0.04]), 3)
+    (0.95, 0.975)
+    """
+    tested = [p for p in holm(p_values) if p is not None]
+    rejected = sum(p <= alpha for p in tested)
+    return 1 - alpha / max(1, len(tested) - rejected)
 
 
 def reach(seeds: int, coverage: float = COVERAGE) -> float:

@@ -163,7 +163,7 @@ def test_verdicts() -> None:
     )
     banded = replace(shown, null=np.array([[-0.1, 0.1], [-0.1, 0.1]]))
     assert (
-        "Hatched: where 95 % of random networks would put the value."
+        "Hatched: where this network would be if it shifted like random ones."
         in caption_of(banded, RUN).text
     )
 

@@ -22,7 +22,9 @@ from skviz.figures.redraw import draw_run
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.null_bands import LABEL
+from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.sheets import figure_style
+from skviz.inference.judging import Evidence, judge
 from skviz.inference.null import NullShifts, reach
 from skviz.inference.summary import Summary, summarise
 from skviz.studies.controls.evidence import random_runs
@@ -100,7 +102,7 @@ def test_bands_are_drawn_with_a_legend_entry(summary: Summary, null: list) -> No
     )
     for kind in ("lines", "units", "classes"):
         words = texts(draw_run(summary, kind, null))
-        assert words.count(f"{LABEL} at {'1.5x' if kind == 'classes' else '2.0x'}") == 1
+        assert words.count(f"{'1.5x' if kind == 'classes' else '2.0x'}, {LABEL}") == 1
         assert not any(LABEL in word for word in texts(draw_run(summary, kind)))
 
 
@@ -110,6 +112,21 @@ def test_depth_shows_the_band_of_the_last_scale(summary: Summary, null: list) ->
     np.testing.assert_array_equal(lines.null, bars.null[:, 2])
     chosen = DepthLines.from_summary(summary, null=null, scales=(1.0, 1.5))
     np.testing.assert_array_equal(chosen.null, bars.null[:, 1])
+
+
+def test_a_value_is_outside_exactly_where_the_verdict_says_so(summary: Summary, null: list) -> None:
+    """The same null in the band and in the verdict beside it, with Holm's correction in both."""
+    verdicts = judge(Evidence(summary.measurements, random=null))
+    bars = UnitBars.from_summary(summary, "all", null=null)
+    value, (low, high) = bars.values[:, -1], bars.null[:, -1].T
+    outside = (value < low) | (value > high)
+    beyond = [v.null_p is not None and v.null_p <= 0.05 for v in verdicts]
+    assert outside.tolist() == beyond
+    assert 0 < sum(beyond) < len(beyond)
+    rows = VerdictRows.from_verdicts(verdicts)
+    np.testing.assert_allclose(rows.null, bars.null[:, -1] - bars.values[:, :1], atol=1e-6)
+    # Between the uncorrected ends and the band there are shifts: the correction tells.
+    assert any(v.raw.p <= 0.05 < v.raw.p_holm for v in verdicts)
 
 
 def test_lines_have_one_width_for_all_points(summary: Summary, null: list) -> None:
@@ -153,7 +170,7 @@ def test_class_bands_follow_their_classes(
 
 def test_several_lines_share_the_entry(summary: Summary, null: list) -> None:
     words = texts(draw_run(summary, "lines", null, units=("2_3", "5_3")))
-    assert words.count(f"{LABEL} at 2.0x") == 1
+    assert words.count(f"2.0x, {LABEL}") == 1
 
 
 def test_two_random_networks_give_their_range(summary: Summary, null: list) -> None:

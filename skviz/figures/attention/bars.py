@@ -21,6 +21,7 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
+from skviz.figures.changes import change_intervals
 from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, shows_kernels
 from skviz.figures.layout.page import (
@@ -67,7 +68,8 @@ class UnitBars(Display):
     `scales` has V entries, `units` names the U units, `errors` (U, V) is the length of the
     error bars to either side, or None; `quantity` is the label of the y axis. Bars start at
     `base`. `null` (U, V, 2) is where random networks would put each bar's end, nan where there
-    is no such band, or None. Figure 3, right.
+    is no such band, or None. `change` (U, 2) are the intervals over
+    images of the change from the first to the last scale, or None. Figure 3, right.
     """
 
     values: FloatArray
@@ -77,6 +79,7 @@ class UnitBars(Display):
     quantity: str = DIFFERENCE
     base: float = 0.0
     null: FloatArray | None = None
+    change: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales))
@@ -169,6 +172,9 @@ class UnitBars(Display):
             quantity=LABEL if kernels else _quantity(chosen, None),
             base=(EXPECTED_KERNEL if kernels else QUANTITY).base(chosen),
             null=bands,
+            change=change_intervals(
+                summary, EXPECTED_KERNEL if kernels else QUANTITY, rows, columns
+            ),
         )
 
     @property
@@ -186,8 +192,8 @@ class UnitBars(Display):
         if self.null is not None:
             text.append(null_words(scales=None))
         alt = f"Bar chart of the {self.quantity} of {counted(len(self.units), 'unit')}."
-        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales)])
-        title = unit_title(self.values, self.units, self.scales, self.quantity)
+        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
+        title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, alt)
 
     def to_frame(self) -> pd.DataFrame:

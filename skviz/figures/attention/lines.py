@@ -23,6 +23,7 @@ from skviz.figures.attention.channel_curves import (
     mean_starts,
 )
 from skviz.figures.caption import Caption, mean_of, message, null_words
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
@@ -48,8 +49,9 @@ from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
 from skviz.numbers import counted
+from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
 from skviz.typing import FloatArray
-from skviz.units import select_units
+from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +69,9 @@ class ChannelLines(Display):
     channel of each group; `scales` has V entries; `channels` is C. `deviations` (V, N) is the
     half width of a band around each curve, or None. `quantity` is what the curves are, where
     they are no attention. `null` (2, N) is where random networks would put the last of the
-    scales, or None. Figure 3, left.
+    scales, or None. `change` (2,) is the
+    interval over images of the change of the mean from the first to the last scale, or None.
+    Figure 3, left.
     """
 
     curves: FloatArray
@@ -80,6 +84,7 @@ class ChannelLines(Display):
     deviations: FloatArray | None = None
     quantity: str | None = None
     null: FloatArray | None = None
+    change: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.scales), len(self.x))
@@ -184,6 +189,7 @@ class ChannelLines(Display):
                 if null
                 else None
             ),
+            change=_change(summary, found, index, columns, kernels),
         )
 
     @property
@@ -242,7 +248,8 @@ class ChannelLines(Display):
                 "Bands: one standard deviation over images to either side, averaged over the"
                 " channels of a point."
             )
-        direction = trend(means, scales)
+        unclear = change_name(self.change) == NO_CLEAR_CHANGE
+        direction = "" if unclear else trend(means, scales)
         alt = [
             f"Line chart of the {what}.",
             f"Mean over channels: {per_scale(means, scales)}"
@@ -260,7 +267,7 @@ class ChannelLines(Display):
         if self.null is not None:
             text.append(null_words(scales))
         mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
-        title = message(unit, mean, means, scales)
+        title = message(unit, mean, means, scales, change=self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
 
     def to_frame(self) -> pd.DataFrame:
@@ -365,6 +372,20 @@ class ChannelLines(Display):
             room = root_figure(ax).get_size_inches()[0] * 72
             found.append(null_handle(scale_labels(self.scales)[-1], room=room))
         return found
+
+
+def _change(
+    summary: Summary, unit: Unit, branch: int, columns: Sequence[int], kernels: bool
+) -> FloatArray | None:
+    """Return the interval of the mean's change; of one of three branches it is not recorded."""
+    rows = [summary.units.index(unit)]
+    if kernels:
+        return change_intervals(summary, EXPECTED_KERNEL, rows, columns)[0]
+    if unit.branches != 2:
+        return None
+    # Two branches sum to one: the attention of the larger changes by half of the difference.
+    low, high = change_intervals(summary, DIFFERENCE, rows, columns)[0] / 2
+    return np.array([low, high] if branch == unit.largest else [-high, -low])
 
 
 def _checked_group(group: int | None, channels: int, unit: str) -> int:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, null_words
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.expected import SHORT_LABEL, shows_kernels
 from skviz.figures.layout.panels import panel_columns
@@ -65,6 +66,7 @@ class ClassCurves(Display):
     sort: str = "index"
     quantity: str = DIFFERENCE.label
     null: FloatArray | None = None
+    change: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales), len(self.classes))
@@ -137,6 +139,9 @@ class ClassCurves(Display):
             sort=sort,
             quantity=SHORT_LABEL if kernels else DIFFERENCE.label,
             null=class_bands(summary, null, rows, columns, table.labels, kernels) if null else None,
+            change=change_intervals(
+                summary, EXPECTED_KERNEL if kernels else DIFFERENCE, rows, columns
+            ),
         )
 
     def plot(self, ax: Axes | None = None) -> Figure:
@@ -201,7 +206,9 @@ class ClassCurves(Display):
                 change = self.shift(unit)
                 change = change[~np.isnan(change)]
                 rising = int((change > 0).sum())
-                counts.append(f"{rising} of {len(change)} classes rise in {name}")
+                counts.append(
+                    f"{rising} of {len(change)} classes rise in {name}{self._unclear(index)}"
+                )
                 most, least = self.extremes(unit, 1)
                 detail = (
                     f"most {storable(most[0])}, least {storable(least[0])}"
@@ -217,6 +224,11 @@ class ClassCurves(Display):
                 f"{upper_first(quantity)} of {counted(total, 'class', 'classes')} at {labels[0]}"
             )
         return Caption(title, tuple(text), (), provenance, " ".join(alt))
+
+    def _unclear(self, index: int) -> str:
+        """Say so where the mean of a unit does not clearly change, whatever the classes do."""
+        change = None if self.change is None else self.change[index]
+        return f" ({NO_CLEAR_CHANGE})" if change_name(change) == NO_CLEAR_CHANGE else ""
 
     def _sentence(self, provenance: Provenance, panels: str = "") -> str:
         if self.smooth > 1:
@@ -281,6 +293,7 @@ class ClassCurves(Display):
         shift = shift[~np.isnan(shift)]
         first, last = scale_labels((scales[0], scales[-1]))
         count = f"{int((shift > 0).sum())} of {len(shift)} classes rise from {first} to {last}"
+        count += self._unclear(self.units.index(unit))
         most, least = self.extremes(unit, _LISTED)
         lines = [means, f"Mean shift {signed(shift.mean())}." if len(shift) else ""]
         if most:

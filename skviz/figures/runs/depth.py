@@ -59,6 +59,7 @@ class DepthLines(Display):
     quantity: str = "attention difference"
     zero: bool = True
     null: FloatArray | None = None
+    change: FloatArray | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales))
@@ -111,6 +112,7 @@ class DepthLines(Display):
             quantity=bars.quantity,
             zero=bars.base == 0,
             null=None if bars.null is None else bars.null[:, -1],
+            change=bars.change,
         )
 
     def caption(self, provenance: Provenance) -> Caption:
@@ -127,8 +129,8 @@ class DepthLines(Display):
             f"Line chart of the {self.quantity} along the depth of the network, over"
             f" {counted(len(self.units), 'unit')}."
         )
-        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales)])
-        title = unit_title(self.values, self.units, self.scales, self.quantity)
+        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
+        title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, alt)
 
     def to_frame(self) -> pd.DataFrame:

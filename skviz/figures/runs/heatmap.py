@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, mean_of, message
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
 from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
@@ -34,6 +35,7 @@ from skviz.figures.wording import (
     upper_first,
 )
 from skviz.numbers import counted
+from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 from skviz.units import select_units
@@ -64,6 +66,7 @@ class ChannelHeatmap(Display):
     branch_label: str
     sort: str = "index"
     quantity: str | None = None
+    change: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or len(self.values) != len(self.scales):
@@ -111,6 +114,12 @@ class ChannelHeatmap(Display):
             branch_label=chosen.branch_label(index),
             sort=sort,
             quantity=LABEL if kernels else None,
+            change=change_intervals(
+                summary,
+                EXPECTED_KERNEL if kernels else DIFFERENCE,
+                [summary.units.index(chosen)],
+                columns,
+            )[0],
         )
 
     @property
@@ -148,6 +157,8 @@ class ChannelHeatmap(Display):
                 f" ({signed(change[high])}), least channel {low} ({signed(change[low])})."
             )
         title = f"{unit}: {rising} of {count} channels rise {where}"
+        if change_name(self.change) == NO_CLEAR_CHANGE:
+            title = f"{unit}: {NO_CLEAR_CHANGE} {where} ({rising} of {count} channels rise)"
         return Caption(title, tuple(text), (), provenance, " ".join(alt))
 
     def to_frame(self) -> pd.DataFrame:

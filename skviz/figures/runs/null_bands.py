@@ -1,7 +1,9 @@
 """Where random networks would put a value: a light, hatched band around the value at 1.0x.
 
-The band is that of `skviz.inference.null`: the value at 1.0x plus where 95 % of random networks
-to come would shift to, raw or matched, whichever is wider.
+The band is that of `skviz.inference.null`: the value at 1.0x plus where random networks to come
+would shift to, raw or matched, whichever is wider. Per unit it is the null of the verdict, so
+that a value lies outside exactly where the verdict finds more than random networks do; points of
+channels and of classes, of which there is no verdict, lie in it by 95 % each.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     AnyMeasurements = Measurements | RunMeasurements
 
-LABEL = "95 % of random networks"
+LABEL = "if it shifted like random networks"
 _HATCH = "////"
 
 
@@ -149,9 +151,9 @@ def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.in
 
     Its text has two lines where it is wider than half of the room, in points.
     """
-    label = f"{LABEL} at {scale}" if scale else LABEL
+    label = f"{scale}, {LABEL}" if scale else LABEL
     if text_width(label, _legend_size()) > room / 2:
-        label = label.replace("random ", "random\n")
+        label = label.replace("shifted ", "shifted\n")
     return Patch(label=label, **look(on_bars))
 
 

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.caption import Caption, mean_of
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.display import Display
 from skviz.figures.layout.page import (
     figure_size,
@@ -125,12 +126,25 @@ class ComparedShifts(Display):
             alt.append(
                 f"{storable(unit)}: {', '.join(f'{name} {signed(v)}' for name, v in pairs)}."
             )
-        same = int((np.sign(self.values) == np.sign(self.values[:1])).all(axis=0).sum())
+        ways = self._ways()
+        same = int(((ways == ways[:1]) & (ways != 0)).all(axis=0).sum())
         title = (
             f"{listed(labels)} shift the same way in {same} of {len(self.units)} units,"
             f" from {start} to {end}"
         )
         return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+
+    def _ways(self) -> FloatArray:
+        """Return 1 where a shift rises, -1 where it falls, and 0 where neither is clear, (2, U).
+
+        Without an interval, as of the paper's shifts, the sign is taken as it is.
+        """
+        names = {"rises": 1.0, "falls": -1.0, NO_CLEAR_CHANGE: 0.0}
+        ways = np.sign(self.values)
+        for place in np.ndindex(*ways.shape):
+            name = change_name((self.low[place], self.high[place]))
+            ways[place] = names.get(name, ways[place])
+        return ways
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per run and unit: its shift, with the ends of its interval."""

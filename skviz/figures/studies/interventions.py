@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.display import Display
 from skviz.figures.layout.page import keep_ticks
 from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
@@ -227,6 +228,11 @@ def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]
     size = np.abs(display.values)
     if np.isnan(size).all():
         return f"{upper_first(display.quantity)}: no values"
+    intervals = np.stack([display.low, display.high], axis=-1)
+    unclear = [change_name(intervals[at]) == NO_CLEAR_CHANGE for at in np.ndindex(*size.shape)]
+    size[np.reshape(unclear, size.shape)] = np.nan
+    if np.isnan(size).all():
+        return f"{upper_first(display.quantity)}: {NO_CLEAR_CHANGE} by any replacement"
     kind, target, scale = np.unravel_index(int(np.nanargmax(size)), size.shape)
     words = {"chosen": "the chosen units together", "all": "all units together"}
     where = words.get(targets[target], targets[target])

@@ -23,6 +23,7 @@ from skviz.figures.runs.null_bands import legend_columns, look, null_handle
 from skviz.figures.style.palette import scale_labels, scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width, wrap
 from skviz.figures.wording import signed
+from skviz.inference.null import Place, holm_coverage, reach, wider
 from skviz.inference.verdicts import BLUR, OBJECTS, VERDICTS, Estimate, Verdict
 from skviz.numbers import counted
 from skviz.typing import FloatArray
@@ -52,7 +53,7 @@ class VerdictRows(Display):
 
     `values` (K, U, 3) has mean, low and high in attention difference, nan where there is none;
     `labels` names the K marks, `units` and `verdicts` have U entries; `null` (U, 2) is where
-    95 % of random networks would put the whole shift, or None. `scale` is where shifts go to,
+    random networks would put the whole shift, or None. `scale` is where shifts go to,
     `limits` the ends of the axis, or None for those of the marks.
     """
 
@@ -91,7 +92,7 @@ class VerdictRows(Display):
             made = [index for index in made if ROWS[index][2] != "masked"]
         nothing = Estimate(np.nan, np.nan, np.nan)
         values = [[part or nothing for part in found[index]] for index in made]
-        null = np.array([_band(verdict) for verdict in verdicts])
+        null = np.stack(wider(_band(verdicts, "raw"), _band(verdicts, "matched")), axis=1)
         return cls(
             values=np.array([[(p.mean, p.low, p.high) for p in row] for row in values]),
             labels=tuple(ROWS[index][0] for index in made),
@@ -260,8 +261,17 @@ def _estimate(verdict: Verdict, field: str, key: str) -> Estimate | None:
     return {"left": verdict.left, "shifts": verdict.shifts}[field].get(key)
 
 
-def _band(verdict: Verdict) -> tuple[float, float]:
-    """Return where random networks would put the shift, raw or matched, whichever is wider."""
-    if not verdict.places:
-        return (np.nan, np.nan)
-    return min(p.low for p in verdict.places), max(p.high for p in verdict.places)
+def _band(verdicts: Sequence[Verdict], kind: str) -> tuple[FloatArray, FloatArray]:
+    """Return where random networks would put the shift of each unit, outside of which it is real.
+
+    It is wider than where 95 % of them would, by Holm's correction over units, as the verdict is.
+    """
+    spots: list[Place | None] = [getattr(verdict, kind) for verdict in verdicts]
+    coverage = holm_coverage([spot and spot.p for spot in spots])
+    half = [spot and reach(spot.seeds, coverage) * spot.std for spot in spots]
+    ends = [
+        (np.nan, np.nan) if spot is None or each is None else (spot.mean - each, spot.mean + each)
+        for spot, each in zip(spots, half, strict=True)
+    ]
+    low, high = np.array(ends, np.float64).T
+    return low, high
