@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,10 +45,18 @@ class OpenVINO(Engine):
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         }
-        request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+        request = _core().compile_model(model, "CPU", options).create_infer_request()
 
         def run(batch: Tensor) -> list[Tensor]:
             found = request.infer([batch.contiguous().numpy()], share_inputs=True)
             return [torch.from_numpy(found[number]) for number in range(len(model.outputs))]
 
         return run
+
+
+@functools.cache
+def _core() -> Any:
+    """OpenVINO's devices: one for the process, which also shares its threads."""
+    import openvino
+
+    return openvino.Core()
