@@ -168,13 +168,13 @@ def unit_title(
     if change is None or np.isnan(change).all():
         rising = int((shifts(values, scales) > 0).sum())
         return f"The {quantity} rises in {rising} of {len(names)} units {from_to(scales)}"
-    found = Counter(change_name(each) for each in change)
-    if found[NO_CLEAR_CHANGE] == len(names):
+    counts = Counter(change_name(each) for each in change)
+    if counts[NO_CLEAR_CHANGE] == len(names):
         return f"No clear change of the {quantity} {from_to(scales)} in any of {len(names)} units"
-    unclear = f"; {NO_CLEAR_CHANGE} in {found[NO_CLEAR_CHANGE]}" if found[NO_CLEAR_CHANGE] else ""
+    unclear = f"; {NO_CLEAR_CHANGE} in {counts[NO_CLEAR_CHANGE]}" if counts[NO_CLEAR_CHANGE] else ""
     return (
-        f"{upper_first(from_to(scales))} the {quantity} rises in {found['rises']} of {len(names)}"
-        f" units and falls in {found['falls']}{unclear}"
+        f"{upper_first(from_to(scales))} the {quantity} rises in {counts['rises']} of {len(names)}"
+        f" units and falls in {counts['falls']}{unclear}"
     )
 
 

@@ -116,7 +116,7 @@ class NullShifts:
         rows = []
         for v, shifts in enumerate(self.own):
             spots = [place(float(shift), null[:, v, u]) for u, shift in enumerate(shifts)]
-            coverage = holm_coverage([spot and spot.p for spot in spots])
+            coverage = holm_coverage([None if spot is None else spot.p for spot in spots])
             rows.append(band(null[:, v], coverage))
         low, high = zip(*rows, strict=True)
         return np.stack(low), np.stack(high)

@@ -73,7 +73,7 @@ def test_plot_draws_the_band(suite: Path, tmp_path: Path) -> None:
     words = ("plot", suite / "plain", "--figure", "bars", "--out", out)
     result = call(*words, "--null", suite)
     assert result.exit_code == 0, result.stderr
-    assert "if it shifted like random networks" in out.read_text()
+    assert "as random networks shift" in out.read_text()
     runs = ("--null", suite / "random-00", "--null", suite / "random-01", "--overwrite")
     assert call(*words, *runs).exit_code == 0
 

@@ -190,7 +190,7 @@ class UnitBars(Display):
         ]
         marks = [] if self.errors is None else [f"Error bars: {DEVIATION}."]
         if self.null is not None:
-            text.append(null_words(scales=None))
+            marks.append(null_words(scales=None))
         alt = f"Bar chart of the {self.quantity} of {counted(len(self.units), 'unit')}."
         alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
         title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)

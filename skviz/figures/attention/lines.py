@@ -265,7 +265,7 @@ class ChannelLines(Display):
                     f" highest {number(curve[high])} at channel {self.x[high]}."
                 )
         if self.null is not None:
-            text.append(null_words(scales))
+            marks.append(null_words(scales))
         mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
         title = message(unit, mean, means, scales, change=self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
@@ -380,7 +380,8 @@ def _change(
     """Return the interval of the mean's change; of one of three branches it is not recorded."""
     rows = [summary.units.index(unit)]
     if kernels:
-        return change_intervals(summary, EXPECTED_KERNEL, rows, columns)[0]
+        (interval,) = change_intervals(summary, EXPECTED_KERNEL, rows, columns)
+        return np.asarray(interval)
     if unit.branches != 2:
         return None
     # Two branches sum to one: the attention of the larger changes by half of the difference.

@@ -38,7 +38,7 @@ def with_note(draw: Callable[[], Figure], caption: Caption) -> Figure:
 def footer_lines(note: str, warning: str, width: float) -> list[Line]:
     """Return the lines of a footer of so many inches across."""
     # Drawn in pixels, text is a little wider than measured.
-    room, size = 0.98 * 72 * width, font_points("small")
+    room, size = 0.95 * 72 * width, font_points("small")
     notes = wrap(clean(note), room, size, _MOST)
     warnings = wrap(clean(warning), room, size, _MOST, weight="bold")
     return [(line, False) for line in notes] + [(line, True) for line in warnings]

@@ -192,8 +192,7 @@ class ClassCurves(Display):
         scales, total, quantity = self.scales, len(self.classes), self.quantity
         panels = f"one panel per unit ({listed([storable(unit) for unit in self.units])})"
         text = [self._sentence(provenance, f"; {panels}")]
-        if self.null is not None:
-            text.append(null_words(scales))
+        marks = () if self.null is None else (null_words(scales),)
         alt = [
             f"{counted(len(self.units), 'panel')} with the {quantity} of"
             f" {counted(total, 'class', 'classes')}."
@@ -223,7 +222,7 @@ class ClassCurves(Display):
             title = (
                 f"{upper_first(quantity)} of {counted(total, 'class', 'classes')} at {labels[0]}"
             )
-        return Caption(title, tuple(text), (), provenance, " ".join(alt))
+        return Caption(title, tuple(text), marks, provenance, " ".join(alt))
 
     def _unclear(self, index: int) -> str:
         """Say so where the mean of a unit does not clearly change, whatever the classes do."""

@@ -124,7 +124,7 @@ class DepthLines(Display):
         ]
         marks = [] if self.errors is None else [f"Bands: {DEVIATION}."]
         if self.null is not None:
-            text.append(null_words(self.scales))
+            marks.append(null_words(self.scales))
         alt = (
             f"Line chart of the {self.quantity} along the depth of the network, over"
             f" {counted(len(self.units), 'unit')}."

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     AnyMeasurements = Measurements | RunMeasurements
 
-LABEL = "if it shifted like random networks"
+LABEL = "as random networks shift"
 _HATCH = "////"
 
 
@@ -153,7 +153,7 @@ def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.in
     """
     label = f"{scale}, {LABEL}" if scale else LABEL
     if text_width(label, _legend_size()) > room / 2:
-        label = label.replace("shifted ", "shifted\n")
+        label = label.replace("networks ", "networks\n")
     return Patch(label=label, **look(on_bars))
 
 

@@ -142,7 +142,7 @@ class ComparedShifts(Display):
         names = {"rises": 1.0, "falls": -1.0, NO_CLEAR_CHANGE: 0.0}
         ways = np.sign(self.values)
         for place in np.ndindex(*ways.shape):
-            name = change_name((self.low[place], self.high[place]))
+            name = change_name((float(self.low[place]), float(self.high[place])))
             ways[place] = names.get(name, ways[place])
         return ways
 

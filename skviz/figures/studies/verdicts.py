@@ -125,19 +125,19 @@ class VerdictRows(Display):
         """Write the caption from the numbers that are drawn."""
         held = sum(verdict == VERDICTS["larger"] for verdict in self.verdicts)
         count = len(self.units)
-        marks = f": {', '.join(self.labels)}"
+        labels = f": {', '.join(self.labels)}"
         text = [
-            f"{self._sentence(provenance)}{marks}. To the right the verdict, which needs every"
+            f"{self._sentence(provenance)}{labels}. To the right the verdict, which needs every"
             " check at once."
         ]
-        if self.null is not None:
-            text.append(null_words(None))
         alt = [f"Rows of marks for {counted(count, 'unit')}."]
         rows = zip(self.units, self.values[0, :, 0], self.verdicts, strict=True)
         alt += [f"{storable(unit)}: {signed(mean)}, {verdict}." for unit, mean, verdict in rows]
         title = f"In {held} of {count} units larger objects get the larger kernel"
-        bars = ("Bars: 95 % bootstrap intervals of the mean.",)
-        return Caption(title, tuple(text), bars, provenance, " ".join(alt))
+        marks = ["Bars: 95 % bootstrap intervals of the mean."]
+        if self.null is not None:
+            marks.append(null_words(None))
+        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
 
     def short_caption(self, caption: Caption) -> Caption:
         """Return the caption where the legend and the verdicts are there to be read."""
@@ -267,11 +267,10 @@ def _band(verdicts: Sequence[Verdict], kind: str) -> tuple[FloatArray, FloatArra
     It is wider than where 95 % of them would, by Holm's correction over units, as the verdict is.
     """
     spots: list[Place | None] = [getattr(verdict, kind) for verdict in verdicts]
-    coverage = holm_coverage([spot and spot.p for spot in spots])
-    half = [spot and reach(spot.seeds, coverage) * spot.std for spot in spots]
-    ends = [
-        (np.nan, np.nan) if spot is None or each is None else (spot.mean - each, spot.mean + each)
-        for spot, each in zip(spots, half, strict=True)
-    ]
-    low, high = np.array(ends, np.float64).T
+    coverage = holm_coverage([None if spot is None else spot.p for spot in spots])
+    low, high = np.full((2, len(spots)), np.nan)
+    for index, spot in enumerate(spots):
+        if spot is not None:
+            half = reach(spot.seeds, coverage) * spot.std
+            low[index], high[index] = spot.mean - half, spot.mean + half
     return low, high
