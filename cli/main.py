@@ -135,7 +135,10 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                _say_missing_fonts()
         except SkvizError as error:
             raise Failure(str(error), exit_code(error)) from error
         except OSError as error:
@@ -154,6 +157,13 @@ class LazyGroup(click.Group):
         command = self.get_command(ctx, ctx.invoked_subcommand or "")
         known = [] if command is None else [word for p in command.params for word in p.opts]
         return [word for word in LESS_MEMORY if word in known]
+
+
+def _say_missing_fonts() -> None:
+    """Name what no font could draw, where a figure was drawn."""
+    if fonts := sys.modules.get("skviz.figures.style.fonts"):
+        for line in fonts.missing_fonts():
+            say(f"Warning: {line}", err=True)
 
 
 def _memory_words(error: BaseException, lower: list[str]) -> str:

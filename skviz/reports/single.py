@@ -138,20 +138,30 @@ def result_figure(result: ImageResult, options: ReportOptions = ReportOptions())
         group=options.group,
         branch=options.branch,
         units=[unit.name for unit in result.choice.bars],
-        captions=_captions(result),
+        captions=_captions(result, options.style),
         note="; ".join([f"{result.model.name}, weights: {result.model.weights}", *notes]),
         warning="; ".join(result.warnings),
     )
 
 
-def _captions(result: ImageResult) -> list[str] | None:
-    """Below each view: the most probable class and its probability."""
-    from skviz.figures.style.text import closed
+def _captions(result: ImageResult, style: str) -> list[str] | None:
+    """Below each view: the most probable class and its probability.
 
-    classes = result.classes
-    if classes is None:
+    A name that no installed font can draw gives way to the number of the class.
+    """
+    from skviz.figures import figure_style
+    from skviz.figures.style.fonts import can_draw_all
+    from skviz.figures.style.text import closed, storable
+
+    classes, logits = result.classes, result.attention.logits
+    if classes is None or logits is None:
         return None
-    return [f"{closed(name)} {share:.0%}" for name, share in (best[0] for best in classes)]
+    firsts, captions = [best[0] for best in classes], []
+    with figure_style(style):
+        for (name, share), number in zip(firsts, logits.argmax(axis=1), strict=True):
+            shown = name if can_draw_all(storable(name)) else f"class {number}"
+            captions.append(f"{closed(shown)} {share:.0%}")
+    return captions
 
 
 def save_result(

@@ -155,7 +155,9 @@ def _describe(curves: ClassCurves, ax: Axes, unit: str) -> None:
         lines.append(next(word for word in words if not word or text_width(word, small) <= spare))
         lines += [
             text
-            for word, names in zip(("most", "least"), curves.extremes(unit), strict=True)
+            for word, names in zip(
+                ("most", "least"), curves.extremes(unit, drawn=True), strict=True
+            )
             if (text := _listed(word, names, room, small))
         ]
     # The first line stands beside the title, a little above the others.
@@ -179,7 +181,7 @@ def _describe(curves: ClassCurves, ax: Axes, unit: str) -> None:
 
 def _name_ticks(curves: ClassCurves, ax: Axes, drawn: NDArray[np.int64]) -> None:
     size = font_points(matplotlib.rcParams["xtick.labelsize"])
-    names = [shorten(clean(curves.name(index)), 12 * size, size) for index in drawn]
+    names = [shorten(clean(curves.drawn_name(index)), 12 * size, size) for index in drawn]
     ax.set_xticks(np.arange(len(names)), names)
     for label in ax.get_xticklabels():
         label.set(rotation=90, parse_math=False)
@@ -190,7 +192,8 @@ def _name_ticks(curves: ClassCurves, ax: Axes, drawn: NDArray[np.int64]) -> None
 def _name_height(curves: ClassCurves) -> float:
     """Return how high the names below a panel are, in font sizes."""
     size = font_points(matplotlib.rcParams["xtick.labelsize"])
-    widths = [text_width(clean(name), size) for name in curves.names or ()]
+    names = map(curves.drawn_name, range(len(curves.names or ())))
+    widths = [text_width(clean(name), size) for name in names]
     return min(12 * size, max(widths)) / float(matplotlib.rcParams["font.size"])
 
 

@@ -22,6 +22,7 @@ from skviz.figures.provenance import Provenance
 from skviz.figures.runs.class_panels import MOST_NAMED, draw_classes, named
 from skviz.figures.runs.null_bands import class_bands
 from skviz.figures.selection import choose_scales
+from skviz.figures.style.fonts import can_draw_all
 from skviz.figures.style.text import storable
 from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
 from skviz.inference.class_table import ClassTable
@@ -179,12 +180,18 @@ class ClassCurves(Display):
             return order[starts], _mean_of_groups(values, starts)
         return order[:: self.every], values[:, :: self.every]
 
-    def extremes(self, unit: str, count: int = _EXTREMES) -> tuple[list[str], list[str]]:
-        """Name the classes that shift most upwards, and least or most downwards, with numbers."""
+    def extremes(
+        self, unit: str, count: int = _EXTREMES, *, drawn: bool = False
+    ) -> tuple[list[str], list[str]]:
+        """Name the classes that shift most upwards, and least or most downwards, with numbers.
+
+        With `drawn` by their `drawn_name`.
+        """
+        name = self.drawn_name if drawn else self.name
         shift = self.shift(unit)
         order = np.argsort(shift)[: np.count_nonzero(~np.isnan(shift))]
         count = min(count, len(order) // 2)
-        words = [f"{self.name(index)} {signed(shift[index])}" for index in order]
+        words = [f"{name(index)} {signed(shift[index])}" for index in order]
         return words[::-1][:count], words[:count]
 
     def caption(self, provenance: Provenance) -> Caption:
@@ -321,6 +328,11 @@ class ClassCurves(Display):
     def name(self, index: int) -> str:
         """Return the name of a class by its position in `classes`."""
         return f"class {self.classes[index]}" if self.names is None else self.names[index]
+
+    def drawn_name(self, index: int) -> str:
+        """Return the name of a class, or its number where no installed font can draw the name."""
+        name = self.name(index)
+        return name if can_draw_all(storable(name)) else f"class {self.classes[index]}"
 
     def index(self, unit: str) -> int:
         """Return the position of a unit; raises `UnitError` for an unknown one."""

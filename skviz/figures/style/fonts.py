@@ -6,6 +6,7 @@ scripts the fonts that systems commonly have are asked after it.
 
 from __future__ import annotations
 
+import logging
 import unicodedata
 from functools import cache, lru_cache
 from pathlib import Path
@@ -25,19 +26,48 @@ _SCRIPTS = (
     ("Noto Sans Bengali", "Kohinoor Bangla"),
     ("Noto Sans Tamil", "Tamil MN"),
     ("Noto Sans Thai", "Thonburi", "Leelawadee UI"),
-    ("Noto Emoji",),
+    ("Noto Emoji", "Symbola"),
 )  # fmt: skip
+# By the first word of a character's Unicode name: its script, and Debian's package for it.
+_PACKAGES = {
+    "CJK": ("Chinese or Japanese", "fonts-noto-cjk"),
+    "IDEOGRAPHIC": ("Chinese or Japanese", "fonts-noto-cjk"),
+    "FULLWIDTH": ("Chinese or Japanese", "fonts-noto-cjk"),
+    "HIRAGANA": ("Japanese", "fonts-noto-cjk"),
+    "KATAKANA": ("Japanese", "fonts-noto-cjk"),
+    "KATAKANA-HIRAGANA": ("Japanese", "fonts-noto-cjk"),
+    "HANGUL": ("Korean", "fonts-noto-cjk"),
+    **{
+        script.upper(): (script, "fonts-noto-core")
+        for script in ("Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Thai")
+    },
+}
+_SYMBOLS = ("emoji or symbols", "fonts-symbola")
+_ONE_WEIGHT = {"Symbola"}
+_MISSING: dict[tuple[str, str], dict[str, None]] = {}
+
+
+class _QuietWeights(logging.Filter):
+    """Drops Matplotlib's word on a weight that a font lacks: it draws the weight there is."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Failed to find font weight" not in record.getMessage()
+
+
+logging.getLogger("matplotlib.font_manager").addFilter(_QuietWeights())
 
 
 @cache
 def fallback_fonts() -> tuple[str, ...]:
     """Return the installed fonts to ask for what the main font lacks, one per script."""
-    # Matplotlib warns of a weight that a font lacks, text by text: both that are drawn are asked.
+    # A bold text is best drawn in bold, where the font is not the only one of its kind.
     weights: dict[str, set[int | str]] = {}
     for entry in fontManager.ttflist:
         weights.setdefault(entry.name, set()).add(entry.weight)
     installed = {
-        name for name, known in weights.items() if known & {400, "normal"} and known & {700, "bold"}
+        name
+        for name, known in weights.items()
+        if known & {400, "normal"} and (known & {700, "bold"} or name in _ONE_WEIGHT)
     }
     first = (next((name for name in names if name in installed), "") for names in _SCRIPTS)
     return tuple(name for name in first if name)
@@ -58,6 +88,35 @@ def can_draw(character: str) -> bool:
 @lru_cache(maxsize=4096)
 def _can_draw(character: str, families: tuple[str, ...], *_settings: object) -> bool:
     return any(get_font(_file(name)).get_char_index(ord(character)) for name in families)
+
+
+def can_draw_all(text: str) -> bool:
+    """Whether nothing of a text is left out when it is drawn; what is missing is remembered."""
+    lacking = [one for one in text if not (is_invisible(one) or can_draw(one))]
+    for character in lacking:
+        note_missing(character)
+    return not lacking
+
+
+def note_missing(character: str) -> None:
+    """Remember a character that no font has, for `missing_fonts`."""
+    word = unicodedata.name(character, "").partition(" ")[0]
+    if unicodedata.category(character)[0] not in "CZ":
+        _MISSING.setdefault(_PACKAGES.get(word, _SYMBOLS), {})[character] = None
+
+
+def missing_fonts() -> tuple[str, ...]:
+    """Return a line per script that no installed font could draw so far, and forget them.
+
+    Each names the package of Debian and Ubuntu that has a font for it.
+    """
+    lines = tuple(
+        f"no installed font has the {script} characters {''.join(list(found)[:5])!r}; figures show"
+        f" a replacement, or the number of the class; install the package {package}"
+        for (script, package), found in _MISSING.items()
+    )
+    _MISSING.clear()
+    return lines
 
 
 def _file(family: str) -> str:

@@ -10,7 +10,7 @@ import matplotlib
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from skviz.figures.style.fonts import can_draw, is_invisible
+from skviz.figures.style.fonts import can_draw, is_invisible, note_missing
 
 ELLIPSIS = "…"
 # Tabs and line breaks, among them those that only Unicode knows.
@@ -45,7 +45,11 @@ def clean(text: str) -> str:
     for character in storable(text):
         if character in _TURNING or (is_invisible(character) and not can_draw(character)):
             continue
-        drawn.append(character if can_draw(character) else _BROKEN)
+        if can_draw(character):
+            drawn.append(character)
+        else:
+            note_missing(character)
+            drawn.append(_BROKEN)
     return "".join(drawn)
 
 
