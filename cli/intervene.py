@@ -78,8 +78,8 @@ def intervene(
     of the true class (the predicted one without labels), top-1, and the divergence of the
     output, with 95 % intervals over classes.
 
-    Writes interventions.csv, .json, .md and a figure into DIR. The network runs once for every
-    unit and kind: choose fewer images, or --units paper, for a first look.
+    Writes interventions.csv, .json, .md and a figure into DIR. What follows a unit runs once for
+    every kind: choose fewer images, or --units paper, for a first look.
     """
     from skviz.figures import (
         Provenance,
@@ -164,8 +164,8 @@ def _announce(work: Interventions, echo: Echo) -> None:
     if work.resumed:
         echo.note(f"resuming '{run.path}': {done} of {total} shards are done")
     echo.note(
-        f"{len(run.targets)} targets and {len(run.kinds)} kinds: the network runs {work.passes} "
-        "times on every view"
+        f"{len(run.targets)} targets and {len(run.kinds)} kinds: {work.passes} passes over every "
+        "view, each from the first replaced unit on"
     )
 
 

@@ -30,7 +30,11 @@ from skviz.errors import CaptureError
 
 @contextmanager
 def intervene(
-    probe: Probe, replacements: Mapping[str, Given], *, constant: bool = False
+    probe: Probe,
+    replacements: Mapping[str, Given],
+    *,
+    constant: bool = False,
+    unchecked: bool = False,
 ) -> Iterator[None]:
     """Within the block, forward passes of the probe's network run with other attention.
 
@@ -49,6 +53,8 @@ def intervene(
         names mean the same unit, the later one counts.
     constant
         Whether no gradient flows through the replaced attention.
+    unchecked
+        Whether nothing looks at the numbers, so that the pass can be traced.
 
     Yields
     ------
@@ -82,7 +88,7 @@ def intervene(
     if not chosen:
         yield
         return
-    running = _Running(chosen, constant)
+    running = _Running(chosen, constant, unchecked)
     with ExitStack() as stack:
         stack.enter_context(_LOCKS.setdefault(probe.network, threading.RLock()))
         stack.enter_context(_eagerly(probe.model))
@@ -104,6 +110,7 @@ class _Running:
 
     chosen: Mapping[str, tuple[Source, Replacement]]
     constant: bool
+    unchecked: bool = False
     thread: int = field(default_factory=threading.get_ident)
     inside: bool = False
     batch: int = 0
@@ -158,6 +165,8 @@ class _Running:
                 f"expected a replacement ({replacement.name}) of shape {tuple(attention.shape)} "
                 f"for the attention of {name}, got {got}"
             )
+        if self.unchecked:
+            return source.put_in(output, made, self.batch)
         checked(source, made)
         if self.constant:
             made = made.detach()

@@ -64,6 +64,14 @@ class Source:
             )
         return written
 
+    def put_in(self, output: Any, attention: Tensor, batch: int) -> Any:
+        """Do what `write` does without looking at the numbers, so that it can be traced."""
+        if self.put is not None:
+            return self.put(output, attention, batch)
+        copy = output.clone()
+        self.read(copy).copy_(attention)
+        return copy
+
     def _through_view(self, output: Any, attention: Tensor) -> Any:
         """Write where the reader looks, in a copy of the output."""
         if isinstance(output, Tensor):

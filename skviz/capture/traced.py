@@ -52,7 +52,7 @@ def traced(
         if out_of_memory(error):
             raise
         raise CaptureError(
-            f"{type(probe.network).__name__} cannot be traced: {_first_line(error)}"
+            f"{type(probe.network).__name__} cannot be traced: {first_line(error)}"
         ) from error
     graph.graph.eliminate_dead_code()
     graph.recompile()
@@ -99,6 +99,7 @@ class GraphProbe(Probe):
         return [array[:count] for array in run]
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error of another library says first, in bounds."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

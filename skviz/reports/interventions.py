@@ -78,8 +78,8 @@ def about(run: InterventionRun, frame: pd.DataFrame) -> list[str]:
     return [
         f"{settings['model']['name']}, weights: {settings['model']['weights']}; {images} images, "
         f"{len(run.errors)} unreadable; {truth}",
-        f"{len(run.targets)} targets x {len(run.kinds)} kinds: the network ran "
-        f"{passes(run)} times on every view",
+        f"{len(run.targets)} targets x {len(run.kinds)} kinds: {passes(run)} "
+        "passes over every view, each from the first replaced unit on",
         *rows,
     ]
 

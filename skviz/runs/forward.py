@@ -166,12 +166,12 @@ class Forward:
 
     def _part(self, views: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         images = self.images(views)
-        with self._casting():
+        with self.casting():
             attention, output = self.probe.capture(images, output=self.predictions)
         is_logits = isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1
         return attention, output if is_logits else None
 
-    def _casting(self) -> AbstractContextManager[object]:
+    def casting(self) -> AbstractContextManager[object]:
         dtype = PRECISIONS[self.precision]
         if dtype is None:
             return nullcontext()

@@ -59,7 +59,7 @@ def test_tables_files_and_the_same_again(data: Path, tmp_path: Path) -> None:
         "tiny, weights: untrained (seed 0); 12 images, 0 unreadable; the true class is"
         in first.stdout
     )
-    assert "3 targets x 7 kinds: the network ran 23 times on every view" in first.stdout
+    assert "3 targets x 7 kinds: 23 passes over every view, each from" in first.stdout
     assert "1.0x: change of the probability of the true class (* the 95 %" in first.stdout
     assert "2.0x, all 2 units together: change of logit and probability" in first.stdout
     assert re.search(r"^all +[+-]0\.\d{4}", first.stdout, re.MULTILINE)

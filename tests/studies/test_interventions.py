@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from skviz import OutputError, Probe, UsageError
 from skviz.capture.intervene import intervene
 from skviz.capture.replacements import branch, fixed
 from skviz.data import DataSource, Subset
-from skviz.errors import RunError
+from skviz.errors import CaptureError, RunError
 from skviz.figures.display import caption_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.studies.interventions import InterventionPanels
@@ -28,6 +29,7 @@ from skviz.models.registry import CONFIGS
 from skviz.reports.interventions import target_table, to_dict, unit_table, write_results
 from skviz.runs.options import Options
 from skviz.scaling import enlarge
+from skviz.studies.interventions import passes
 from skviz.studies.interventions.kinds import (
     check_kinds,
     kind_label,
@@ -398,3 +400,35 @@ def test_interrupted_work_goes_on(
     assert again(False).complete
     assert set(again.seconds) == {"interventions"}
     assert again.run.to_frame()["images"].eq(60).all()
+
+
+def test_passes_from_the_unit_on_measure_what_whole_passes_do(
+    tiny: nn.Module, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = DataSource(str(pictures), subset=Subset((), None, None, 20, None))
+    short = intervene_dataset(source, tiny, out=tmp_path / "short", scales=(1, 2), **HOW)
+
+    def refuse(*given: object) -> None:
+        raise CaptureError("it cannot be traced")
+
+    monkeypatch.setattr(passes, "Replay", refuse)
+    whole = intervene_dataset(source, tiny, out=tmp_path / "whole", scales=(1, 2), **HOW)
+    for name in ("logit", "probability", "divergence"):
+        ours, theirs = short.records()[name], whole.records()[name]
+        assert np.allclose(ours, theirs, atol=1e-5, equal_nan=True)
+        assert ours.notna().sum() > 700
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="openvino is not installed")
+def test_a_baseline_by_an_engine_is_intervened_on_without_it(
+    tiny: nn.Module, pictures: Path, tmp_path: Path
+) -> None:
+    """Nothing can be replaced in what an engine runs: it would silently change nothing."""
+    source = DataSource(str(pictures), subset=Subset((), None, None, 20, None))
+    how = {**HOW, "scales": (1, 2), "kinds": "uniform"}
+    plain = intervene_dataset(source, tiny, out=tmp_path / "plain", **how)
+    fast = intervene_dataset(source, tiny, out=tmp_path / "fast", engine="openvino", **how)
+    assert fast.baseline.settings["arithmetic"]["engine"] == "openvino"
+    ours, theirs = fast.records()["divergence"], plain.records()["divergence"]
+    assert np.allclose(ours, theirs, atol=1e-5)
+    assert theirs.max() > 1e-4

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from skviz.capture.traced import GraphProbe, traced
+from skviz.capture.traced import GraphProbe, first_line, traced
 from skviz.errors import CaptureError
 from skviz.runs.engines.engine import Engine
 from skviz.runs.engines.inductor import Inductor
@@ -41,7 +41,5 @@ def engine_probe(
         run = engine.prepare(graph, batch)
         run(batch)
     except Exception as error:
-        text = str(error).strip().splitlines()
-        why = text[0][:200] if text else type(error).__name__
-        raise CaptureError(f"{name} cannot prepare this network: {why}") from error
+        raise CaptureError(f"{name} cannot prepare this network: {first_line(error)}") from error
     return GraphProbe(probe, run, batch)

@@ -1,9 +1,9 @@
 """A data set through a network whose attention is replaced: what depends on it, and how much.
 
 First the network runs as it is (an ordinary run, in the folder `baseline`), which also gives
-the data set's mean attention. Then every batch is read once, and runs once for every target (a
-unit alone, the chosen ones together, or all units of the network) and every kind of
-intervention.
+the data set's mean attention. Then every batch is read once, and runs for every target (a unit
+alone, the chosen ones together, or all units of the network) and every kind of intervention, from
+the first replaced unit on: see `passes.py`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from skviz.data.loading import Batch
+    from skviz.runs.records import Run
 
 # Images that are read together, and exchange their attention for the kind "images".
 GROUP = 16
@@ -76,11 +77,20 @@ class Interventions:
         if missing:
             start = time.perf_counter()
             self.analysis.find_batch_size()
+            self._adopt(baseline)
             means = {name: moments.mean for name, moments in baseline.moments().items()}
             measurement = InterventionMeasurement(self.run, self.analysis, means)
             self.analysis.measure(measurement, self.run, missing, GROUP, progress)
             self.seconds["interventions"] = time.perf_counter() - start
         return self.run
+
+    def _adopt(self, baseline: Run) -> None:
+        """Compute as the baseline does, but for its engine: nothing can be replaced in one."""
+        from skviz.runs.tuning import Arithmetic
+
+        arithmetic = Arithmetic.of(baseline.settings.get("arithmetic"))
+        analysis = self.analysis
+        analysis.forward.adopt(replace(arithmetic, engine="eager"), analysis.images, analysis.views)
 
 
 class InterventionMeasurement:
@@ -95,6 +105,10 @@ class InterventionMeasurement:
         self.run, self.images, self.forward = run, analysis.images, analysis.forward
         self.means, self.class_map = means, analysis.record.class_map
         self.units = {unit.name: unit for unit in analysis.run.units}
+        from skviz.studies.interventions.passes import ReplacedPasses
+
+        targets = [run.together.get(target, (target,)) for target in run.targets]
+        self.passes = ReplacedPasses(self.forward, targets)
         self._begin()
 
     def _begin(self) -> None:
@@ -129,27 +143,25 @@ class InterventionMeasurement:
         run = self.run
         n, scales = len(batch.index), len(run.scales)
         views = batch.pixels.flatten(0, 1)
-        attention, before = self.forward.run(views)
-        assert before is not None
+        passes = self.passes.of(views)
+        attention, before = passes.attention, passes.output
         truth, labelled = self._truth(self.images.labels[batch.index], before)
         others = _others(batch.index, run.settings["seed"])
         plain = _outcome(before, before, truth)
         changed = np.full((len(run.targets), len(run.kinds), 4, n * scales), np.nan)
-        for t, target in enumerate(run.targets):
-            units = [self.units[name] for name in run.together.get(target, (target,))]
-            for k, kind in enumerate(run.kinds):
-                made = replaced_attention(
-                    kind,
-                    units,
-                    attention,
-                    self.means,
-                    scales=run.scales,
-                    reference=run.reference,
-                    seed=run.settings["seed"],
-                    others=others,
-                )
-                if made:
-                    after = self._with(views, made)
+        for k, kind in enumerate(run.kinds):
+            made = replaced_attention(
+                kind,
+                list(self.units.values()),
+                attention,
+                self.means,
+                scales=run.scales,
+                reference=run.reference,
+                seed=run.settings["seed"],
+                others=others,
+            )
+            for t, after in enumerate(passes.replaced(made)):
+                if after is not None:
                     changed[t, k] = _outcome(after, before, truth)
         if "patch" in run.kinds:
             own = changed.reshape(*changed.shape[:3], n, scales)
@@ -171,24 +183,6 @@ class InterventionMeasurement:
         expected = expected_outputs(labels, self.class_map)
         spread = np.repeat(expected, len(self.run.scales))
         return np.where(spread < 0, predicted, spread), expected >= 0
-
-    def _with(self, views: Tensor, made: dict[str, Tensor]) -> Tensor:
-        """The outputs (n * S, K) with the attention replaced."""
-        import torch
-
-        from skviz.capture.intervene import intervene
-        from skviz.capture.replacements import fixed
-
-        outputs = []
-        size = self.forward.batch_size
-        for start in range(0, len(views), size):
-            part = slice(start, start + size)
-            given = {name: fixed(array[part]) for name, array in made.items()}
-            with intervene(self.forward.probe, given):
-                logits = self.forward.run(views[part])[1]
-            assert logits is not None
-            outputs.append(logits)
-        return torch.cat(outputs)
 
 
 def prepare_interventions(
