@@ -135,10 +135,12 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            missing_fonts()  # What was drawn before in this process is not this command's.
             try:
                 return super().invoke(ctx)
             finally:
-                _say_missing_fonts()
+                for line in missing_fonts():
+                    say(f"Warning: {line}", err=True)
         except SkvizError as error:
             raise Failure(str(error), exit_code(error)) from error
         except OSError as error:
@@ -159,11 +161,10 @@ class LazyGroup(click.Group):
         return [word for word in LESS_MEMORY if word in known]
 
 
-def _say_missing_fonts() -> None:
-    """Name what no font could draw, where a figure was drawn."""
-    if fonts := sys.modules.get("skviz.figures.style.fonts"):
-        for line in fonts.missing_fonts():
-            say(f"Warning: {line}", err=True)
+def missing_fonts() -> tuple[str, ...]:
+    """Name what no font could draw; nothing is imported for it where nothing was drawn."""
+    fonts = sys.modules.get("skviz.figures.style.fonts")
+    return fonts.missing_fonts() if fonts else ()
 
 
 def _memory_words(error: BaseException, lower: list[str]) -> str:

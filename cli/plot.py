@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from . import options
 from .echo import Echo, command_line
 from .options import candidates
 
-FIGURES = ("lines", "bars", "classes", "units", "channels")
+FIGURES = ("lines", "bars", "classes", "units", "channels", "3a", "3b", "3c", "4")
+PAPER = "paper"  # in place of a run
+# Options that the paper's own figures, whose values are fixed, do not have.
+_OF_RUNS = (
+    "units", "scales", "every", "smooth", "sort", "group", "branch", "deviations", "paper",
+    "quantity", "null",
+)  # fmt: skip
 
 
 @click.command()
@@ -22,7 +29,8 @@ FIGURES = ("lines", "bars", "classes", "units", "channels")
     required=True,
     help="lines: attention of one kernel over channels (figure 3 (c), left); bars: difference per "
     "unit with deviations (its right); classes: difference per class (figure 4); units: all units "
-    "along depth; channels: heat map of channel by scale.",
+    "along depth; channels: heat map of channel by scale; 3c: lines and bars on one page, as in "
+    "the paper; 4: classes. Of `paper`: 3a, 3b, 3c or 4.",
 )
 @click.option(
     "--units",
@@ -105,6 +113,9 @@ def plot(
 ) -> None:
     """Draw a figure of a RUN from its records. The network is not needed.
 
+    The RUN `paper` is the paper's own: its figures 3 and 4 from the published values, to see what
+    it found and how to read it.
+
     A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
     band shows where this network would be at the larger scale if it shifted like random ones.
     """
@@ -119,6 +130,15 @@ def plot(
     from skviz.studies.controls.evidence import random_runs
 
     echo = Echo(quiet=quiet, as_json=as_json)
+    if str(run) == PAPER and not run.exists():
+        _draw_paper(kind, style, out, overwrite, echo)
+        return
+    if kind in ("3a", "3b"):
+        raise click.UsageError(
+            f"figure 3 ({kind[1]}) is of one photograph, got a run; draw it with"
+            " `skviz attention IMAGE`, or the paper's with `skviz plot paper`"
+        )
+    kind = "classes" if kind == "4" else kind
     figure = RunFigure(
         kind,
         units=tuple(name for names in units for name in names),
@@ -146,4 +166,33 @@ def plot(
     drawn, caption = figure.drawn(summary, random)
     save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
+    echo.result(f"written: {out}")
+
+
+def _draw_paper(kind: str, style: str, out: Path, overwrite: bool, echo: Echo) -> None:
+    """Draw a figure of the paper from its published values."""
+    from skviz.figures.metadata import figure_metadata
+    from skviz.figures.runs.paper_figures import PAPER_FIGURES, draw_paper
+    from skviz.figures.save import save_figure
+    from skviz.figures.style.sheets import style_names
+    from skviz.files import check_output
+
+    context = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in _OF_RUNS
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"expected no {', '.join(given)} with the paper's own figures")
+    if kind not in PAPER_FIGURES:
+        raise click.UsageError(
+            f"expected a figure of the paper out of {', '.join(PAPER_FIGURES)}, got '{kind}'"
+        )
+    style_names(style)
+    check_output(out, overwrite)
+    drawn, caption = draw_paper(kind, style)
+    save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
+    echo.document({"run": PAPER, "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")

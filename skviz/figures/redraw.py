@@ -14,6 +14,7 @@ from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.layout.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
+from skviz.figures.runs.figure3 import Figure3
 from skviz.figures.runs.heatmap import ChannelHeatmap, plot_heatmaps
 from skviz.figures.runs.null_bands import legend_columns
 from skviz.figures.style.sheets import figure_style
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
-RUN_FIGURES = ("lines", "bars", "classes", "units", "channels")
+RUN_FIGURES = ("lines", "bars", "classes", "units", "channels", "3c")
 PAPER_LINE = "SK_3_4"
-RunDisplay = UnitBars | DepthLines | ChannelLines | ClassCurves | ChannelHeatmap
+RunDisplay = UnitBars | DepthLines | ChannelLines | ClassCurves | ChannelHeatmap | Figure3
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class RunFigure:
     """Which figure of a run to draw, and how.
 
     `kind` is one of `RUN_FIGURES`: "lines" (figure 3 (c), left), "bars" (its right), "classes"
-    (figure 4), "units" (all units along depth) or "channels" (channel by scale). `units` and
+    (figure 4), "units" (all units along depth), "channels" (channel by scale) or "3c" (lines and
+    bars on one page, as in the paper). `units` and
     `scales` choose some of the run's. `every`, `smooth` and `sort` are those of `ClassCurves`
     (and `sort` of `ChannelHeatmap`), `group` and `branch` those of `ChannelLines`.
     `deviations` shows the standard deviation over images (default: for bars only), `paper`
@@ -68,9 +70,9 @@ class RunFigure:
         self._only("every", ("classes",))
         self._only("smooth", ("classes",))
         self._only("sort", ("classes", "channels"))
-        self._only("group", ("lines",))
+        self._only("group", ("lines", "3c"))
         self._only("branch", ("lines", "channels"))
-        self._only("deviations", ("lines", "bars", "units"))
+        self._only("deviations", ("lines", "bars", "units", "3c"))
         self._only("paper", ("lines", "bars", "classes", "units"))
 
     def draw(self, summary: Summary, null: Sequence[AnyMeasurements] = ()) -> Figure:
@@ -114,6 +116,7 @@ class RunFigure:
             "classes": self._classes,
             "units": self._depth,
             "channels": self._channels,
+            "3c": self._figure3,
         }
         return make[self.kind](summary, null)
 
@@ -159,6 +162,19 @@ class RunFigure:
             )
             for unit in self._shown(summary)
         ]  # fmt: skip
+
+    def _figure3(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
+        if self.quantity not in (None, DIFFERENCE.key):
+            raise UsageError(
+                f"expected the attention difference, which figure 3 (c) shows, got"
+                f" '{self.quantity}'; draw 'lines' and 'bars' one by one"
+            )
+        usual = replace(self, units=())._shown(summary)[0]
+        figure = Figure3.from_summary(
+            summary, usual.name, self.units, scales=self.scales,
+            deviations=self.deviations is not False, group=self.group, null=null,
+        )  # fmt: skip
+        return [figure]
 
     def _classes(self, summary: Summary, null: Sequence[AnyMeasurements]) -> list[RunDisplay]:
         curves = ClassCurves.from_summary(

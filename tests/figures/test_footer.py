@@ -53,7 +53,7 @@ def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
     if not trained:
         line = next(text for text in figure.texts if text.get_text() == UNTRAINED)
         assert to_hex(line.get_color()).upper() == WARNING_COLOUR
-    assert ("Error bars: one standard deviation" in said) == (kind == "bars")
+    assert ("Error bars: one standard deviation" in said) == (kind in ("bars", "3c"))
 
 
 @pytest.mark.parametrize("kind", ["lines", "units"])

@@ -151,7 +151,7 @@ def _describe(curves: ClassCurves, ax: Axes, unit: str) -> None:
         first, last = scale_labels((curves.scales[0], curves.scales[-1]))
         count = f"{(shift > 0).sum()} of {len(shift)}"
         spare = room - text_width(title, font_points("medium"), "bold") - small
-        words = (f"{count} classes rise from {first} to {last}", f"{count} rise", "")
+        words = (f"{count} {curves.counts} rise from {first} to {last}", f"{count} rise", "")
         lines.append(next(word for word in words if not word or text_width(word, small) <= spare))
         lines += [
             text

@@ -54,7 +54,8 @@ class ClassCurves(Display):
     draws each so manieth class only, `smooth` the mean of so many successive ones (both in the
     order of `sort`: "index", "shift" or "name"). The shift goes from the first to the last of
     the V scales. `quantity` is the label of the y axis. `null` (U, 2, K) is where random
-    networks would put the last of the scales, or None. Figure 4.
+    networks would put the last of the scales, or None. `change` (U, 2) are the intervals over
+    images of the change of each unit's mean, or None; `counts` is what rises. Figure 4.
     """
 
     values: FloatArray
@@ -68,6 +69,7 @@ class ClassCurves(Display):
     quantity: str = DIFFERENCE.label
     null: FloatArray | None = None
     change: FloatArray | None = None
+    counts: str = "classes"
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales), len(self.classes))
@@ -213,7 +215,7 @@ class ClassCurves(Display):
                 change = change[~np.isnan(change)]
                 rising = int((change > 0).sum())
                 counts.append(
-                    f"{rising} of {len(change)} classes rise in {name}{self._unclear(index)}"
+                    f"{rising} of {len(change)} {self.counts} rise in {name}{self._unclear(index)}"
                 )
                 most, least = self.extremes(unit, 1)
                 detail = (
@@ -298,7 +300,9 @@ class ClassCurves(Display):
         shift = self.shift(unit)
         shift = shift[~np.isnan(shift)]
         first, last = scale_labels((scales[0], scales[-1]))
-        count = f"{int((shift > 0).sum())} of {len(shift)} classes rise from {first} to {last}"
+        count = (
+            f"{int((shift > 0).sum())} of {len(shift)} {self.counts} rise from {first} to {last}"
+        )
         count += self._unclear(self.units.index(unit))
         most, least = self.extremes(unit, _LISTED)
         lines = [means, f"Mean shift {signed(shift.mean())}." if len(shift) else ""]

@@ -63,7 +63,7 @@ def published_bars(unit: str, scale: float) -> tuple[float, float] | None:
 
     `unit` is "2_3", "3_4", "4_6" or "5_3"; None for another unit or scale.
     """
-    right = _figure("figure3")["right"]
+    right = published_values("figure3")["right"]
     label = scale_label(scale)
     values = right["c_all_validation_images"]
     if label not in values or unit not in right["units"]:
@@ -78,7 +78,7 @@ def published_line(unit: str, scale: float) -> tuple[FloatArray, FloatArray] | N
 
     Figure 3 (c), left: SK_3_4 only; None for another unit or scale.
     """
-    left = _figure("figure3")["left"]
+    left = published_values("figure3")["left"]
     values = left["c_all_validation_images"].get(scale_label(scale))
     if unit != "SK_3_4" or values is None:
         return None
@@ -90,7 +90,7 @@ def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatAr
 
     SK_2_3, SK_3_4 and SK_5_3 at 1.0x and 1.5x; None for others.
     """
-    figure = _figure("figure4")
+    figure = published_values("figure4")
     curves = figure["curves"].get(unit.removeprefix("SK_"), {})
     values = curves.get(scale_label(scale))
     return None if values is None else (np.array(figure["x"]), np.array(values))
@@ -257,6 +257,7 @@ def _require(found: int, scales: Sequence[float], units: str) -> None:
 
 
 @cache
-def _figure(name: str) -> Any:
+def published_values(name: str) -> Any:
+    """Return "figure3" or "figure4" as it is kept in `skviz.assets.published`."""
     text = (files("skviz.assets") / "published" / f"{name}.json").read_text(encoding="utf-8")
     return json.loads(text)
