@@ -75,7 +75,7 @@ def analyze(
     that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
     a warning only).
     """
-    from skviz.devices import choose_device
+    from skviz.hardware.devices import choose_device
     from skviz.runs.analyze import prepare
     from skviz.runs.ranks import Ranks
     from skviz.runs.records import RUN

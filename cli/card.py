@@ -96,7 +96,7 @@ def card(
     random networks, with the verdict on every unit that `skviz controls` gives. The controls are
     kept beside the card: the same command goes on with an unfinished suite.
     """
-    from skviz.devices import choose_device
+    from skviz.hardware.devices import choose_device
     from skviz.models import DEFAULT_MODEL, load_model
     from skviz.models.registry import bundled_weights
     from skviz.reports.card import accuracy_table, check_card, write_card

@@ -98,7 +98,7 @@ def controls(
     Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
     them. --overwrite replaces pages and figures made from the runs, never the runs.
     """
-    from skviz.devices import choose_device
+    from skviz.hardware.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views
     from skviz.scales import parse_scales
     from skviz.studies.controls.making import DEFAULT_SEEDS, QUICK, QUICK_SEEDS

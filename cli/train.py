@@ -98,7 +98,7 @@ def train(
     model.safetensors, which every command takes as --weights. After Ctrl-C, the same command
     with --resume goes on behind the last whole epoch and ends with the same weights.
     """
-    from skviz.devices import choose_device
+    from skviz.hardware.devices import choose_device
     from skviz.models import DEFAULT_MODEL
     from skviz.training import Recipe, train as train_network
 

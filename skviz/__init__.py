@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         figure_style as figure_style,
         save_figure as save_figure,
     )
-    from skviz.images import read_image as read_image
     from skviz.inference.compare import (
         Comparison as Comparison,
         compare as compare,
@@ -78,14 +77,15 @@ if TYPE_CHECKING:
         load_model as load_model,
         with_selective_kernels as with_selective_kernels,
     )
-    from skviz.runs.batches import BatchAnalyzer as BatchAnalyzer
-    from skviz.runs.merge import merge_runs as merge_runs
-    from skviz.runs.records import Run as Run
-    from skviz.scaling import (
+    from skviz.pictures.images import read_image as read_image
+    from skviz.pictures.scaling import (
         InputSpec as InputSpec,
         Views as Views,
         enlarge as enlarge,
     )
+    from skviz.runs.batches import BatchAnalyzer as BatchAnalyzer
+    from skviz.runs.merge import merge_runs as merge_runs
+    from skviz.runs.records import Run as Run
     from skviz.studies.controls.change import analyze as analyze
     from skviz.studies.controls.making import controls as controls
     from skviz.studies.controls.suite import ControlSuite as ControlSuite
@@ -165,9 +165,9 @@ _ROOMS = {
         "figure_style",
         "save_figure",
     ),
-    "skviz.images": ("read_image",),
+    "skviz.pictures.images": ("read_image",),
     "skviz.models": ("known_models", "load_model", "with_selective_kernels"),
-    "skviz.scaling": ("InputSpec", "Views", "enlarge"),
+    "skviz.pictures.scaling": ("InputSpec", "Views", "enlarge"),
     "skviz.units": ("Kernel", "Unit", "paper_units", "select_units"),
 }
 _HOME = {name: module for module, names in _ROOMS.items() for name in names}

@@ -15,11 +15,11 @@ import skviz
 from skviz.data import open_dataset
 from skviz.data.loading import Chunk, ChunkReader, ViewMaker
 from skviz.data.vision import open_torchvision
-from skviz.images import read_image, read_picture
+from skviz.pictures.images import read_image, read_picture
+from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.runs.forward import sample
-from skviz.scaling import InputSpec, enlarge
 from tests.icc import ADOBE_GAMMA, ADOBE_RGB, rgb_profile
-from tests.test_images import picture
+from tests.pictures.test_images import picture
 
 FORMATS = {
     "png": {},

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from skviz.errors import UnitError
-from skviz.runs.settings import unit_from_dict, unit_to_dict
+from skviz.runs.storage.settings import unit_from_dict, unit_to_dict
 from skviz.units import Kernel, Unit, paper_units, select_units
 
 K3, K5 = Kernel(3), Kernel(3, dilation=2)

@@ -115,7 +115,7 @@ class Network:
 
     def load(self) -> nn.Module:
         """Build the network and put it on its device; see `skviz.load_model`."""
-        from skviz.devices import choose_device
+        from skviz.hardware.devices import choose_device
 
         place = choose_device(self.device)
         return self.build().to(place)

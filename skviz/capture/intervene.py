@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from skviz.capture.discovery.example import batch_size
-from skviz.capture.discovery.operations import WATCHED
+from skviz.capture.discovery.tracing.operations import WATCHED
 from skviz.capture.listener import _is_real, _name
 from skviz.capture.probe import _LOCKS, Probe, _eagerly, checked
 from skviz.capture.replacements import Given, Replacement, as_replacement

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from skviz.capture.discovery.operations import WATCHED, operation_name
+from skviz.capture.discovery.tracing.operations import WATCHED, operation_name
 from skviz.capture.site import Source
 
 Receive = Callable[[Source, Tensor], None]

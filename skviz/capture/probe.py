@@ -26,11 +26,11 @@ from skviz.capture.listener import Listener
 from skviz.capture.networks import original
 from skviz.capture.site import Source
 from skviz.errors import CaptureError, SkvizError, UnitError, UsageError, out_of_memory
-from skviz.scaling import InputSpec, known_spec
+from skviz.pictures.scaling import InputSpec, known_spec
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
-    from skviz.scaling import Views
+    from skviz.pictures.scaling import Views
 
 # How far a sum over the branches may be from 1, by the precision of the softmax.
 TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2}

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from skviz.data import hub, tars, zips
+from skviz.data import hub
+from skviz.data.archives import tars, zips
+from skviz.data.archives.storage import is_address, suffix_of
 from skviz.data.boxes import with_boxes
 from skviz.data.columns import has_pictures, open_columns
 from skviz.data.example import example_images, example_photo
@@ -15,11 +17,10 @@ from skviz.data.folders import open_folder
 from skviz.data.imagenet import is_imagenet, open_imagenet
 from skviz.data.imageset import ImageSet
 from skviz.data.manifest import is_manifest, open_manifest
-from skviz.data.storage import is_address, suffix_of
 from skviz.data.subset import Subset, take
 from skviz.data.vision import PREFIX, open_torchvision
 from skviz.errors import UsageError
-from skviz.large import MOST_OF_A_DATA_SET
+from skviz.pictures.large import MOST_OF_A_DATA_SET
 
 __all__ = [
     "DataSource",

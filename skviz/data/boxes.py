@@ -11,9 +11,9 @@ import numpy as np
 
 from skviz.data.imageset import ImageSet
 from skviz.errors import UsageError
-from skviz.image_folders import is_data_folder
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.pictures.image_folders import is_data_folder
 
 
 def with_boxes(images: ImageSet, folder: Path) -> ImageSet:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skviz.data.archives.storage import OpenFiles, expand, is_address, open_binary
 from skviz.data.imageset import ImageSet
 from skviz.data.samples import Samples
-from skviz.data.storage import OpenFiles, expand, is_address, open_binary
 from skviz.errors import ImageError, UsageError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 
 from skviz.data.imageset import ImageSet, Names, file_sizes, no_labels
 from skviz.errors import UsageError
-from skviz.image_folders import list_images
 from skviz.names import escaped
+from skviz.pictures.image_folders import list_images
 
 
 def open_folder(root: Path) -> ImageSet:

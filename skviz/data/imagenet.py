@@ -16,9 +16,9 @@ import numpy as np
 
 from skviz.data.imageset import ImageSet, Names, file_sizes
 from skviz.errors import UsageError
-from skviz.image_folders import is_image_name, starts_like_image
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.pictures.image_folders import is_image_name, starts_like_image
 
 _VALIDATION = re.compile(r"^ILSVRC2012_val_(\d{8})\.(?:jpe?g|png)$", re.IGNORECASE)
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"

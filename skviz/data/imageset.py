@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skviz.errors import ImageError
-from skviz.images import Picture, read_picture
-from skviz.large import MOST_OF_A_DATA_SET
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.pictures.images import Picture, read_picture
+from skviz.pictures.large import MOST_OF_A_DATA_SET
 
 Box = tuple[float, float, float, float]
 Reader = Callable[[int], Image.Image | Picture | bytes]

@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader, Dataset, _utils
 
 from skviz.data.imageset import Box, ImageSet
 from skviz.errors import ImageError, SkvizError, UsageError
-from skviz.images import ImageSource
-from skviz.large import take_turns
 from skviz.notes import Assumption
-from skviz.scaling import InputSpec, enlarge
+from skviz.pictures.images import ImageSource
+from skviz.pictures.large import take_turns
+from skviz.pictures.scaling import InputSpec, enlarge
 
 try:
     import resource

@@ -13,7 +13,7 @@ from PIL import Image
 
 from skviz.data.imageset import ImageSet, Names
 from skviz.errors import UsageError, did_you_mean
-from skviz.images import Picture, read_picture
+from skviz.pictures.images import Picture, read_picture
 
 PREFIX = "torchvision:"
 DEFAULT_ROOT = Path("data")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from skviz.errors import SkvizError
-from skviz.images import ImageSource
+from skviz.pictures.images import ImageSource
 
 if TYPE_CHECKING:
     from torch import nn

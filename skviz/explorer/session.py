@@ -28,8 +28,8 @@ from skviz.explorer.request import (
 from skviz.explorer.snippets import Loading
 from skviz.explorer.untrained import untrained_of
 from skviz.explorer.words import TERMS, known_of, published
-from skviz.images import ImageSource, Picture, read_picture
 from skviz.names import escaped
+from skviz.pictures.images import ImageSource, Picture, read_picture
 from skviz.studies.image import ImageAnalysis, ImageResult, choose_units
 from skviz.version import __version__
 

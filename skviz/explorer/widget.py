@@ -10,7 +10,7 @@ import anywidget
 from skviz.data import example_photo
 from skviz.errors import SkvizError
 from skviz.explorer.session import Download, Session
-from skviz.images import ImageSource
+from skviz.pictures.images import ImageSource
 from skviz.reports.single import result_figure
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from skviz.models.closed import why_closed
 from skviz.models.inputs import with_example
 from skviz.models.registry import CONFIGS, DEFAULT_MODEL, ModelInfo
 from skviz.models.weight_sets import find_weights, load_weights
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 TIMM = "timm:"
 FORMS = "a name of `skviz models`, timm:NAME, package.module:factory or path/to/file.py:factory"

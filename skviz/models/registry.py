@@ -18,7 +18,7 @@ from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_me
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
 from skviz.models.weight_sets import find_weights, load_weights
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 DEFAULT_MODEL = "sknet50_lite"
 

@@ -9,7 +9,7 @@ from skviz.data import ImageSet
 from skviz.data.loading import ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.files import check_output
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.controls.views import example_views
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from skviz.figures import AttentionFigure
-    from skviz.scaling import Views
+    from skviz.pictures.scaling import Views
 
 # More unit names than this would make a file name too long; their number stands for them.
 _NAMES_IN_FILE = 6

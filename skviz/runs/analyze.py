@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.names import escaped
 from skviz.notes import Note
-from skviz.runs.folder import Settings
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
 from skviz.runs.records import RUN, Run, make_folders
-from skviz.runs.settings import run_settings, state_digest, versions
+from skviz.runs.storage.folder import Settings
+from skviz.runs.storage.settings import run_settings, state_digest, versions
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.units import Unit, notes_of, select_units
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from skviz.runs.attention import RecordOptions
     from skviz.runs.forward import Forward
     from skviz.runs.loop import Measurement
-    from skviz.runs.shards import ShardedRecords
+    from skviz.runs.storage.shards import ShardedRecords
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
@@ -150,10 +150,10 @@ def prepare(
 
     See `skviz.analyze`. `change` is what is different from a plain run, such as a control.
     """
-    from skviz.allocator import keep_memory
     from skviz.capture.probe import Probe
     from skviz.capture.trained import settled
     from skviz.data.loading import ViewMaker
+    from skviz.hardware.allocator import keep_memory
     from skviz.runs.attention import RecordOptions
     from skviz.runs.classes import class_map, class_notes
     from skviz.runs.engines.settle import settle_arithmetic

@@ -15,7 +15,6 @@ from skviz.data.imageset import ImageSet
 from skviz.files import json_bytes
 from skviz.notes import Assumption
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
-from skviz.runs.checksums import write_shard
 from skviz.runs.classes import correctness, ranks
 from skviz.runs.records import (
     channels_file,
@@ -23,7 +22,8 @@ from skviz.runs.records import (
     moments_file,
     notes_file,
 )
-from skviz.runs.shards import Cells, table_bytes, table_file
+from skviz.runs.storage.checksums import write_shard
+from skviz.runs.storage.shards import Cells, table_bytes, table_file
 from skviz.statistics.moments import Moments, group_moments, merge_groups, update
 from skviz.typing import FloatArray
 from skviz.units import Unit

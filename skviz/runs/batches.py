@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skviz.data.imageset import ImageSet, Names
 from skviz.errors import ImageError, UsageError
-from skviz.images import ImageSource
+from skviz.pictures.images import ImageSource
 from skviz.scales import DEFAULT_SCALES, Scales
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class BatchAnalyzer:
         from skviz.runs.attention import RecordOptions
         from skviz.runs.classes import class_map
         from skviz.runs.forward import Forward
-        from skviz.runs.settings import run_settings, state_digest
+        from skviz.runs.storage.settings import run_settings, state_digest
 
         model = load_model(self.model, **self.load) if isinstance(self.model, str) else self.model
         probe = Probe(model, self.units)
@@ -216,7 +216,7 @@ class _Cells:
 
 
 def _open(source: ImageSource) -> Any:
-    from skviz.images import read_picture
+    from skviz.pictures.images import read_picture
 
     return read_picture(source)
 

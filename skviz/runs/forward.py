@@ -16,9 +16,9 @@ from torch.nn.functional import pad
 
 from skviz.capture.traced import GraphProbe
 from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean, out_of_memory
+from skviz.pictures.scaling import InputSpec
 from skviz.runs.classes import check_output
 from skviz.runs.tuning import PLAIN, Arithmetic, apply
-from skviz.scaling import InputSpec
 
 if TYPE_CHECKING:
     from skviz.capture.probe import Probe

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from skviz.errors import UsageError
 from skviz.files import json_bytes
 from skviz.runs.batches import BATCH, ERROR, MOMENTS, SETTINGS, read_moments
-from skviz.runs.checksums import write_shard
-from skviz.runs.folder import Settings
-from skviz.runs.settings import versions
-from skviz.runs.shards import table_file
+from skviz.runs.storage.checksums import write_shard
+from skviz.runs.storage.folder import Settings
+from skviz.runs.storage.settings import versions
+from skviz.runs.storage.shards import table_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ def _table(rows: pd.DataFrame, settings: Settings) -> bytes:
     import pyarrow as pa
 
     from skviz.runs.attention import table_types
-    from skviz.runs.shards import table_bytes
+    from skviz.runs.storage.shards import table_bytes
 
     units = [unit["name"] for unit in settings["units"]]
     ordered = rows.assign(

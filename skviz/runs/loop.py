@@ -15,9 +15,9 @@ import torch
 
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import Batch, ChunkReader, Plan, ViewMaker, batches, choose_workers
-from skviz.runs.claims import Claims
 from skviz.runs.progress import Progress
-from skviz.runs.shards import ShardedRecords, table_file
+from skviz.runs.storage.claims import Claims
+from skviz.runs.storage.shards import ShardedRecords, table_file
 
 
 class Interrupted(KeyboardInterrupt):

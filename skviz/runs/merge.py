@@ -12,8 +12,6 @@ from pathlib import Path
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.runs.checksums import write_shard
-from skviz.runs.folder import Settings, differences
 from skviz.runs.records import (
     RUN,
     Run,
@@ -22,7 +20,9 @@ from skviz.runs.records import (
     moments_file,
     notes_file,
 )
-from skviz.runs.shards import table_file
+from skviz.runs.storage.checksums import write_shard
+from skviz.runs.storage.folder import Settings, differences
+from skviz.runs.storage.shards import table_file
 
 # What the parts of one data set may differ in.
 _PARTS = ("digest", "images", "boxes")

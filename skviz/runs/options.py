@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import UsageError, did_you_mean
+from skviz.pictures.crops import FILLS, RESAMPLING
 
 ENGINE_NAMES = ("auto", "eager", "tuned", "compile", "openvino")
 
@@ -23,7 +23,7 @@ class Options:
     "compile" and "openvino" run its graph; "auto" takes what is done first. `tune` is an older
     word for "tuned" or, where it is false, "eager", `compiled` one for "compile". Without
     `predictions` the network runs only as far as the deepest unit. `keep_memory` sets glibc's
-    allocator for the process (see `skviz.allocator`).
+    allocator for the process (see `skviz.hardware.allocator`).
     """
 
     resample: str = "bicubic"

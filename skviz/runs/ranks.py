@@ -1,7 +1,7 @@
 """Which of several processes this one is: the variables of torchrun and Slurm, and no talk.
 
 Processes share nothing but the folder of the run. A shard is done by the rank that claims it
-first (`skviz.runs.claims`), so that a slow one does not hold up the others.
+first (`skviz.runs.storage.claims`), so that a slow one does not hold up the others.
 """
 
 from __future__ import annotations

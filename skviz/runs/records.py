@@ -20,10 +20,10 @@ from skviz.errors import RunError, UsageError
 from skviz.files import output_folder
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.overview import Overview, ShowsTable
-from skviz.runs import schema
-from skviz.runs.folder import RunFolder
-from skviz.runs.settings import unit_from_dict
-from skviz.runs.shards import SHARDS, ShardedRecords
+from skviz.runs.storage import schema
+from skviz.runs.storage.folder import RunFolder
+from skviz.runs.storage.settings import unit_from_dict
+from skviz.runs.storage.shards import SHARDS, ShardedRecords
 from skviz.scales import scale_label
 from skviz.statistics.moments import Moments, merge, merge_groups
 from skviz.units import Unit, select_units

@@ -28,11 +28,11 @@ from skviz.inference.published import published_deviation, published_difference
 from skviz.inference.summary import Summary
 from skviz.models import build, count_macs, count_parameters, model_info
 from skviz.models.registry import ModelInfo, sha256_of
-from skviz.runs.folder import Settings, check_same
+from skviz.pictures.scaling import InputSpec
 from skviz.runs.measurements import RunMeasurements
-from skviz.runs.settings import state_digest
+from skviz.runs.storage.folder import Settings, check_same
+from skviz.runs.storage.settings import state_digest
 from skviz.scales import same_scale, scale_label
-from skviz.scaling import InputSpec
 from skviz.statistics.moments import nan_mean
 from skviz.studies.card_words import listed, sentence, summary
 from skviz.studies.controls.evidence import evidence_of

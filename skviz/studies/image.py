@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import ImageError, NoInputError, ScaleError, UnitError
-from skviz.images import ImageSource
 from skviz.names import escaped
 from skviz.notes import Assumption
 from skviz.overview import Overview, ShowsTable
+from skviz.pictures.images import ImageSource
+from skviz.pictures.scaling import Views, enlarge
 from skviz.runs.classes import finite_output, top_classes
 from skviz.scales import DEFAULT_SCALES
-from skviz.scaling import Views, enlarge
 from skviz.units import Unit, notes_of, paper_units, select_units
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 from skviz.errors import ImageError, UsageError, did_you_mean
-from skviz.image_folders import Listing, list_images
-from skviz.images import read_image
 from skviz.names import escaped
 from skviz.notes import Note
-from skviz.scaling import InputSpec, enlarge
+from skviz.pictures.image_folders import Listing, list_images
+from skviz.pictures.images import read_image
+from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.training.recipe import Recipe
 from skviz.training.zoom import draw_window, random_window
 
@@ -32,7 +32,7 @@ MEMORY = 4 << 30
 def open_folder(root: str | os.PathLike[str], transform: Callable[..., Any] | None) -> ClassFolders:
     """Open an image folder with one sub-folder per class.
 
-    The images are those that every command finds there (`skviz.image_folders`). Raises
+    The images are those that every command finds there (`skviz.pictures.image_folders`). Raises
     `UsageError` where the folder, its classes or a class's images are missing.
     """
     path = Path(root)

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from skviz.errors import SkvizError, WeightsError
 from skviz.files import write_text
 from skviz.models.sknet import SKAttention
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
 from skviz.training.data import ClassFolders, TrainingSet, balanced_sampler, mixup
 from skviz.training.precision import autocast, dilated_in_float32, resolve_precision

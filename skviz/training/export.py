@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from skviz.errors import WeightsError
 from skviz.files import AnyPath, write_bytes
 from skviz.models.checkpoints import read_checkpoint
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training.checkpoint import Checkpoint
 
 FORMAT = "skviz network 1"

@@ -22,7 +22,7 @@ from skviz.models.registry import described, input_spec, sha256_of
 from skviz.models.weight_sets import find_weights, load_weights
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, WEIGHTS
 from skviz.training.data import (
     ClassFolders,

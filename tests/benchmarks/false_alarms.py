@@ -36,8 +36,8 @@ from skviz.data import DataSource, Subset, open_dataset
 from skviz.data.loading import ViewMaker
 from skviz.inference.judging import Evidence, judge
 from skviz.models.registry import build
+from skviz.pictures.scaling import InputSpec
 from skviz.runs.measurements import Measurements
-from skviz.scaling import InputSpec
 from skviz.studies.controls.control import parse_control
 from skviz.studies.controls.networks import reestimate_bn
 from skviz.studies.controls.views import control_views

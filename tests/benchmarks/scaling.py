@@ -139,7 +139,7 @@ def over_units(photos: Path, folder: Path, counts: Sequence[int], images: int, r
     """
     from skviz.models import ModelInfo
     from skviz.models.sknet import Branch, SKNet, SKNetConfig
-    from skviz.scaling import InputSpec
+    from skviz.pictures.scaling import InputSpec
 
     def seconds(units: int) -> float:
         config = SKNetConfig(

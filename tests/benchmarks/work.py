@@ -59,7 +59,7 @@ class Photographs(torch.utils.data.Dataset[Tensor]):
 
 def bare(options: argparse.Namespace) -> dict[str, float]:
     """Forward passes at batch 16 with the allocator set right, for at least `--seconds`."""
-    from skviz.allocator import keep_memory
+    from skviz.hardware.allocator import keep_memory
 
     keep_memory()
     model = network(options.network).eval()
@@ -141,7 +141,7 @@ def peer(options: argparse.Namespace) -> dict[str, float]:
     import pandas as pd
 
     if options.keep_memory:
-        from skviz.allocator import keep_memory
+        from skviz.hardware.allocator import keep_memory
 
         keep_memory()
     model = network(options.network).eval()

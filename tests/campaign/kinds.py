@@ -75,7 +75,7 @@ class Pictures(Kind):
 
         def read_all() -> None:
             from skviz.errors import ImageError
-            from skviz.images import read_image
+            from skviz.pictures.images import read_image
 
             for path in sorted(folder.glob("[0-9]*")):
                 try:

@@ -19,10 +19,10 @@ from PIL import Image
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.analyze import Analysis
-from skviz.runs.claims import Claims
 from skviz.runs.loop import Interrupted
 from skviz.runs.records import Run
-from skviz.runs.shards import table_file
+from skviz.runs.storage.claims import Claims
+from skviz.runs.storage.shards import table_file
 from tests.helpers.permissions import permissions_hold
 
 TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"

@@ -13,7 +13,7 @@ from PIL import Image
 
 from skviz.cli.main import cli
 from skviz.models import build
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training import describe, export_weights
 
 

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 from skviz.cli import completion
 from skviz.cli.main import COMMANDS, cli
 from skviz.cli.options import candidates
-from skviz.crops import FILLS, RESAMPLING
 from skviz.figures.style.sheets import STYLES
 from skviz.models import CONFIGS, DEFAULT_MODEL, known_models
+from skviz.pictures.crops import FILLS, RESAMPLING
 from skviz.runs.forward import PRECISIONS
 from skviz.runs.options import ENGINE_NAMES
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import skviz
 from skviz.cli.main import cli
-from skviz.scaling import InputSpec, enlarge
+from skviz.pictures.scaling import InputSpec, enlarge
 
 
 def run(*words: str | Path) -> Result:

@@ -14,7 +14,7 @@ from skviz.capture.probe import Probe
 from skviz.data import DataSource, open_dataset
 from skviz.errors import UsageError
 from skviz.models import model_info
-from skviz.scaling import enlarge
+from skviz.pictures.scaling import enlarge
 from skviz.studies.controls.change import analyze
 
 # ILSVRC2012 ids are not in the order of synsets: id 1 is the last synset here.

@@ -23,8 +23,9 @@ import pytest
 import torch
 from PIL import Image
 
-from skviz.data import DataSource, ImageSet, Subset, open_dataset, tar_index, tars
-from skviz.data.storage import expand
+from skviz.data import DataSource, ImageSet, Subset, open_dataset
+from skviz.data.archives import tar_index, tars
+from skviz.data.archives.storage import expand
 from skviz.errors import ImageError, UsageError
 from skviz.runs.records import Run
 from skviz.studies.controls.change import analyze

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from skviz.capture.attention import Attention
-from skviz.scaling import Views, enlarge
+from skviz.pictures.scaling import Views, enlarge
 from skviz.units import Kernel, Unit
 from tests.figures.tidy import visible_texts
 

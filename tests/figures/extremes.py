@@ -20,7 +20,7 @@ from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap, plot_heatmaps
 from skviz.figures.studies.comparison import ComparedShifts
 from skviz.figures.style.text import closed
-from skviz.scaling import Views, enlarge
+from skviz.pictures.scaling import Views, enlarge
 from skviz.units import Kernel, Unit
 
 SCALES = (1.0, 1.25, 1.5, 1.75, 2.0)

@@ -24,9 +24,9 @@ from skviz.figures.studies.comparison import ComparedShifts
 from skviz.figures.wording import number, signed, trend
 from skviz.inference.summary import Summary, summarise
 from skviz.models import ModelInfo
+from skviz.pictures.scaling import DEFAULT_SPEC
 from skviz.runs.measurements import Measurements
 from skviz.runs.records import Run
-from skviz.scaling import DEFAULT_SPEC
 from skviz.studies.image import ImageResult, choose_units
 from tests.helpers.synthetic import make_run
 

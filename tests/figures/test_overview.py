@@ -13,7 +13,7 @@ from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures import AttentionFigure, ChannelLines, UnitBars, draw_attention, figure_style
 from skviz.figures.style.palette import WARNING_COLOUR
-from skviz.scaling import Views
+from skviz.pictures.scaling import Views
 
 Make = Callable[..., Attention]
 MakeViews = Callable[..., Views]

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from skviz.errors import UsageError
 from skviz.figures import Thumbnails, figure_style, scale_styles
-from skviz.scaling import Views
+from skviz.pictures.scaling import Views
 
 Tidy = Callable[[Figure], None]
 EIGHT = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from skviz.models import ModelInfo
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 SPEC = InputSpec(size=64, crop=0.8)
 SIDE = 80  # of the pictures: their evaluation crop has exactly 64 pixels

@@ -10,7 +10,7 @@ import numpy as np
 
 from skviz.runs.attention import ShardData
 from skviz.runs.records import RUN
-from skviz.runs.settings import unit_to_dict
+from skviz.runs.storage.settings import unit_to_dict
 from skviz.statistics.moments import Moments, batch_moments
 from skviz.units import Kernel, Unit
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from skviz.capture.attention import Attention
 from skviz.models import ModelInfo
+from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.runs.records import Run
-from skviz.scaling import InputSpec, enlarge
 from skviz.studies.image import ImageResult, choose_units
 from skviz.units import Unit
 

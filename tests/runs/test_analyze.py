@@ -20,11 +20,11 @@ from skviz.data import DataSource, open_dataset
 from skviz.errors import OutputError, RunError, UsageError
 from skviz.files import hold, remove_leftovers
 from skviz.models import model_info
+from skviz.pictures.scaling import enlarge
 from skviz.runs.analyze import prepare
 from skviz.runs.options import Options
 from skviz.runs.records import Run, moments_file
-from skviz.runs.shards import table_file
-from skviz.scaling import enlarge
+from skviz.runs.storage.shards import table_file
 from skviz.statistics.moments import compute
 from skviz.studies.controls.change import analyze
 from tests.helpers.permissions import permissions_hold

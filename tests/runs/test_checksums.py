@@ -12,7 +12,7 @@ import torch
 from skviz.errors import RunError
 from skviz.runs.merge import merge_runs
 from skviz.runs.records import Run, moments_file
-from skviz.runs.shards import table_file
+from skviz.runs.storage.shards import table_file
 from tests.helpers.tiny_runs import analyzed
 
 

@@ -137,13 +137,13 @@ def test_one_of_three_ranks_alone_does_the_work_of_all(
 
 
 def test_a_dead_owner_loses_its_claim(tmp_path: Path) -> None:
-    from skviz.runs.claims import Claims
+    from skviz.runs.storage.claims import Claims
 
     def done(shard: int) -> bool:
         return (tmp_path / f"done-{shard}").exists()
 
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.storage.claims import Claims\n"
         "claims = Claims(Path(sys.argv[1]), lambda shard: False)\n"
         "print(claims.take(3), flush=True)\ntime.sleep(60)"
     )
@@ -169,10 +169,11 @@ def test_a_dead_owner_loses_its_claim(tmp_path: Path) -> None:
 
 def test_readers_do_not_keep_the_claim_of_a_dead_owner(tmp_path: Path) -> None:
     """A forked process that outlives its parent holds none of its locks."""
-    from skviz.runs.claims import Claims
+    from skviz.runs.storage.claims import Claims
 
     code = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "import os, sys, time\nfrom pathlib import Path\n"
+        "from skviz.runs.storage.claims import Claims\n"
         "claims = Claims(Path(sys.argv[1]), lambda shard: False)\n"
         "claims.take(3)\nchild = os.fork()\n"
         "if child:\n    print(child, flush=True)\ntime.sleep(60)"
@@ -196,7 +197,7 @@ def test_readers_do_not_keep_the_claim_of_a_dead_owner(tmp_path: Path) -> None:
 def test_a_slow_rank_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     """Thirty-two shards, three ranks, of which one takes ten times as long for each."""
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.claims import Claims\n"
+        "import sys, time\nfrom pathlib import Path\nfrom skviz.runs.storage.claims import Claims\n"
         "from skviz.data.loading import Plan\n"
         "run, seconds, rank = Path(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])\n"
         "from skviz.runs.ranks import Ranks\n"

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from skviz.capture.probe import Probe
 from skviz.errors import CaptureError, SkvizError, UsageError
 from skviz.models import Branch, SKNet, SKNetConfig
+from skviz.pictures.scaling import InputSpec
 from skviz.runs.forward import Forward, check_precision
-from skviz.scaling import InputSpec
 
 BRANCHES = (Branch(3, 1, group_width=4), Branch(3, 2, group_width=4))
 # More bytes than a process can address: no machine has them.

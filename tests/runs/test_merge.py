@@ -13,7 +13,7 @@ from skviz.errors import OutputError, RunError, UsageError
 from skviz.runs.analyze import prepare
 from skviz.runs.merge import merge_runs
 from skviz.runs.records import Run, moments_file
-from skviz.runs.shards import table_file
+from skviz.runs.storage.shards import table_file
 from skviz.statistics.moments import compute
 from tests.helpers.tiny_runs import analyzed
 

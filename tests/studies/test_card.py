@@ -20,10 +20,10 @@ from skviz.inference.judging import judge
 from skviz.inference.published import published_deviation, published_difference
 from skviz.models import build
 from skviz.numbers import percent, signed
+from skviz.pictures.scaling import InputSpec
 from skviz.reports.card import markdown, write_card
 from skviz.runs.analyze import Options
 from skviz.runs.measurements import RunMeasurements
-from skviz.scaling import InputSpec
 from skviz.studies.card import (
     measure_speed,
     model_card,

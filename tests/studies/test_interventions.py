@@ -26,9 +26,9 @@ from skviz.figures.provenance import Provenance
 from skviz.figures.studies.interventions import InterventionPanels
 from skviz.models import load_model, model_info
 from skviz.models.registry import CONFIGS
+from skviz.pictures.scaling import enlarge
 from skviz.reports.interventions import target_table, to_dict, unit_table, write_results
 from skviz.runs.options import Options
-from skviz.scaling import enlarge
 from skviz.studies.interventions import passes
 from skviz.studies.interventions.kinds import (
     check_kinds,

@@ -21,7 +21,7 @@ from skviz.capture.replacements import unchanged
 from skviz.errors import CaptureError, ImageError, OutputError, SkvizError, UnitError, UsageError
 from skviz.models import Branch, SKConv, SKNet, SKNetConfig
 from skviz.models.registry import ModelInfo
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured
 from skviz.studies.receptive_field.store import load_field, save_field
 from skviz.studies.receptive_field.study import open_images, receptive_field, spread

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from skviz.errors import OutputError, WeightsError
 from skviz.models import SKNet, SKNetConfig
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training import Checkpoint, describe, export_checkpoint, export_weights
 from skviz.training.export import final_weights, read_description
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from skviz.data import open_dataset
 from skviz.errors import ImageError, UsageError
-from skviz.scaling import InputSpec, enlarge
+from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.training import Recipe, data
 from skviz.training.data import (
     EvaluationView,

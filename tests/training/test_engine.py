@@ -11,7 +11,7 @@ import torch
 
 from skviz.errors import WeightsError
 from skviz.models import SKNet, SKNetConfig
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.training import Checkpoint, Recipe, Trainer, TrainingError
 from skviz.training.data import open_folder
 from skviz.training.precision import autocast, dilated_in_float32, resolve_precision

@@ -17,11 +17,11 @@ from torch import nn
 
 from skviz.capture.discovery.axes import batch_axis_of, spread_over, with_passes
 from skviz.capture.discovery.classify import GATE, Selection, classify
-from skviz.capture.discovery.graph import Graph
 from skviz.capture.discovery.kernels import branch_kernels, resampled, same_origin
 from skviz.capture.discovery.look import Look, NoUnit, look_at
 from skviz.capture.discovery.passes import Passes, run_passes
-from skviz.capture.discovery.trace import Call, Lineage
+from skviz.capture.discovery.tracing.graph import Graph
+from skviz.capture.discovery.tracing.trace import Call, Lineage
 from skviz.capture.discovery.unit_names import Place, named
 from skviz.capture.layout import Layout
 from skviz.capture.site import Operation, Source

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from skviz.models.inputs import example_inputs
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 # Sides to try in turn, in pixels: small ones cost little, then what networks are made for.
 SIDES = (64, 224, 32, 128, 96, 256, 28, 299, 384, 512)

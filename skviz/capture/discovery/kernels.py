@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skviz.capture.discovery.graph import Convolution, Graph
+from skviz.capture.discovery.tracing.graph import Convolution, Graph
 from skviz.units import Kernel
 
 # More convolutions in a row than this are a network of their own, not a kernel.

@@ -18,7 +18,7 @@ from skviz.capture.discovery.example import (
     with_another_size,
     with_batch,
 )
-from skviz.capture.discovery.trace import Call, Enough, Key, Lineage
+from skviz.capture.discovery.tracing.trace import Call, Enough, Key, Lineage
 from skviz.capture.stack import ModuleStack
 from skviz.errors import NoInputError
 

@@ -32,7 +32,7 @@ from skviz.figures.style.palette import (
 from skviz.figures.style.sheets import figure_style
 from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.names import escaped
-from skviz.scaling import Views
+from skviz.pictures.scaling import Views
 from skviz.units import select_units
 
 if TYPE_CHECKING:

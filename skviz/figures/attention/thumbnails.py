@@ -23,8 +23,8 @@ from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, storable, text_width, wrap
 from skviz.figures.wording import listed, upper_first
 from skviz.numbers import counted
+from skviz.pictures.scaling import Views
 from skviz.scales import scale_labels
-from skviz.scaling import Views
 
 if TYPE_CHECKING:
     import pandas as pd

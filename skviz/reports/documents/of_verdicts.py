@@ -12,8 +12,8 @@ from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
 from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.verdicts import verdict_figure
-from skviz.runs.folder import check_same
 from skviz.runs.records import Run
+from skviz.runs.storage.folder import check_same
 from skviz.scales import scale_label
 from skviz.studies.controls.suite import ControlSuite
 

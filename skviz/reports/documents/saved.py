@@ -15,8 +15,8 @@ from skviz.capture.attention import Attention
 from skviz.errors import ImageError, ScaleError, UsageError
 from skviz.models import ModelInfo
 from skviz.names import unescaped
+from skviz.pictures.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
 from skviz.scales import Scales
-from skviz.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
 from skviz.studies.controls.control import parse_control
 from skviz.studies.controls.views import controlled
 from skviz.studies.image import ImageResult, UnitChoice, choose_units

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.pictures.crops import FILLS, RESAMPLING
 from skviz.units import Unit, select_units
 
 SURROUNDS = ("constant", "blurred")

@@ -11,9 +11,9 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.inference.judging import Evidence
-from skviz.runs.folder import check_same
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import Run
+from skviz.runs.storage.folder import check_same
 from skviz.studies.controls.suite import SUITE, ControlSuite
 
 

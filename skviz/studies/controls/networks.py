@@ -20,7 +20,7 @@ from skviz.data.imageset import ImageSet
 from skviz.data.loading import ViewMaker, normalised
 from skviz.errors import ImageError, ModelError, UsageError
 from skviz.models.sknet import SKNet, initialise
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 from skviz.studies.controls.control import Control
 from skviz.units import Unit
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.errors import RunError, SkvizError, UsageError, did_you_mean
-from skviz.runs import schema
-from skviz.runs.folder import RunFolder
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import RUN, Run
+from skviz.runs.storage import schema
+from skviz.runs.storage.folder import RunFolder
 from skviz.studies.controls.control import Control
 
 if TYPE_CHECKING:

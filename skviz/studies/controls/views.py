@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from skviz.crops import around, crop_box
 from skviz.data.imageset import Box
 from skviz.data.loading import Made, ViewMaker
 from skviz.errors import ScaleError, UsageError
-from skviz.images import ImageSource, read_picture
-from skviz.scaling import InputSpec, Views, enlarge, mean_colour
+from skviz.pictures.crops import around, crop_box
+from skviz.pictures.images import ImageSource, read_picture
+from skviz.pictures.scaling import InputSpec, Views, enlarge, mean_colour
 from skviz.studies.controls.control import VIEW_KINDS, Control
 
 Pixels = NDArray[np.uint8]

@@ -24,7 +24,7 @@ from skviz.files import output_folder
 from skviz.runs.analyze import Analysis, prepare
 from skviz.runs.classes import expected_outputs
 from skviz.runs.options import Options
-from skviz.runs.shards import SHARDS
+from skviz.runs.storage.shards import SHARDS
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.interventions.kinds import check_kinds, replaced_attention
 from skviz.studies.interventions.result import (

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
-from skviz.runs import schema
-from skviz.runs.checksums import write_shard
-from skviz.runs.folder import RunFolder
 from skviz.runs.records import Run
-from skviz.runs.shards import Cells, ShardedRecords, table_bytes, table_file
+from skviz.runs.storage import schema
+from skviz.runs.storage.checksums import write_shard
+from skviz.runs.storage.folder import RunFolder
+from skviz.runs.storage.shards import Cells, ShardedRecords, table_bytes, table_file
 from skviz.statistics.shifts import bootstrap_mean
 from skviz.studies.interventions.kinds import recorded_kinds
 from skviz.typing import FloatArray

@@ -15,9 +15,9 @@ from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement, branch, fixed, unchanged
 from skviz.data.loading import normalised
 from skviz.errors import CaptureError, UnitError
+from skviz.pictures.scaling import InputSpec
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_label
-from skviz.scaling import InputSpec
 from skviz.studies.receptive_field.result import BRANCH, CLAMPED, FIXED, MIXED, Field
 from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray

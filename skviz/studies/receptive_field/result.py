@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.frames import records
-from skviz.runs.settings import unit_to_dict
+from skviz.runs.storage.settings import unit_to_dict
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, FEWEST_CLUSTERS, _resampled_means, _tail
 from skviz.studies.receptive_field.widths import map_extent, width_of

@@ -11,7 +11,7 @@ import numpy as np
 
 from skviz.errors import SkvizError
 from skviz.files import check_output, write_atomic, write_json
-from skviz.runs.settings import unit_from_dict, unit_to_dict
+from skviz.runs.storage.settings import unit_from_dict, unit_to_dict
 from skviz.studies.receptive_field.result import FORMAT, Field, ReceptiveField
 
 

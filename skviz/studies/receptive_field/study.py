@@ -21,8 +21,8 @@ from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.data.imageset import Names, no_labels
 from skviz.data.loading import Plan, ViewMaker
 from skviz.errors import ImageError, UsageError
-from skviz.image_folders import is_image_name, starts_like_image
 from skviz.notes import Assumption, notes_on_pictures
+from skviz.pictures.image_folders import is_image_name, starts_like_image
 from skviz.runs.loop import read
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.receptive_field.measure import FieldMeasure, Measured

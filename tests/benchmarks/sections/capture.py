@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from benchmarks.measuring import Measured, NotRun, Result, interleaved, timed
 from benchmarks.peers import MAKERS
 from benchmarks.setting import Setting, attention_modules, network
-from skviz.allocator import keep_memory
 from skviz.capture.discovery.adapters import unregister_adapter
 from skviz.capture.probe import Probe
+from skviz.hardware.allocator import keep_memory
 
 TITLE = "Capture"
 ABOUT = (

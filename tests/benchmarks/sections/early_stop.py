@@ -9,8 +9,8 @@ import torch
 from benchmarks.measuring import Measured, Result, interleaved, timed
 from benchmarks.sections.capture import UNIT, bare
 from benchmarks.setting import Setting, network
-from skviz.allocator import keep_memory
 from skviz.capture.probe import Probe
+from skviz.hardware.allocator import keep_memory
 
 TITLE = "Early stop"
 ABOUT = (

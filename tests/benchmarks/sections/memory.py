@@ -65,7 +65,7 @@ def measure(images: int, workers: int) -> dict[str, float]:
     from skviz.data.imageset import Names
     from skviz.models import ModelInfo
     from skviz.models.sknet import SKNet
-    from skviz.scaling import InputSpec
+    from skviz.pictures.scaling import InputSpec
     from skviz.studies.controls.change import analyze
 
     torch.set_num_threads(1)

@@ -13,8 +13,8 @@ from benchmarks.pictures import write_photographs
 from benchmarks.setting import SCALES, Setting
 from benchmarks.work import transforms_of
 from skviz.data.loading import ViewMaker
-from skviz.images import read_image
-from skviz.scaling import InputSpec
+from skviz.pictures.images import read_image
+from skviz.pictures.scaling import InputSpec
 
 TITLE = "Preprocessing"
 ABOUT = (

@@ -16,7 +16,7 @@ from benchmarks.setting import SCALES, Setting
 from skviz.data import open_dataset
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import Chunk, ChunkReader, ViewMaker
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 TITLE = "Data sets of other kinds"
 ABOUT = (

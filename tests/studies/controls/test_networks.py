@@ -16,8 +16,8 @@ from skviz.data import open_dataset
 from skviz.data.loading import ViewMaker
 from skviz.errors import ModelError, UsageError
 from skviz.models import build, model_info
-from skviz.runs.settings import state_digest
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
+from skviz.runs.storage.settings import state_digest
 from skviz.studies.controls.control import Control, parse_control
 from skviz.studies.controls.networks import (
     FIRST_SEED,

@@ -18,7 +18,7 @@ from skviz.reports.controls import draw_views, write_views
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
 from skviz.runs.records import Run
-from skviz.runs.settings import state_digest
+from skviz.runs.storage.settings import state_digest
 from skviz.studies.controls import making
 from skviz.studies.controls.change import analyze
 from skviz.studies.controls.making import controls, list_controls

@@ -10,7 +10,7 @@ from PIL import Image
 
 from skviz.data.loading import ViewMaker
 from skviz.errors import ScaleError, UsageError
-from skviz.scaling import InputSpec, mean_colour
+from skviz.pictures.scaling import InputSpec, mean_colour
 from skviz.studies.controls.control import Control, parse_control
 from skviz.studies.controls.views import (
     centred,

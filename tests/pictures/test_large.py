@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skviz import large
 from skviz.data import DataSource, example_photo, open_dataset
 from skviz.errors import ImageError, UsageError
-from skviz.images import Picture, read_image, read_picture
-from skviz.scaling import InputSpec, enlarge
+from skviz.pictures import large
+from skviz.pictures.images import Picture, read_image, read_picture
+from skviz.pictures.scaling import InputSpec, enlarge
 
 MODES = ["RGB", "RGBA", "L", "LA", "1", "P", "PA", "CMYK", "YCbCr", "I;16"]
 
@@ -119,7 +119,7 @@ def test_no_picture_takes_two_gibibytes(
     Image.new(mode, (16_000, 11_000), 200).save(tmp_path / "large", kind, **options)
     # Not ru_maxrss: it begins with the memory of the process that started this one.
     code = (
-        "import sys\nfrom skviz.scaling import enlarge\nenlarge(sys.argv[1])\n"
+        "import sys\nfrom skviz.pictures.scaling import enlarge\nenlarge(sys.argv[1])\n"
         "print(*(int(line.split()[1]) << 10 for line in open('/proc/self/status')"
         " if line.startswith('VmHWM')))"
     )

@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from skviz.files import check_regular, output_folder, write_bytes, write_json
-from skviz.runs.schema import Number, fault
+from skviz.runs.storage.schema import Number, fault
 
 CHECKSUMS = "checksums"
 # A Parquet file describes itself at its end, an archive of arrays lists its members with

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from skviz.errors import OutputError, RunError, UsageError
 from skviz.files import TEMPORARY, check_regular, output_folder, remove_leftovers, write_json
-from skviz.runs.checksums import check_file
-from skviz.runs.schema import fault
+from skviz.runs.storage.checksums import check_file
+from skviz.runs.storage.schema import fault
 
 Settings = dict[str, Any]
 
@@ -40,7 +40,7 @@ class RunFolder:
 
     `format` and `version` are what `file` must say, `noun` names such a folder in messages,
     `command` makes one. `first` is the run inside that is begun before the file is written,
-    `schema` what the file must hold (`skviz.runs.schema`).
+    `schema` what the file must hold (`skviz.runs.storage.schema`).
     """
 
     format: str

@@ -14,13 +14,13 @@ from PIL import Image
 from torch import nn
 
 import skviz
-from skviz.crops import FILLS, RESAMPLING
 from skviz.errors import ImageError, ScaleError, UsageError
-from skviz.images import read_image
+from skviz.pictures.crops import FILLS, RESAMPLING
+from skviz.pictures.images import read_image
+from skviz.pictures.scaling import InputSpec, Views, enlarge
 from skviz.scales import Scales, parse_scales, scale_label
-from skviz.scaling import InputSpec, Views, enlarge
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "photos_val"
+PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "photos_val"
 
 
 def disc(width: int, height: int, radius: float, x: float, y: float) -> Image.Image:

@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from skviz.crops import FILLS, RESAMPLING, Box, around, check_crop, crop_box, render, square
 from skviz.errors import UsageError, did_you_mean
-from skviz.images import ImageSource, read_picture
 from skviz.notes import Assumption
 from skviz.overview import Overview, ShowsTable
+from skviz.pictures.crops import (
+    FILLS,
+    RESAMPLING,
+    Box,
+    around,
+    check_crop,
+    crop_box,
+    render,
+    square,
+)
+from skviz.pictures.images import ImageSource, read_picture
 from skviz.scales import DEFAULT_SCALES, Scales
 
 if TYPE_CHECKING:

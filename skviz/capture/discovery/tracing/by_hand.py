@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from skviz.capture.discovery.element_sources import storage_key
+from skviz.capture.discovery.tracing.element_sources import storage_key
 
 SHIFTS = {"add", "clamp", "clamp_min", "maximum"}
 

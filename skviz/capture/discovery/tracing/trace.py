@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skviz.capture.discovery import operations as op
-from skviz.capture.discovery.by_hand import ByHand, Differences
-from skviz.capture.discovery.element_sources import Shadows, storage_key
-from skviz.capture.discovery.labels import FeatureLabels
+from skviz.capture.discovery.tracing import operations as op
+from skviz.capture.discovery.tracing.by_hand import ByHand, Differences
+from skviz.capture.discovery.tracing.element_sources import Shadows, storage_key
+from skviz.capture.discovery.tracing.labels import FeatureLabels
 from skviz.capture.stack import ModuleStack
 
 # More terms than this in a sum are no selection between branches.

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 CODE = """
 import resource, sys
 import numpy as np
-from skviz.allocator import keep_memory
+from skviz.hardware.allocator import keep_memory
 print(keep_memory())
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

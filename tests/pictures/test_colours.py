@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from skviz.images import read_image, read_picture
+from skviz.pictures.images import read_image, read_picture
 from tests.icc import (
     ADOBE_GAMMA,
     ADOBE_RGB,

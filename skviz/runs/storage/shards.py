@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
-from skviz.runs.checksums import files_of
-from skviz.runs.folder import RunFolder, Settings
+from skviz.runs.storage.checksums import files_of
+from skviz.runs.storage.folder import RunFolder, Settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from skviz.data.archives.storage import filesystem, is_address
 from skviz.data.samples import Samples
-from skviz.data.storage import filesystem, is_address
 from skviz.errors import OutputError, UsageError
 from skviz.files import write_bytes
 from skviz.notes import Note

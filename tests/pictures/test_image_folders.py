@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 
 from skviz.errors import ImageError, UsageError
-from skviz.image_folders import (
+from skviz.pictures.image_folders import (
     Listing,
     is_data_folder,
     is_image_name,
     list_images,
     starts_like_image,
 )
-from skviz.images import read_image
+from skviz.pictures.images import read_image
 from tests.helpers.permissions import permissions_hold
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "JPEG2000", "PCX", "MPO")
@@ -211,7 +211,7 @@ def test_heic_without_a_reader(tmp_path: Path) -> None:
     # None in sys.modules is how Python marks what cannot be imported.
     code = (
         "import sys; sys.modules['pillow_heif'] = None\n"
-        "from skviz.image_folders import list_images\n"
+        "from skviz.pictures.image_folders import list_images\n"
         f"print(*list_images({str(tmp_path)!r}).notes)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

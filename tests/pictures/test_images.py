@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from skviz.errors import ImageError
-from skviz.images import read_image, read_picture, source_name
+from skviz.pictures.images import read_image, read_picture, source_name
 from tests.helpers.permissions import permissions_hold
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions and pipes")
@@ -443,7 +443,7 @@ def test_a_picture_that_does_not_fit_into_memory() -> None:
 import resource
 from PIL import Image
 from skviz.errors import ImageError
-from skviz.images import read_image
+from skviz.pictures.images import read_image
 image = Image.new("L", (9000, 9000))
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()

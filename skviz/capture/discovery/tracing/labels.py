@@ -8,9 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skviz.capture.discovery import operations as op
-from skviz.capture.discovery.element_sources import storage_key, storage_length, strided_like
-from skviz.capture.discovery.graph import Convolution, Graph, Node
+from skviz.capture.discovery.tracing import operations as op
+from skviz.capture.discovery.tracing.element_sources import (
+    storage_key,
+    storage_length,
+    strided_like,
+)
+from skviz.capture.discovery.tracing.graph import Convolution, Graph, Node
 
 MIXING = {"addmm", "bmm", "linear", "matmul", "mm"}
 

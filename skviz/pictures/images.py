@@ -17,12 +17,12 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from skviz.colours import notes_on_exif, to_srgb
-from skviz.deep import is_deep, to_8_bits
 from skviz.errors import ImageError
-from skviz.large import in_strips, reduce, turn
 from skviz.names import escaped
 from skviz.notes import Assumption
+from skviz.pictures.colours import notes_on_exif, to_srgb
+from skviz.pictures.deep import is_deep, to_8_bits
+from skviz.pictures.large import in_strips, reduce, turn
 
 with contextlib.suppress(ImportError):  # HEIC images, where the user has installed a reader.
     from pillow_heif import register_heif_opener
@@ -72,9 +72,9 @@ def read_image(source: ImageSource) -> Image.Image:
     What is returned has no orientation and no profile left: reading it again changes nothing.
     The EXIF orientation is undone, transparency is laid over white, and of an animation the
     first frame is taken. Colours of an embedded profile are converted to sRGB (see
-    `skviz.colours.to_srgb`). 16-bit values are scaled, not clipped: 65535 becomes 255, before
+    `colours.to_srgb`). 16-bit values are scaled, not clipped: 65535 becomes 255, before
     a profile is applied. Images of 32-bit integers or floats do not say what is white (see
-    `skviz.deep.to_8_bits`). What was assumed is told by `read_picture`.
+    `deep.to_8_bits`). What was assumed is told by `read_picture`.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def _open_image(file: BinaryIO, name: str | None, most: int | None, whole: bool)
 
 
 def _warned(said: Sequence[warnings.WarningMessage]) -> tuple[Assumption, ...]:
-    """Return what Pillow warned of; the size of a picture is looked at by `skviz.large`."""
+    """Return what Pillow warned of; the size of a picture is looked at by `large`."""
     texts = {
         escaped(str(one.message)): None
         for one in said

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from skviz.data.archives.storage import OpenFiles, expand, open_binary
+from skviz.data.archives.tar_index import identity, load, save
 from skviz.data.imageset import ImageSet
 from skviz.data.samples import Samples
-from skviz.data.storage import OpenFiles, expand, open_binary
-from skviz.data.tar_index import identity, load, save
 from skviz.errors import UsageError
-from skviz.image_folders import IMAGE_SUFFIXES
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.pictures.image_folders import IMAGE_SUFFIXES
 
 SUFFIXES = (".tar",)
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")

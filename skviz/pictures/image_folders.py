@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-import skviz.images  # noqa: F401  # registers readers of more formats with Pillow
+import skviz.pictures.images  # noqa: F401  # registers readers of more formats with Pillow
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from skviz.data.archives.storage import OpenFiles, expand, open_binary
 from skviz.data.imageset import ImageSet
 from skviz.data.samples import Samples
-from skviz.data.storage import OpenFiles, expand, open_binary
 from skviz.errors import ImageError, UsageError
-from skviz.image_folders import IMAGE_SUFFIXES
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.pictures.image_folders import IMAGE_SUFFIXES
 
 SUFFIXES = (".zip",)
 # Of one picture, unpacked: more is a bomb.

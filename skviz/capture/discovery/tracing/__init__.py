@@ -1,0 +1,1 @@
+"""A forward pass followed number by number: what an attention multiplies."""

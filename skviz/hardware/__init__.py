@@ -1,0 +1,1 @@
+"""What the machine has: devices, and how memory is given back."""

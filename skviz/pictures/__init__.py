@@ -1,0 +1,1 @@
+"""Any image file to upright sRGB, cut and enlarged."""

@@ -1,0 +1,1 @@
+"""The run folder on the disk: settings, shards, checksums, claims."""
