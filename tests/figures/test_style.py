@@ -55,7 +55,7 @@ CONTEXTS = {
     "paper": ("paper", 7),
     "paper-wide": ("paper", 8),
     "thesis": ("paper", 9),
-    "talk": ("talk", 16),
+    "talk": ("talk", 17),
     "poster": ("poster", 24),
     "web": ("notebook", 11),
 }
@@ -106,7 +106,7 @@ def test_a_place_goes_over_a_style_and_dark_over_both() -> None:
     assert place_style() == "default"
     assert place_style("talk", dark=True, style="ggplot") == "ggplot,talk,dark"
     with figure_style("ggplot,talk,dark"):
-        assert matplotlib.rcParams["font.size"] == 16
+        assert matplotlib.rcParams["font.size"] == 17
         assert matplotlib.rcParams["axes.facecolor"] == "#15181C"
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from skviz.figures.caption import Caption
 from skviz.figures.layout.page import add_below, figure_size, reserved
-from skviz.figures.style.palette import WARNING_COLOUR
+from skviz.figures.style.palette import warning_colour
 from skviz.figures.style.text import clean, font_points, wrap
 
 Line = tuple[str, bool]  # and whether it is a warning
@@ -59,7 +59,7 @@ def draw_footer(figure: Figure, lines: list[Line], margin: float) -> None:
             ha="left", va="center", size="small", parse_math=False,
         )  # fmt: skip
         if is_warning:
-            line.set(color=WARNING_COLOUR, weight="bold")
+            line.set(color=warning_colour(figure.get_facecolor()), weight="bold")
         else:
             line.set_alpha(0.8)
 

@@ -87,9 +87,13 @@ def most_height() -> float:
 
     A style whose figures are 13.33 x 7.5 in is for slides.
     """
+    return figure_size()[1] - _RESERVED.get() if is_slide() else math.inf
+
+
+def is_slide() -> bool:
+    """Whether the style draws for a slide, which is read from the last row."""
     width, height = figure_size()
-    slide = abs(width - _SLIDE[0]) < 0.01 and abs(height - _SLIDE[1]) < 0.01
-    return height - _RESERVED.get() if slide else math.inf
+    return abs(width - _SLIDE[0]) < 0.01 and abs(height - _SLIDE[1]) < 0.01
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from skviz.figures.layout.page import Slot, most_height, new_figure, place, size
 
 _MOST_IN_ONE_COLUMN = 4
 # Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
-_NARROWEST, _LOWEST = 12.0, 3.6
+_NARROWEST, _LOWEST = 12.0, 3.0
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import Locator
 
-from skviz.figures.layout.page import size_in_points
+from skviz.figures.layout.page import is_slide, size_in_points
 from skviz.figures.style.text import clean, font_points, shorten, text_width
 
-_SMALLEST_LABEL = 5.0  # points
+_SMALLEST_LABEL, SMALLEST_ON_SLIDE = 5.0, 14.0  # points
 
 
 class ChannelLocator(Locator):
@@ -54,7 +54,8 @@ def label_units(ax: Axes, units: Sequence[str]) -> None:
     rotation, every = 0, 1
     if max(text_width(name, size) for name in names) + 0.4 * size > room:
         rotation = 90
-        size = max(_SMALLEST_LABEL, min(size, room / 1.2))
+        smallest = SMALLEST_ON_SLIDE if is_slide() else _SMALLEST_LABEL
+        size = max(smallest, min(size, room / 1.2))
         every = max(1, math.ceil(1.2 * size / room - 1e-6))
     ax.set_xticks(np.arange(0, len(names), every), names[::every])
     for text in ax.get_xticklabels():

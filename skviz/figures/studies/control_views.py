@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Row = tuple[str, tuple[float, ...], NDArray[np.uint8]]
 # In font sizes: of a view at most, in two blocks and on a slide at least.
-_TILE, _SMALLEST, _LEAST = 7.2, 5.0, 3.0
+_TILE, _SMALLEST, _LEAST = 7.2, 4.6, 2.7
 # Between views, above rows, above all, of names.
 _GAP, _HEAD, _TOP, _NAME = 0.6, 1.4, 2.0, 11.0
 

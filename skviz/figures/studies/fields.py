@@ -24,6 +24,7 @@ from skviz.figures.layout.footer import with_note
 from skviz.figures.layout.page import (
     Slot,
     fit,
+    is_slide,
     most_height,
     new_figure,
     place,
@@ -189,7 +190,7 @@ class FieldMaps(Display):
         bar.locator = MaxNLocator(2 if lies else 4)
         bar.formatter = PercentFormatter(1, decimals=max(1, 1 - int(np.floor(np.log10(100 * top)))))
         bar.update_ticks()
-        size = 0.85 * small
+        size = _smaller(small)
         if lies:
             side.annotate(
                 "of the gradient per pixel", (1, 0.5), (1.2 * small, 0), size=size, va="center",
@@ -243,7 +244,7 @@ class FieldMaps(Display):
             transform=below,
         )
         text = f"{length:g} px"
-        ax.text(ends[1], half, text, va="center", size=0.85 * small, transform=beside)
+        ax.text(ends[1], half, text, va="center", size=_smaller(small), transform=beside)
 
     def _half(self) -> float:
         """Half the side of the part that is shown, in pixels from the middle of the picture."""
@@ -326,3 +327,8 @@ def _round(value: float) -> float:
     """The largest of 1, 2, 5, 10, 20, 50, ... up to a value."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(max(step * power for step in (1, 2, 5) if step * power <= value))
+
+
+def _smaller(small: float) -> float:
+    """Return the size of the least important type, in points; on a slide it is no smaller."""
+    return small if is_slide() else 0.85 * small

@@ -1,8 +1,9 @@
-"""One look per scale: an Okabe-Ito colour, a marker, a dash and a hatch.
+"""One look per scale: a colour after Okabe and Ito, a marker, a dash and a hatch.
 
-The colours are those of Okabe and Ito (2008), which people with a colour vision deficiency
-tell apart. They come in an order in which the first ones also differ most in lightness, so
-that they stay apart in print without colour; a scale keeps its look when others are added.
+The hues are those of Okabe and Ito (2008), which people with a colour vision deficiency tell
+apart, on white so dark that each has a contrast of 3 at least (WCAG 2, for marks). They come in
+an order in which the first ones also differ most in lightness, so that they stay apart in print
+without colour; a scale keeps its look when others are added.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from skviz.scales import scale_labels as scale_labels
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
-# blue, orange, black, purple, vermillion, yellow, green, sky blue
+# blue, orange, black, purple, vermillion, yellow, green, sky blue: of those as dark as that, the
+# ones that stay furthest apart (tests/figures/test_colour_vision.py)
 _ON_LIGHT = (
-    "#0072B2", "#E69F00", "#000000", "#CC79A7", "#D55E00", "#5C5200", "#009E73", "#56B4E9",
+    "#08476F", "#C18502", "#000000", "#C45097", "#9D4505", "#423A00", "#0D7555", "#1D90C6",
 )  # fmt: skip
-# Black is lost on black, and yellow on white: each has a stand-in of its own hue there.
+# Those of Okabe and Ito themselves, but for black, which would be lost.
 _ON_DARK = (
     "#0072B2", "#E69F00", "#FFFFFF", "#CC79A7", "#D55E00", "#F0E442", "#009E73", "#56B4E9",
 )  # fmt: skip
@@ -41,7 +43,7 @@ _DASHES: tuple[Dash, ...] = (
     (0, (8, 1.5, 3, 1.5)),
 )
 _HATCHES = ("", "///", "...", "\\\\\\", "xxx", "---", "|||", "+++")
-WARNING_COLOUR = "#D55E00"
+WARNING_COLOUR, _WARNING_ON_DARK = "#B34700", "#F08A3C"
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,27 @@ def scale_styles(
     )
 
 
+def warning_colour(background: ColorType) -> str:
+    """Return the colour of a warning, whose contrast as a text is 4.5 at least."""
+    return _WARNING_ON_DARK if is_dark(background) else WARNING_COLOUR
+
+
 def luminance(colour: ColorType) -> float:
     """Return the relative luminance of a colour, from 0 (black) to 1 (white), as in WCAG 2."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: ColorType, other: ColorType) -> float:
+    """Return the contrast of two colours, from 1 to 21, as in WCAG 2.
+
+    Examples
+    --------
+    >>> contrast("white", "black")
+    21.0
+    """
+    low, high = sorted((luminance(one), luminance(other)))
+    return round((high + 0.05) / (low + 0.05), 6)
 
 
 def is_dark(colour: ColorType) -> bool:

@@ -35,7 +35,7 @@ _PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # "No Style, No Grid"
 _LINES = 1.85  # of text where there is room for two: a line ends before its last word
 _FONT = "Arial"
 _BLANK, _TITLE_ONLY, _COVER = 6, 5, 0  # layouts of python-pptx's own template
-_ACCENTS = ("0072B2", "E69F00", "009E73", "CC79A7", "D55E00", "56B4E9")
+_ACCENTS = ("08476F", "C18502", "0D7555", "C45097", "9D4505", "1D90C6")
 
 
 @dataclass
