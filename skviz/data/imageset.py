@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from skviz.names import escaped
 from skviz.notes import Note
 from skviz.pictures.images import Picture, read_picture
 from skviz.pictures.large import MOST_OF_A_DATA_SET
+
+if TYPE_CHECKING:
+    from skviz.data.kept import KeptViews
 
 Box = tuple[float, float, float, float]
 Reader = Callable[[int], Image.Image | Picture | bytes]
@@ -83,6 +86,8 @@ class ImageSet:
         Pictures of more pixels are not read.
     index
         Keeps in the folder of a run what opening the set again would take long to find.
+    kept
+        Views that are kept for several runs, if any.
 
     Examples
     --------
@@ -103,6 +108,7 @@ class ImageSet:
     notes: tuple[Note, ...] = field(default=())
     max_pixels: int = MOST_OF_A_DATA_SET
     index: Callable[[Path], None] | None = None
+    kept: KeptViews | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -156,6 +162,7 @@ class ImageSet:
             source = index if self.source is None else self.source[index]
         return replace(
             self,
+            kept=None,  # They go by number.
             names=Names(self.names[i] for i in index.tolist()),
             labels=self.labels[index],
             boxes=None if self.boxes is None else self.boxes[index],

@@ -140,6 +140,12 @@ class ChunkReader(Dataset[Batch]):
     def __getitem__(self, chunk: Chunk) -> Batch:
         index, pixels, crops, errors, notes = [], [], [], [], []
         for number in range(chunk.start, chunk.stop):
+            known = self._known(number)
+            if known is not None:
+                index.append(number)
+                pixels.append(known[0])
+                crops.append(known[1])
+                continue
             try:
                 picture = self.images.picture(number)
                 made, sides = self.views(picture, self.images.box(number))
@@ -151,11 +157,23 @@ class ChunkReader(Dataset[Batch]):
                 pixels.append(made)
                 crops.append(sides)
                 notes += [(self.images.shown_name(number), note) for note in picture.notes]
+                if not picture.notes:
+                    self._keep(number, made, sides)
         size, scales = self.views.spec.size, len(self.views.scales)
         empty = np.empty((0, scales, size, size, 3), np.uint8)
         stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)
         sides = np.stack(crops) if crops else np.empty((0, scales), np.float32)
         return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors), tuple(notes))
+
+    def _known(self, number: int) -> Made | None:
+        """The views of an image, where another run has made the same ones."""
+        kept = self.images.kept
+        return kept.get(number) if kept is not None and kept.views == self.views else None
+
+    def _keep(self, number: int, made: NDArray[np.uint8], sides: NDArray[np.float32]) -> None:
+        kept = self.images.kept
+        if kept is not None and kept.views == self.views:
+            kept.put(number, (made, sides))
 
 
 def batches(

@@ -30,6 +30,8 @@ from benchmarks.setting import SIZES, Failed, Setting, last_json, python
 SECTIONS = (
     "capture",
     "early_stop",
+    "engines",
+    "interventions",
     "preprocessing",
     "end_to_end",
     "bundled",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from skviz.capture.probe import Probe
 from skviz.data import DataSource, ImageSet, open_dataset
+from skviz.data.kept import KeptViews
 from skviz.data.loading import ViewMaker
 from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.files import output_folder, write_json
@@ -181,6 +182,11 @@ def controls(
     at_one = ViewMaker((1.0,), model_info(model).spec, options.resample, options.fill)
     calibration = Calibration(images, at_one)
     output_folder(path)
+    # The plain run and the random networks see the same views.
+    plain = ViewMaker(checked, at_one.spec, options.resample, options.fill)
+    alike = sum(control is None or control.on_network for control in wanted)
+    kept = KeptViews(plain, path) if alike > 1 else None
+    images = replace(images, kept=kept)
     named = {PLAIN if control is None else control.name: control for control in wanted}
     for name, control in named.items():
         entries.setdefault(name, Entry(name, control))
@@ -208,6 +214,8 @@ def controls(
                 entries[name] = _timed(entries[name], analysis, new, time.perf_counter() - started)
                 _write(path, entries)
         report(ControlSuite(path), name, number, len(named))
+    if kept is not None:
+        kept.close()
     return ControlSuite(path)
 
 

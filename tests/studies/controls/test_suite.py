@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from skviz.capture.probe import Probe
-from skviz.data import open_dataset
+from skviz.data import ImageSet, open_dataset
+from skviz.data.kept import KeptViews
 from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
+from skviz.images import Picture
 from skviz.reports.controls import draw_views, write_views
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
@@ -339,3 +341,27 @@ def test_the_figure_shows_the_first_image_that_can_be_read(
     assert write_views(suite, images) == tmp_path / "s" / "views.png"
     with pytest.raises(OutputError, match="already exists"):
         write_views(suite, images)
+
+
+def test_random_networks_see_the_plain_views_without_decoding_again(
+    tiny: torch.nn.Module, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = open_dataset(str(few))
+    how = {"scales": (1, 2), "seeds": 2, "only": ["random-*"], **QUIET}
+    decoded: list[int] = []
+    read = ImageSet.picture
+
+    def counting(self: ImageSet, index: int) -> Picture:
+        decoded.append(index)
+        return read(self, index)
+
+    monkeypatch.setattr(ImageSet, "picture", counting)
+    once = controls(images, tiny, out=tmp_path / "once", **how)
+    shared = len(decoded)
+    monkeypatch.setattr(KeptViews, "get", lambda self, number: None)
+    again = controls(images, tiny, out=tmp_path / "again", **how)
+    assert len(decoded) - shared == shared + 2 * len(images)
+    for ours, theirs in zip((once.plain, *once.random), (again.plain, *again.random), strict=True):
+        columns = ["image", "unit", "scale", "difference"]
+        assert ours.records(columns).equals(theirs.records(columns))
+    assert not list((tmp_path / "once").glob(".skviz*"))
