@@ -47,6 +47,13 @@ _QUANTITY = {
 @options.formats
 @options.data
 @options.style
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also put all images below each other into one figure, as figure 3 (a) and (b); its "
+    "ending says the format: .png, .pdf or .svg.",
+)
 @options.output
 def attention(
     images: tuple[Path, ...],
@@ -59,6 +66,7 @@ def attention(
     formats: tuple[str, ...],
     data: tuple[str, ...] | None,
     style: str,
+    sheet: Path | None,
     out: Path,
     overwrite: bool,
     as_json: bool,
@@ -74,12 +82,20 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
+    from skviz.files import check_output
     from skviz.notes import notes_on_pictures
-    from skviz.reports.single import ReportOptions, report_images
+    from skviz.reports.single import ReportOptions, report_images, save_sheet
     from skviz.scales import parse_scales
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
+    if sheet is not None:
+        if sheet.suffix.lower() not in (".png", ".pdf", ".svg"):
+            raise click.UsageError(f"expected a sheet ending in .png, .pdf or .svg, got '{sheet}'")
+        check_output(sheet, overwrite)
+    chosen = ReportOptions(
+        formats, data or (), out, overwrite, style, group, branch, command_line()
+    )
     reports = []
     for report in report_images(
         images,
@@ -88,19 +104,21 @@ def attention(
         stages=[name for names in stages for name in names],
         scales=wanted,
         look=look,
-        options=ReportOptions(
-            formats, data or (), out, overwrite, style, group, branch, command_line()
-        ),
+        options=chosen,
     ):
         _show(report, echo, alone=len(images) == 1)
         reports.append(report)
     results = [report.result for report in reports if report.result]
+    if sheet is not None and results:
+        save_sheet(results, sheet, chosen)
+        echo.result(f"written: {sheet}")
     for note in _notes(results):
         echo.warn(note)
     read = ((escaped(str(r.image)), assumed) for r in results for assumed in r.assumed)
     for assumption in notes_on_pictures(read):
         echo.warn(str(assumption))
-    echo.document(_document(reports))
+    document = _document(reports)
+    echo.document(document if sheet is None else {**document, "sheet": str(sheet)})
     _leave(reports)
 
 
@@ -179,7 +197,7 @@ def _digits(largest_change: float) -> int:
     return min(7, max(4, 1 - math.floor(math.log10(largest_change))))
 
 
-def _document(reports: list[ImageReport]) -> object:
+def _document(reports: list[ImageReport]) -> dict[str, object]:
     if len(reports) == 1:
         return reports[0].to_dict()
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from skviz.errors import ImageError, ScaleError, SkvizError, UsageError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.frames import csv_text
 from skviz.names import escaped
+from skviz.numbers import counted
 from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
@@ -162,6 +163,27 @@ def _captions(result: ImageResult, style: str) -> list[str] | None:
             shown = name if can_draw_all(storable(name)) else f"class {number}"
             captions.append(f"{closed(shown)} {share:.0%}")
     return captions
+
+
+def save_sheet(results: Sequence[ImageResult], file: Path, options: ReportOptions) -> None:
+    """Write the figures of several images below each other into one file.
+
+    Raises `OutputError` where the file may not be written, and `UsageError` for no image.
+    """
+    from skviz.figures import Provenance, figure_metadata, figure_style, save_figure
+    from skviz.figures.attention.overview import plot_sheet
+    from skviz.figures.caption import together
+
+    parts = [result_figure(result, options) for result in results]
+    captions = [
+        part.caption(Provenance.of_image(result))
+        for part, result in zip(parts, results, strict=True)
+    ]
+    caption = together(captions, alike=False)
+    caption = replace(caption, title=f"{counted(len(results), 'image')}; first {caption.title}")
+    metadata = figure_metadata(caption, options.command)
+    with figure_style(options.style):
+        save_figure(plot_sheet(parts), file, metadata, overwrite=options.overwrite)
 
 
 def save_result(

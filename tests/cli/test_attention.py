@@ -232,3 +232,18 @@ def test_a_file_called_example_comes_first(photo: Path, work: Path) -> None:
     result = run("example", "--stage", "3_4", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["image"] == "example"
+
+
+def test_several_photographs_on_one_sheet(photo: Path, work: Path) -> None:
+    shutil.copy(photo, work / "b.jpg")
+    shared = (photo, "b.jpg", "--model", "sknet26", "--stage", "3_1", "--json")
+    result = run(*shared, "--sheet", "sheet.svg")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["sheet"] == "sheet.svg"
+    drawn = (work / "sheet.svg").read_text(encoding="utf-8")
+    assert ">photo.jpg<" in drawn and ">b.jpg<" in drawn
+    assert "2 images; first SK_3_1: " in drawn
+    # What cannot be written is refused before anything is computed.
+    again = run(*shared, "--sheet", "sheet.svg", "--out", "other")
+    assert again.exit_code != 0 and not (work / "other").exists()
+    assert run(*shared, "--sheet", "sheet.gif").exit_code == 2

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures import AttentionFigure, ChannelLines, UnitBars, draw_attention, figure_style
+from skviz.figures.attention.overview import plot_sheet
 from skviz.figures.style.palette import WARNING_COLOUR
 from skviz.pictures.scaling import Views
 
@@ -162,3 +163,31 @@ def test_errors(attention: Attention, views_of: MakeViews) -> None:
         draw_attention(views_of(), attention, "3_4", group=0)
     with pytest.raises(UsageError, match="views of the same scales as the attention"):
         draw_attention(views_of((1.0, 2.0)), attention, "3_4")
+
+
+@pytest.mark.parametrize("style", ["web", "paper", "talk,dark"])
+def test_several_images_on_one_sheet(
+    attention_of: Make, views_of: MakeViews, assert_tidy: Tidy, style: str
+) -> None:
+    parts = [
+        AttentionFigure.from_attention(
+            views_of(), attention_of(seed=seed), ["3_4"], title=f"{seed}.jpg", note=NOTE
+        )
+        for seed in range(2)
+    ]
+    with figure_style(style):
+        single, sheet = parts[0].plot(), plot_sheet(parts)
+        assert_tidy(sheet)
+    assert sheet.get_size_inches()[1] == pytest.approx(2 * single.get_size_inches()[1])
+    assert [ax.get_label() for ax in sheet.axes] == ["images", "SK_3_4", "bars"] * 2
+    for part, ax, other in zip(parts, sheet.axes[1::3], single.axes[1::3] * 2, strict=True):
+        drawn = [line.get_ydata() for line in ax.lines]
+        np.testing.assert_array_equal(drawn, part.lines[0].curves)
+        share = ax.get_position().height * 2
+        assert share == pytest.approx(other.get_position().height, rel=0.05)
+    tops = [text.get_position()[1] for text in sheet.texts if text.get_text().endswith(".jpg")]
+    assert tops[0] - tops[1] == pytest.approx(0.5)
+    with pytest.raises(
+        UsageError, match="expected at least one image to draw on a sheet, got none"
+    ):
+        plot_sheet([])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib
 
@@ -41,6 +41,15 @@ class Arrangement:
     columns: int | None
     charts: tuple[Slot, ...]
     bars: Slot
+
+    def moved(self, down: float) -> Arrangement:
+        """Return it so many inches further down on a page of several."""
+
+        def lower(slot: Slot) -> Slot:
+            return replace(slot, top=slot.top + down)
+
+        charts = tuple(map(lower, self.charts))
+        return replace(self, images=lower(self.images), charts=charts, bars=lower(self.bars))
 
     @property
     def first(self) -> tuple[bool, ...]:

@@ -120,14 +120,23 @@ class AttentionFigure(Display):
 
     def plot(self) -> Figure:
         """Draw everything on a new figure, as wide as the style says and as high as needed."""
+        return plot_sheet([self])
+
+    def _page(self) -> Arrangement:
+        """Return where everything goes, on a page of its own."""
         header = _Header.of(self)
         footer = footer_lines(self.note, self.warning, inner_width())
-        page = arrange(
+        return arrange(
             self.thumbnails, len(self.lines), self.bars, header.height, _footer_height(footer)
         )
-        figure = new_figure(page.width, page.height)
-        header.draw(figure, self)
-        draw_footer(figure, footer, (page.width - inner_width()) / 2)
+
+    def _draw(self, figure: Figure, page: Arrangement, top: float) -> None:
+        """Draw everything on a figure, from so many inches below its upper edge on."""
+        footer = footer_lines(self.note, self.warning, inner_width())
+        _Header.of(self).draw(figure, self, top)
+        below = figure.get_size_inches()[1] - top - page.height
+        draw_footer(figure, footer, (page.width - inner_width()) / 2, below)
+        page = page.moved(top)
         ax = figure.add_axes((0, 0, 1, 1), label="images")
         place(ax, page.images)
         self.thumbnails.plot(ax, columns=page.columns)
@@ -139,7 +148,6 @@ class AttentionFigure(Display):
         fit([ax], [page.bars])
         label_units(ax, self.bars.units)  # now that the width is known
         fit([ax], [page.bars])
-        return figure
 
     def _plot_lines(self, figure: Figure, page: Arrangement) -> None:
         axes = []
@@ -164,6 +172,22 @@ class AttentionFigure(Display):
         for ax in axes:
             fit_label(ax)
         fit(axes, page.charts)
+
+
+def plot_sheet(parts: Sequence[AttentionFigure]) -> Figure:
+    """Draw several images below each other on one new figure: figure 3 (a) and (b).
+
+    It is as wide as the style says and as high as needed. Raises `UsageError` for no image.
+    """
+    if not parts:
+        raise UsageError("expected at least one image to draw on a sheet, got none")
+    pages = [part._page() for part in parts]
+    figure = new_figure(pages[0].width, sum(page.height for page in pages))
+    top = 0.0
+    for part, page in zip(parts, pages, strict=True):
+        part._draw(figure, page, top)
+        top += page.height
+    return figure
 
 
 def draw_attention(
@@ -226,11 +250,14 @@ class _Header:
         height = max(line if title else 0.0, legend_top + rows * _LINE * small / 72)
         return cls(title, handle, columns, height + 0.8 * em / 72, legend_top, beside)
 
-    def draw(self, figure: Figure, parts: AttentionFigure) -> None:
+    def draw(self, figure: Figure, parts: AttentionFigure, top: float) -> None:
+        """Draw it on a figure, so many inches below its upper edge."""
         width, height = figure.get_size_inches()
         margin = (width - inner_width()) / 2
         figure.text(
-            margin / width, 1 - (margin + 0.75 * font_points("large") / 72) / height, self.title,
+            margin / width,
+            1 - (top + margin + 0.75 * font_points("large") / 72) / height,
+            self.title,
             ha="left", va="center_baseline", weight="bold", size="large", parse_math=False,
         )  # fmt: skip
         background = figure.get_facecolor()
@@ -249,7 +276,7 @@ class _Header:
             loc="upper right" if self.beside else "upper left",
             bbox_to_anchor=(
                 1 - margin / width if self.beside else margin / width,
-                1 - (margin + self.legend_top) / height,
+                1 - (top + margin + self.legend_top) / height,
             ),
             ncols=self.legend_columns,
             borderaxespad=0,

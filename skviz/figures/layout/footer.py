@@ -49,13 +49,16 @@ def lines_height(lines: list[Line]) -> float:
     return len(lines) * _LINE * font_points("small") / 72
 
 
-def draw_footer(figure: Figure, lines: list[Line], margin: float) -> None:
-    """Write the lines at the foot of a figure, so many inches from its edges."""
+def draw_footer(figure: Figure, lines: list[Line], margin: float, below: float = 0.0) -> None:
+    """Write the lines at the foot of a figure, so many inches from its edges.
+
+    `below` inches are left free below them.
+    """
     width, height = figure.get_size_inches()
     step = _LINE * font_points("small") / 72
     for index, (text, is_warning) in enumerate(reversed(lines)):
         line = figure.text(
-            margin / width, (margin + (index + 0.5) * step) / height, text,
+            margin / width, (below + margin + (index + 0.5) * step) / height, text,
             ha="left", va="center", size="small", parse_math=False,
         )  # fmt: skip
         if is_warning:
