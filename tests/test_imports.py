@@ -24,6 +24,7 @@ ORDER = [
         "scales",
         "files",
         "hardware",
+        "hooks",
         "statistics",
     },
     {"units"},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from skviz.capture.discovery.adapters import own, timm
-from skviz.capture.probe import _LOCKS, Probe, _eagerly, _in_words, _Stop, evaluating
+from skviz.capture.networks import in_words
+from skviz.capture.probe import Probe
 from skviz.errors import CaptureError
+from skviz.hooks import ForwardSession, Stop
 from skviz.units import Unit
 
 
@@ -46,18 +46,13 @@ def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeature
     """
     watch = _Watch(unit)
     paths = branch_paths(probe, unit)
-    with ExitStack() as stack:
-        stack.enter_context(_LOCKS.setdefault(probe.network, threading.RLock()))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(evaluating(probe.network))
-        stack.enter_context(_eagerly(probe.model))
+    session = ForwardSession(probe.network, model=probe.model, evaluate=True)
+    with session, torch.enable_grad():
         for path in paths:
-            module = probe.network.get_submodule(path)
-            stack.callback(module.register_forward_hook(watch.branch).remove)
-        module = probe.network.get_submodule(unit.path)
-        stack.callback(module.register_forward_hook(watch.output).remove)
-        with suppress(_Stop), _in_words(probe.network, images):
-            probe.network(images)
+            session.after(probe.network.get_submodule(path), watch.branch)
+        session.after(probe.network.get_submodule(unit.path), watch.output)
+        with in_words(probe.network, images):
+            session.run(images)
     if watch.found is None:
         raise CaptureError(
             f"expected {unit.name} ({unit.path}) to run in the forward pass, it did not; a "
@@ -70,22 +65,19 @@ class _Watch:
     """Keeps what the hooks of one forward pass see."""
 
     def __init__(self, unit: Unit) -> None:
-        self.unit, self.thread, self.calls = unit, threading.get_ident(), 0
+        self.unit, self.calls = unit, 0
         self.found: Tensor | None = None
         self.branches: list[Tensor] = []
 
     def branch(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Forward hook of a branch."""
-        if threading.get_ident() == self.thread:
-            self.branches.append(self._central(output))
+        self.branches.append(self._central(output))
 
     def output(self, module: nn.Module, inputs: Any, output: Any) -> None:
         """Forward hook of the unit: keep its call that counts, and end the pass."""
-        if threading.get_ident() != self.thread:
-            return
         if self.calls == self.unit.call:
             self.found = self._central(output)
-            raise _Stop
+            raise Stop
         self.calls += 1
         self.branches.clear()
 

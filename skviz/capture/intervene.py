@@ -7,25 +7,23 @@ they are stopped there, so that the replaced attention is a constant for them.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from skviz.capture.checks import checked
 from skviz.capture.discovery.example import batch_size
-from skviz.capture.discovery.tracing.operations import WATCHED
-from skviz.capture.listener import _is_real, _name
-from skviz.capture.probe import _LOCKS, Probe, _eagerly, checked
+from skviz.capture.listener import WatchedOperations, is_real
+from skviz.capture.probe import Probe
 from skviz.capture.replacements import Given, Replacement, as_replacement
 from skviz.capture.site import Source
 from skviz.errors import CaptureError
+from skviz.hooks import ForwardSession, stop_gradient
 
 
 @contextmanager
@@ -89,10 +87,10 @@ def intervene(
         yield
         return
     running = _Running(chosen, constant, unchecked)
-    with ExitStack() as stack:
-        stack.enter_context(_LOCKS.setdefault(probe.network, threading.RLock()))
-        stack.enter_context(_eagerly(probe.model))
-        _put_hooks(probe.network, running, stack)
+    with ForwardSession(probe.network, model=probe.model) as session, ExitStack() as modes:
+        if _put_hooks(session, running):
+            # For the whole block, below the modes that a probe enters for one module's call.
+            modes.enter_context(_Replacing(running))
         yield
 
 
@@ -111,17 +109,11 @@ class _Running:
     chosen: Mapping[str, tuple[Source, Replacement]]
     constant: bool
     unchecked: bool = False
-    thread: int = field(default_factory=threading.get_ident)
     inside: bool = False
     batch: int = 0
     done: set[str] = field(default_factory=set)
     calls: Counter[str] = field(default_factory=Counter)
     frames: list[_Frame] = field(default_factory=list)
-
-    @property
-    def foreign(self) -> bool:
-        """Whether this is another thread: hooks are the module's, its pass is not ours."""
-        return threading.get_ident() != self.thread
 
     def begin(self, inputs: Any) -> None:
         """A forward pass of the network begins."""
@@ -170,66 +162,41 @@ class _Running:
         checked(source, made)
         if self.constant:
             made = made.detach()
-            output = tree_map(lambda leaf: leaf.detach() if _is_real(leaf) else leaf, output)
+            output = tree_map(lambda leaf: leaf.detach() if is_real(leaf) else leaf, output)
         return source.write(output, made, self.batch)
 
 
-def _put_hooks(network: nn.Module, running: _Running, stack: ExitStack) -> None:
-    """Put hooks on the modules of the sources; the stack takes them off."""
+def _put_hooks(session: ForwardSession, running: _Running) -> bool:
+    """Put hooks on the modules of the sources; returns whether operations are to be watched."""
+    network = session.network
 
     def begin(module: nn.Module, inputs: Any, named: Any) -> None:
-        if not running.foreign:
-            running.begin((inputs, named))
+        running.begin((inputs, named))
 
     def complete(module: nn.Module, inputs: Any, output: Any) -> None:
-        if not running.foreign:
-            running.complete()
+        running.complete()
 
-    stack.callback(network.register_forward_pre_hook(begin, with_kwargs=True).remove)
-    _ends_with(network, running, stack)
+    session.before(network, begin, named=True)
+    session.at_end(running.end)
     inside: dict[str, list[Source]] = {}
     for name, (source, _) in running.chosen.items():
         if source.operation is not None:
             inside.setdefault(source.module, []).append(source)
             continue
         module = network.get_submodule(source.module)
-        stack.callback(module.register_forward_hook(_replacer(running, name)).remove)
+        session.after(module, _replacer(running, name))
     for path, sources in inside.items():
         module = network.get_submodule(path)
         enter, leave = _frame_hooks(running, path, sources)
-        stack.callback(module.register_forward_pre_hook(enter).remove)
-        stack.callback(module.register_forward_hook(leave).remove)
-    stack.callback(network.register_forward_hook(complete).remove)
-    if inside:
-        # For the whole block, below the modes that a probe enters for one module's call.
-        stack.enter_context(_Mode(running))
-
-
-def _ends_with(network: nn.Module, running: _Running, stack: ExitStack) -> None:
-    """Note the end of a pass, however it ends: a hook would not be called by every exception."""
-    before = network.__dict__.get("forward")
-    forward = network.forward
-
-    def wrapped(*inputs: Any, **named: Any) -> Any:
-        try:
-            return forward(*inputs, **named)
-        finally:
-            if not running.foreign:
-                running.end()
-
-    def restore() -> None:
-        if before is None:
-            del network.__dict__["forward"]
-        else:
-            network.__dict__["forward"] = before
-
-    network.__dict__["forward"] = wrapped
-    stack.callback(restore)
+        session.before(module, enter)
+        session.after(module, leave)
+    session.after(network, complete)
+    return bool(inside)
 
 
 def _replacer(running: _Running, name: str) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
-        return output if running.foreign else running.replaced(name, output)
+        return running.replaced(name, output)
 
     return hook
 
@@ -243,18 +210,17 @@ def _frame_hooks(running: _Running, path: str, sources: list[Source]) -> tuple[A
         wanted.setdefault(operation.call, {})[place] = source.unit.name
 
     def enter(module: nn.Module, inputs: Any) -> None:
-        if not running.foreign:
-            running.frames.append(_Frame(wanted.get(running.calls[path], {})))
-            running.calls[path] += 1
+        running.frames.append(_Frame(wanted.get(running.calls[path], {})))
+        running.calls[path] += 1
 
     def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        if not running.foreign and running.frames:
+        if running.frames:
             running.frames.pop()
 
     return enter, leave
 
 
-class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Replacing(WatchedOperations):
     """Counts the operations of the running modules, and replaces results that are wanted."""
 
     def __init__(self, running: _Running) -> None:
@@ -266,10 +232,9 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         self.stop_gradients()
-        result = func(*args, **(kwargs or {}))
-        name = _name(func)
-        if not self.running.frames or name not in WATCHED or not _is_real(result):
-            return result
+        return super().__torch_dispatch__(func, types, args, kwargs)
+
+    def returned(self, func: Any, name: str, result: Tensor) -> Any:
         unit = None
         for frame in self.running.frames:
             unit = unit or frame.wanted.get((name, frame.seen[name]))
@@ -303,4 +268,4 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     f"({replacement.name}): it is the result of an operation, not of a module; "
                     "pass constant=True, or run under torch.no_grad()"
                 )
-            tensor.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]
+            stop_gradient(tensor)

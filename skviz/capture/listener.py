@@ -17,7 +17,24 @@ Receive = Callable[[Source, Tensor], None]
 _name = lru_cache(maxsize=None)(operation_name)
 
 
-class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class WatchedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands on the results of the operations that attention can come from, while it is entered."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = _name(func)
+        if name in WATCHED and is_real(result):
+            return self.returned(func, name, result)
+        return result
+
+    def returned(self, func: Any, name: str, result: Tensor) -> Any:
+        """Return what takes the place of the result of operation `name`, or the result."""
+        raise NotImplementedError
+
+
+class _Listening(WatchedOperations):
     """Counts operations while one call of a module runs, and hands on those that are wanted."""
 
     def __init__(self, wanted: dict[tuple[str, int], Source], receive: Receive) -> None:
@@ -25,17 +42,12 @@ class _Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.wanted, self.receive = wanted, receive
         self.seen: Counter[str] = Counter()
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        result = func(*args, **(kwargs or {}))
-        name = _name(func)
-        if name in WATCHED and _is_real(result):
-            source = self.wanted.get((name, self.seen[name]))
-            self.seen[name] += 1
-            if source is not None:
-                # A copy: the network may go on to change the tensor in place.
-                self.receive(source, result.detach().clone())
+    def returned(self, func: Any, name: str, result: Tensor) -> Any:
+        source = self.wanted.get((name, self.seen[name]))
+        self.seen[name] += 1
+        if source is not None:
+            # A copy: the network may go on to change the tensor in place.
+            self.receive(source, result.detach().clone())
         return result
 
 
@@ -51,13 +63,13 @@ class Listener:
             place = (operation.name, operation.index)
             self.wanted.setdefault(operation.call, {})[place] = source
         self.calls = 0
-        self.running: list[_Mode | None] = []
+        self.running: list[_Listening | None] = []
 
     def before(self, module: nn.Module, inputs: Any) -> None:
         """Forward pre-hook."""
         wanted = self.wanted.get(self.calls)
         self.calls += 1
-        mode = _Mode(wanted, self.receive) if wanted else None
+        mode = _Listening(wanted, self.receive) if wanted else None
         self.running.append(mode)
         if mode is not None:
             mode.__enter__()  # type: ignore[no-untyped-call]
@@ -70,5 +82,6 @@ class Listener:
                 mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
 
-def _is_real(result: Any) -> bool:
+def is_real(result: Any) -> bool:
+    """Whether an operation's result is a tensor of floating-point or complex numbers."""
     return isinstance(result, Tensor) and (result.is_floating_point() or result.is_complex())

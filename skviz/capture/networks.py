@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from torch import nn
 
-from skviz.errors import CaptureError
+from skviz.capture.discovery.passes import described
+from skviz.errors import CaptureError, SkvizError, out_of_memory
 from skviz.models.closed import why_closed
 
 
@@ -30,3 +35,19 @@ def original(model: nn.Module) -> nn.Module:
             "skviz.load_model, or build it with its own code"
         )
     return model
+
+
+@contextmanager
+def in_words(network: nn.Module, inputs: Any) -> Iterator[None]:
+    """Turn the error of a foreign network into one that says what it was given."""
+    try:
+        yield
+    except SkvizError:
+        raise
+    except Exception as error:
+        if out_of_memory(error):
+            raise  # Smaller batches may do.
+        raise CaptureError(
+            f"{type(network).__name__} fails on its input, {described(inputs, error)}; it may take "
+            "images of another size (--input-size), or needs further inputs (--example)"
+        ) from error

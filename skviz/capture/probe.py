@@ -1,16 +1,12 @@
-"""The probe: the only hooks in the project."""
+"""The probe: reads the attention of a network's units in a forward pass."""
 
 from __future__ import annotations
 
 import copy
-import math
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -18,30 +14,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from skviz.capture.attention import Attention
+from skviz.capture.checks import check_input, check_shape, checked_all
 from skviz.capture.discovery.discover import Found
 from skviz.capture.discovery.example import arguments, batch_size
 from skviz.capture.discovery.find import find_units
-from skviz.capture.discovery.passes import described
 from skviz.capture.listener import Listener
-from skviz.capture.networks import original
+from skviz.capture.networks import in_words, original
 from skviz.capture.site import Source
-from skviz.errors import CaptureError, SkvizError, UnitError, UsageError, out_of_memory
-from skviz.pictures.scaling import InputSpec, known_spec
+from skviz.errors import CaptureError, UnitError
+from skviz.hooks import ForwardSession, Stop, eagerly
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
     from skviz.pictures.scaling import Views
-
-# How far a sum over the branches may be from 1, by the precision of the softmax.
-TOLERANCE = {torch.float16: 2e-3, torch.bfloat16: 2e-2}
-
-
-# One forward pass at a time on one network: modes and hooks are the network's, not the probe's.
-_LOCKS: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
-
-
-class _Stop(BaseException):
-    """Ends a forward pass; no Exception, so that no network's own `except` swallows it."""
 
 
 @dataclass
@@ -51,7 +36,6 @@ class _Recording:
     wanted: int
     batch: int
     stop: bool
-    thread: int = field(default_factory=threading.get_ident)
     seen: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, source: Source, output: Any) -> None:
@@ -66,15 +50,10 @@ class _Recording:
         check_shape(source, attention)
         self.seen[name] = attention.detach()
 
-    @property
-    def foreign(self) -> bool:
-        """Whether this is another thread: hooks are the module's, its pass is not ours."""
-        return threading.get_ident() != self.thread
-
     def end_if_complete(self) -> None:
         """End the forward pass if nothing is left to wait for."""
         if self.stop and len(self.seen) == self.wanted:
-            raise _Stop
+            raise Stop
 
 
 class Probe:
@@ -122,7 +101,7 @@ class Probe:
     ) -> None:
         self.model = model
         self.network = original(model)
-        with _eagerly(model):
+        with eagerly(model):
             found = find_units(self.network, attention, example)
         self.rejected = found.rejected
         sources = found.units or found.gates
@@ -201,15 +180,11 @@ class Probe:
         """Do what `capture` does without looking at the numbers, so that it can be traced."""
         inputs = arguments(_fitting(images, self.network))
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
-        result = None
-        with ExitStack() as stack:
-            stack.enter_context(_LOCKS.setdefault(self.network, threading.RLock()))
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(evaluating(self.network))
-            stack.enter_context(_eagerly(self.model))
-            self._listen(recording, stack)
-            with suppress(_Stop), _in_words(self.network, inputs):
-                result = self.network(*inputs)
+        session = ForwardSession(self.network, model=self.model, evaluate=True)
+        with session, torch.no_grad():
+            self._listen(recording, session)
+            with in_words(self.network, inputs):
+                result = session.run(*inputs)
         missing = [unit.name for unit in self.units if unit.name not in recording.seen]
         if missing:
             raise CaptureError(
@@ -218,41 +193,23 @@ class Probe:
             )
         return {unit.name: recording.seen[unit.name] for unit in self.units}, result
 
-    def _listen(self, recording: _Recording, stack: ExitStack) -> None:
-        """Put hooks on the modules of the sources; the stack takes them off."""
+    def _listen(self, recording: _Recording, session: ForwardSession) -> None:
+        """Put hooks on the modules of the sources."""
         inside: dict[str, list[Source]] = {}
         for source in self.sources:
             if source.operation is not None:
                 inside.setdefault(source.module, []).append(source)
                 continue
             module = self.network.get_submodule(source.module)
-            stack.callback(module.register_forward_hook(_recorder(recording, source)).remove)
+            session.after(module, _recorder(recording, source))
         listening: list[Listener] = []
-        stack.callback(_leave, listening)
+        session.on_exit(lambda: _leave(listening))
         for path, sources in inside.items():
             module = self.network.get_submodule(path)
             listener = Listener(sources, recording.add)
             enter, leave = _listener_hooks(recording, listener, listening)
-            stack.callback(module.register_forward_pre_hook(enter).remove)
-            stack.callback(module.register_forward_hook(leave).remove)
-
-
-def check_input(views: Views, network: nn.Module) -> None:
-    """Raise `UsageError` for views made for another input than the network's, if it is known."""
-    expected = known_spec(network)
-    if expected is None or views.spec == expected:
-        return
-    raise UsageError(
-        f"expected views made for this network ({_words(expected, views.spec)}), got others "
-        f"({_words(views.spec, expected)}); make them with enlarge(..., spec=model), or pass "
-        "views.images to show the network another input on purpose"
-    )
-
-
-def _words(spec: InputSpec, other: InputSpec) -> str:
-    """What is different in an input: "size 128, crop 0.875"."""
-    names = [name for name in vars(spec) if getattr(spec, name) != getattr(other, name)]
-    return ", ".join(f"{name} {getattr(spec, name)}" for name in names)
+            session.before(module, enter)
+            session.after(module, leave)
 
 
 def _chosen(names: list[str], found: Found) -> list[Source]:
@@ -298,9 +255,8 @@ def _fitting(images: Any, network: nn.Module) -> Any:
 
 def _recorder(recording: _Recording, source: Source) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        if not recording.foreign:
-            recording.add(source, output)
-            recording.end_if_complete()
+        recording.add(source, output)
+        recording.end_if_complete()
 
     return hook
 
@@ -309,15 +265,13 @@ def _listener_hooks(
     recording: _Recording, listener: Listener, listening: list[Listener]
 ) -> tuple[Any, Any]:
     def enter(module: nn.Module, inputs: Any) -> None:
-        if not recording.foreign:
-            listening.append(listener)
-            listener.before(module, inputs)
+        listening.append(listener)
+        listener.before(module, inputs)
 
     def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        if not recording.foreign:
-            listening.pop()
-            listener.after()
-            recording.end_if_complete()
+        listening.pop()
+        listener.after()
+        recording.end_if_complete()
 
     return enter, leave
 
@@ -328,98 +282,6 @@ def _leave(listening: list[Listener]) -> None:
         listening.pop().after()
 
 
-def checked(source: Source, attention: Tensor) -> Tensor:
-    """Return attention of shape (B, M, C) after its own checks, or raise `CaptureError`."""
-    check_shape(source, attention)
-    attention = attention.detach()
-    checked_all([source], {source.unit.name: attention})
-    return attention
-
-
-def check_shape(source: Source, attention: Tensor) -> None:
-    """Raise `CaptureError` for attention of another shape than (B, M, C)."""
-    unit = source.unit
-    if attention.ndim != 3 or attention.shape[1:] != (unit.branches, unit.channels):
-        raise CaptureError(
-            f"expected attention of shape (B, {unit.branches}, {unit.channels}) from "
-            f"{unit.name} ({unit.path}), got {tuple(attention.shape)}"
-        )
-
-
-def checked_all(sources: Sequence[Source], attention: Mapping[str, Tensor]) -> None:
-    """Raise `CaptureError` unless all attention is finite, and sums to 1 where it competes.
-
-    The answers for all units are fetched at once: every single one would wait for the card.
-    """
-    if not sources or not len(attention[sources[0].unit.name]):
-        return
-    sums = [attention[source.unit.name].float().sum(dim=1) for source in sources]
-    # Attention lies in [0, 1] or is no number at all, so a sum is finite if all its terms are.
-    errors = torch.stack([(total - 1.0).abs().amax() for total in sums]).tolist()
-    for source, error in zip(sources, errors, strict=True):
-        unit = source.unit
-        if not math.isfinite(error):
-            raise CaptureError(
-                f"expected finite attention from {unit.name} ({unit.path}), got nan or infinite "
-                "values; check the weights and the input"
-            )
-        tolerance = TOLERANCE.get(attention[unit.name].dtype, 1e-4)
-        if source.competing and error > tolerance:
-            raise CaptureError(
-                f"expected the attention of {unit.name} ({unit.path}) to sum to 1 over the "
-                f"branches, it is off by up to {error:.2g}"
-            )
-
-
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Copy a tensor of any device and precision to a float32 array."""
     return tensor.detach().float().cpu().numpy().copy()
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and every module back into its own afterwards."""
-    modes = [(module, module.training) for module in network.modules()]
-    # A network that is in evaluation mode already is left alone: setting modes takes time.
-    if any(mode for _, mode in modes):
-        network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            if module.training != mode:
-                module.training = mode
-
-
-@contextmanager
-def _in_words(network: nn.Module, inputs: Any) -> Iterator[None]:
-    """Turn the error of a foreign network into one that says what it was given."""
-    try:
-        yield
-    except SkvizError:
-        raise
-    except Exception as error:
-        if out_of_memory(error):
-            raise  # Smaller batches may do.
-        raise CaptureError(
-            f"{type(network).__name__} fails on its input, {described(inputs, error)}; it may take "
-            "images of another size (--input-size), or needs further inputs (--example)"
-        ) from error
-
-
-@contextmanager
-def _eagerly(model: nn.Module) -> Iterator[None]:
-    """Run compiled parts of a network uncompiled: their captured graphs know no hooks."""
-    compiled = any(_is_compiled(module) for module in model.modules())
-    if not compiled:
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    return (
-        getattr(module, "_compiled_call_impl", None) is not None
-        or module._modules.get("_orig_mod") is not None
-    )

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.fx import Node
 from torch.fx.node import map_arg
 
+from skviz.capture.checks import checked_all
 from skviz.capture.intervene import intervene
-from skviz.capture.probe import Probe, checked_all
+from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement
 from skviz.errors import CaptureError, out_of_memory
 from skviz.units import Unit

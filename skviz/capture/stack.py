@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
+
+from skviz.hooks import ForwardSession
 
 
 @dataclass
@@ -29,18 +31,17 @@ class ModuleStack(AbstractContextManager["ModuleStack"]):
         self.network = network
         self.frames: list[Frame] = []
         self._calls: Counter[str] = Counter()
-        self._hooks = ExitStack()
+        self.session = ForwardSession(network)
 
     def __enter__(self) -> ModuleStack:
+        self.session.__enter__()
         for path, module in self.network.named_modules():
-            before = module.register_forward_pre_hook(self._enters(path))
-            self._hooks.callback(before.remove)
-            after = module.register_forward_hook(self._leaves)
-            self._hooks.callback(after.remove)
+            self.session.before(module, self._enters(path))
+            self.session.after(module, self._leaves)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._hooks.close()
+        self.session.__exit__(*error)
 
     @property
     def where(self) -> tuple[tuple[str, int], ...]:

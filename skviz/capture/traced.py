@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from skviz.capture.probe import Probe, checked_all
+from skviz.capture.checks import checked_all
+from skviz.capture.probe import Probe
 from skviz.errors import CaptureError, UsageError, out_of_memory
 
 # Runs a graph on a batch: the attention of every unit in order, then the output, if it has one.

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from skviz.hooks import ForwardSession
+
 
 def folded(network: nn.Module, *inputs: Any) -> tuple[nn.Module, int]:
     """Return a copy of a network with BN folded into convolutions, and how many were.
@@ -41,19 +43,12 @@ def _pairs(network: nn.Module, inputs: tuple[Any, ...]) -> list[tuple[nn.Conv2d,
         if args and id(args[0]) in made and _can_go(module):
             found.append((made[id(args[0])][1], module))  # type: ignore[arg-type]
 
-    hooks = []
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-            hooks += [
-                module.register_forward_hook(after),
-                module.register_forward_pre_hook(before),
-            ]
-    try:
-        with torch.no_grad():
-            network(*inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with ForwardSession(network) as session, torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+                session.after(module, after)
+                session.before(module, before)
+        session.run(*inputs)
     return [pair for pair in found if calls[pair[0]] == 1 and calls.get(pair[1]) == 1]
 
 

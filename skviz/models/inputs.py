@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from skviz.errors import UsageError
+from skviz.hooks import complete_inputs
 from skviz.models.registry import ModelInfo, model_info
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -58,7 +59,7 @@ def with_example(
             f"the network has {len(shapes)} inputs: images take the place of {_word(image)}, "
             f"the rest ({others}) is the same random numbers for every image",
         )
-        network.register_forward_pre_hook(_completer(shapes, place))
+        complete_inputs(network, _completer(shapes, place))
     network.skviz = replace(info, spec=spec, notes=notes, example=shapes)  # type: ignore[assignment]
     return network
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from skviz.capture.discovery.unit_names import Place, named
 from skviz.capture.layout import Layout
 from skviz.capture.site import Source
 from skviz.errors import CaptureError, NoInputError, UsageError
+from skviz.hooks import ForwardSession
 from skviz.units import Unit
 
 
@@ -82,23 +84,18 @@ def _outputs(network: nn.Module, axes: dict[str, int], example: Any) -> list[_To
 
 def _run(network: nn.Module, axes: dict[str, int], inputs: Any) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
-    hooks = []
-    for path in axes:
 
-        def keep(module: nn.Module, inputs: Any, output: Any, path: str = path) -> None:
-            if not isinstance(output, Tensor):
-                raise CaptureError(
-                    f"expected {path} to return a tensor, it returns {type(output).__name__}"
-                )
-            found[path] = output.detach().clone()
+    def keep(path: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise CaptureError(
+                f"expected {path} to return a tensor, it returns {type(output).__name__}"
+            )
+        found[path] = output.detach().clone()
 
-        hooks.append(network.get_submodule(path).register_forward_hook(keep))
-    try:
-        with torch.no_grad():
-            network(*arguments(inputs))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with ForwardSession(network) as session, torch.no_grad():
+        for path in axes:
+            session.after(network.get_submodule(path), partial(keep, path))
+        session.run(*arguments(inputs))
     return found
 
 

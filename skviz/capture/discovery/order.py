@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from skviz.hooks import ForwardSession
 
 
 def execution_order(network: nn.Module, images: Tensor) -> list[str]:
@@ -23,8 +24,8 @@ def execution_order(network: nn.Module, images: Tensor) -> list[str]:
 
         return enter
 
-    with ExitStack() as stack, torch.no_grad():
+    with ForwardSession(network) as session, torch.no_grad():
         for path, module in network.named_modules():
-            stack.callback(module.register_forward_pre_hook(recorder(path)).remove)
-        network(images)
+            session.before(module, recorder(path))
+        session.run(images)
     return entered

@@ -15,10 +15,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
 from skviz.capture.discovery.order import execution_order
-from skviz.capture.probe import evaluating
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import ViewMaker, normalised
 from skviz.errors import ImageError, ModelError, UsageError
+from skviz.hooks import evaluating
 from skviz.models.sknet import SKNet, initialise
 from skviz.pictures.scaling import InputSpec
 from skviz.studies.controls.control import Control
