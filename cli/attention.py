@@ -21,7 +21,7 @@ from .options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.reports.single import ImageReport, Look
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
 
 
 _QUANTITY = {

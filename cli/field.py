@@ -87,8 +87,8 @@ def field(
     from skviz.figures.style.sheets import style_names
     from skviz.files import check_output, output_folder
     from skviz.scales import parse_scales
-    from skviz.studies.image import choose_units
     from skviz.studies.receptive_field.study import receptive_field
+    from skviz.studies.unit_choice import choose_units
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from skviz.errors import SkvizError
     from skviz.reports.document import Document
     from skviz.reports.single import Look
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
 
     Errors = list[tuple[Path, SkvizError]]
 

@@ -89,10 +89,8 @@ if TYPE_CHECKING:
     from skviz.studies.controls.change import analyze as analyze
     from skviz.studies.controls.making import controls as controls
     from skviz.studies.controls.suite import ControlSuite as ControlSuite
-    from skviz.studies.image import (
-        ImageResult as ImageResult,
-        analyze_image as analyze_image,
-    )
+    from skviz.studies.image import analyze_image as analyze_image
+    from skviz.studies.image_result import ImageResult as ImageResult
     from skviz.studies.interventions.measure import intervene_dataset as intervene_dataset
     from skviz.studies.interventions.result import InterventionRun as InterventionRun
     from skviz.studies.receptive_field.result import ReceptiveField as ReceptiveField
@@ -130,7 +128,8 @@ _ROOMS = {
     "skviz.runs.batches": ("BatchAnalyzer",),
     "skviz.runs.records": ("Run",),
     "skviz.studies.controls.change": ("analyze",),
-    "skviz.studies.image": ("ImageResult", "analyze_image"),
+    "skviz.studies.image": ("analyze_image",),
+    "skviz.studies.image_result": ("ImageResult",),
     "skviz.inference.summary": ("Summary", "summarise"),
     "skviz.capture.attention": ("Attention",),
     "skviz.capture.intervene": ("intervene",),

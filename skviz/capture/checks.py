@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.errors import CaptureError, UsageError
 from skviz.pictures.scaling import InputSpec, known_spec
 
@@ -38,7 +38,7 @@ def _words(spec: InputSpec, other: InputSpec) -> str:
     return ", ".join(f"{name} {getattr(spec, name)}" for name in names)
 
 
-def checked(source: Source, attention: Tensor) -> Tensor:
+def checked(source: AttentionSite, attention: Tensor) -> Tensor:
     """Return attention of shape (B, M, C) after its own checks, or raise `CaptureError`."""
     check_shape(source, attention)
     attention = attention.detach()
@@ -46,7 +46,7 @@ def checked(source: Source, attention: Tensor) -> Tensor:
     return attention
 
 
-def check_shape(source: Source, attention: Tensor) -> None:
+def check_shape(source: AttentionSite, attention: Tensor) -> None:
     """Raise `CaptureError` for attention of another shape than (B, M, C)."""
     unit = source.unit
     if attention.ndim != 3 or attention.shape[1:] != (unit.branches, unit.channels):
@@ -56,7 +56,7 @@ def check_shape(source: Source, attention: Tensor) -> None:
         )
 
 
-def checked_all(sources: Sequence[Source], attention: Mapping[str, Tensor]) -> None:
+def checked_all(sources: Sequence[AttentionSite], attention: Mapping[str, Tensor]) -> None:
     """Raise `CaptureError` unless all attention is finite, and sums to 1 where it competes.
 
     The answers for all units are fetched at once: every single one would wait for the card.

@@ -21,7 +21,7 @@ from skviz.capture.discovery.example import batch_size
 from skviz.capture.listener import WatchedOperations, is_real
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Given, Replacement, as_replacement
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.errors import CaptureError
 from skviz.hooks import ForwardSession, stop_gradient
 
@@ -76,7 +76,7 @@ def intervene(
     ...     probe(views).difference("3_4").tolist()
     [1.0, 1.0]
     """
-    chosen: dict[str, tuple[Source, Replacement]] = {}
+    chosen: dict[str, tuple[AttentionSite, Replacement]] = {}
     for name, given in replacements.items():
         replacement = as_replacement(given)
         for source in probe.only(name).sources:
@@ -106,7 +106,7 @@ class _Frame:
 class _Running:
     """What the hooks of one block know about the pass under way."""
 
-    chosen: Mapping[str, tuple[Source, Replacement]]
+    chosen: Mapping[str, tuple[AttentionSite, Replacement]]
     constant: bool
     unchecked: bool = False
     inside: bool = False
@@ -178,7 +178,7 @@ def _put_hooks(session: ForwardSession, running: _Running) -> bool:
 
     session.before(network, begin, named=True)
     session.at_end(running.end)
-    inside: dict[str, list[Source]] = {}
+    inside: dict[str, list[AttentionSite]] = {}
     for name, (source, _) in running.chosen.items():
         if source.operation is not None:
             inside.setdefault(source.module, []).append(source)
@@ -201,7 +201,7 @@ def _replacer(running: _Running, name: str) -> Any:
     return hook
 
 
-def _frame_hooks(running: _Running, path: str, sources: list[Source]) -> tuple[Any, Any]:
+def _frame_hooks(running: _Running, path: str, sources: list[AttentionSite]) -> tuple[Any, Any]:
     wanted: dict[int, dict[tuple[str, int], str]] = {}
     for source in sources:
         operation = source.operation

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from skviz.capture.discovery.tracing.operations import WATCHED, operation_name
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 
-Receive = Callable[[Source, Tensor], None]
+Receive = Callable[[AttentionSite, Tensor], None]
 _name = lru_cache(maxsize=None)(operation_name)
 
 
@@ -37,7 +37,7 @@ class WatchedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 class _Listening(WatchedOperations):
     """Counts operations while one call of a module runs, and hands on those that are wanted."""
 
-    def __init__(self, wanted: dict[tuple[str, int], Source], receive: Receive) -> None:
+    def __init__(self, wanted: dict[tuple[str, int], AttentionSite], receive: Receive) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.wanted, self.receive = wanted, receive
         self.seen: Counter[str] = Counter()
@@ -54,9 +54,9 @@ class _Listening(WatchedOperations):
 class Listener:
     """Listens to one module, in the thread that made it, while its wanted calls run."""
 
-    def __init__(self, sources: Iterable[Source], receive: Receive) -> None:
+    def __init__(self, sources: Iterable[AttentionSite], receive: Receive) -> None:
         self.receive = receive
-        self.wanted: dict[int, dict[tuple[str, int], Source]] = {}
+        self.wanted: dict[int, dict[tuple[str, int], AttentionSite]] = {}
         for source in sources:
             operation = source.operation
             assert operation is not None

@@ -20,7 +20,7 @@ from skviz.capture.discovery.example import arguments, batch_size
 from skviz.capture.discovery.find import find_units
 from skviz.capture.listener import Listener
 from skviz.capture.networks import in_words, original
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.errors import CaptureError, UnitError
 from skviz.hooks import ForwardSession, Stop, eagerly
 from skviz.units import Unit, select_units
@@ -38,7 +38,7 @@ class _Recording:
     stop: bool
     seen: dict[str, Tensor] = field(default_factory=dict)
 
-    def add(self, source: Source, output: Any) -> None:
+    def add(self, source: AttentionSite, output: Any) -> None:
         """Keep the attention of one unit."""
         name = source.unit.name
         if name in self.seen:
@@ -195,7 +195,7 @@ class Probe:
 
     def _listen(self, recording: _Recording, session: ForwardSession) -> None:
         """Put hooks on the modules of the sources."""
-        inside: dict[str, list[Source]] = {}
+        inside: dict[str, list[AttentionSite]] = {}
         for source in self.sources:
             if source.operation is not None:
                 inside.setdefault(source.module, []).append(source)
@@ -212,10 +212,10 @@ class Probe:
             session.after(module, leave)
 
 
-def _chosen(names: list[str], found: Found) -> list[Source]:
+def _chosen(names: list[str], found: Found) -> list[AttentionSite]:
     """The sources that the names ask for: among the units, else among the gates."""
     pools = [found.units, found.gates] if found.units else [found.gates]
-    chosen: list[Source] = []
+    chosen: list[AttentionSite] = []
     for name in names:
         if name == "gates":
             if not found.gates:
@@ -253,7 +253,7 @@ def _fitting(images: Any, network: nn.Module) -> Any:
     return tree_map(move, images)
 
 
-def _recorder(recording: _Recording, source: Source) -> Any:
+def _recorder(recording: _Recording, source: AttentionSite) -> Any:
     def hook(module: nn.Module, inputs: Any, output: Any) -> None:
         recording.add(source, output)
         recording.end_if_complete()

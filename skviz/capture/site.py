@@ -23,7 +23,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Source:
+class AttentionSite:
     """A unit, and how to read its attention from the module at `module`.
 
     Without `operation` it is read from what the module returns, by `read(output)`; with one
@@ -82,5 +82,6 @@ class Source:
                 return copy
         raise CaptureError(
             f"cannot replace the attention of {self.unit.name} ({self.unit.path}): it is read "
-            f"from {self.module}, but how to write it back is not known; give its Source a `put`"
+            f"from {self.module}, but how to write it back is not known; give its AttentionSite "
+            "a `put`"
         )

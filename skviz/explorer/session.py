@@ -30,7 +30,9 @@ from skviz.explorer.untrained import untrained_of
 from skviz.explorer.words import TERMS, known_of, published
 from skviz.names import escaped
 from skviz.pictures.images import ImageSource, Picture, read_picture
-from skviz.studies.image import ImageAnalysis, ImageResult, choose_units
+from skviz.studies.image import ImageAnalysis
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import choose_units
 from skviz.version import __version__
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from skviz.capture.attention import Attention
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
 
 _ASSETS = files("skviz.assets").joinpath("explorer")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from skviz.inference.paper import PaperComparison
     from skviz.inference.summary import Summary
     from skviz.runs.records import Run
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
     from skviz.studies.receptive_field.result import ReceptiveField
 
 # What is different in the run of a control, by kind; {} stands for its word.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from skviz.figures.caption import Caption
     from skviz.figures.display import Display
     from skviz.figures.provenance import Provenance
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
 
 
 @dataclass(frozen=True, eq=False)

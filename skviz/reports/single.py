@@ -15,7 +15,9 @@ from skviz.names import escaped
 from skviz.numbers import counted
 from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
-from skviz.studies.image import ImageAnalysis, ImageResult, UnitChoice
+from skviz.studies.image import ImageAnalysis
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import UnitChoice
 
 if TYPE_CHECKING:
     from torch import nn

@@ -22,7 +22,7 @@ from skviz.capture.replacements import (
     unchanged,
     uniform,
 )
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.models.sknet import K3, K5, K7, SKNet, SKNetConfig
 
 _spec = importlib.util.spec_from_file_location(
@@ -480,7 +480,7 @@ def test_an_adapter_whose_reader_has_no_inverse_is_refused() -> None:
     unit = Unit("SK_2_1", "body", (None, None), networks.C, found_by="mine")
 
     def adapter(reader):
-        return lambda candidate: [Source(unit, "body.softmax", reader)]
+        return lambda candidate: [AttentionSite(unit, "body.softmax", reader)]
 
     x = torch.randn(2, 3, 20, 20)
     try:
@@ -492,7 +492,9 @@ def test_an_adapter_whose_reader_has_no_inverse_is_refused() -> None:
         register_adapter("mine", adapter(lambda output: output.squeeze(-1) * 1))
         with (
             intervene(Probe(network), {"2_1": branch(0)}),
-            pytest.raises(CaptureError, match="how to write it back is not known; give its Source"),
+            pytest.raises(
+                CaptureError, match="how to write it back is not known; give its AttentionSite"
+            ),
         ):
             run(network, x)
     finally:

@@ -27,7 +27,8 @@ from skviz.models import ModelInfo
 from skviz.pictures.scaling import DEFAULT_SPEC
 from skviz.runs.measurements import Measurements
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult, choose_units
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import choose_units
 from tests.helpers.synthetic import make_run
 
 RUN = Provenance("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))

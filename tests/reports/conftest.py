@@ -14,7 +14,8 @@ from skviz.capture.attention import Attention
 from skviz.models import ModelInfo
 from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult, choose_units
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import choose_units
 from skviz.units import Unit
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -21,7 +21,7 @@ from skviz.reports.documents.saved import read_result
 from skviz.reports.single import _data_document
 from skviz.reports.tables import Column
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult
+from skviz.studies.image_result import ImageResult
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))

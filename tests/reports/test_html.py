@@ -24,7 +24,7 @@ from skviz.reports.html.data import class_marks
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.reports.html.page import _json, page, write_html
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult
+from skviz.studies.image_result import ImageResult
 
 # The name of SVG's namespace looks like an address and is none.
 NAMESPACE = "http://www.w3.org/2000/svg"

@@ -24,7 +24,7 @@ from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
 from skviz.reports.pdf import pdf_bytes, write_pdf
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult
+from skviz.studies.image_result import ImageResult
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from skviz.reports.documents.of_run import run_document
 from skviz.reports.pptx.deck import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
 from skviz.reports.words import with_names
 from skviz.runs.records import Run
-from skviz.studies.image import ImageResult
+from skviz.studies.image_result import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
 from skviz.reports.pptx.chart_xml import error_bars  # noqa: E402

@@ -14,7 +14,9 @@ from torch import nn
 import skviz
 from skviz.models import build
 from skviz.models.sknet import Branch
-from skviz.studies.image import ImageResult, analyze_image, choose_units
+from skviz.studies.image import analyze_image
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import choose_units
 from skviz.units import Kernel, Unit
 
 SCALES = (1.0, 1.5, 2.0)

@@ -12,7 +12,7 @@ from torch import nn
 
 from skviz import CaptureError, Probe, Unit, UnitError, UsageError
 from skviz.capture.discovery.adapters import register_adapter, unregister_adapter
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 
 _spec = importlib.util.spec_from_file_location(
     "variants_networks", Path(__file__).with_name("networks.py")
@@ -208,10 +208,10 @@ def test_an_adapter_of_the_user_comes_first() -> None:
     network = build(networks.CatSoftmax)
     unit = Unit("SK_2_1", "body", (None, None), networks.C, found_by="mine")
 
-    def mine(candidate: nn.Module) -> list[Source] | None:
+    def mine(candidate: nn.Module) -> list[AttentionSite] | None:
         if not hasattr(candidate, "body"):
             return None
-        return [Source(unit, "body.softmax", lambda output: output.squeeze(-1))]
+        return [AttentionSite(unit, "body.softmax", lambda output: output.squeeze(-1))]
 
     register_adapter("mine", mine)
     try:

@@ -9,7 +9,7 @@ import torch
 
 from skviz.capture.discovery.look import NoUnit, is_constant
 from skviz.capture.discovery.passes import Passes
-from skviz.capture.discovery.tracing.trace import Call
+from skviz.capture.discovery.tracing.calls import Call
 from skviz.capture.layout import Layout
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from skviz.capture.discovery.look import Look, NoUnit, is_constant
-from skviz.capture.discovery.tracing.trace import Call
+from skviz.capture.discovery.tracing.calls import Call
 from skviz.capture.layout import Layout
 
 GATE = "squeeze-and-excitation"

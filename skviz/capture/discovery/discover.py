@@ -2,7 +2,7 @@
 
 A softmax is the attention of a unit if its result, through any views, multiplies features
 channel by channel. What it multiplies and what is summed afterwards is followed number by
-number (`lineage.py`); the batch axis is the one that follows the batch size from pass to pass,
+number (`trace.py`); the batch axis is the one that follows the batch size from pass to pass,
 axes that follow the image size are no channels. No axis is guessed from its size.
 """
 
@@ -20,11 +20,12 @@ from skviz.capture.discovery.classify import GATE, Selection, classify
 from skviz.capture.discovery.kernels import branch_kernels, resampled, same_origin
 from skviz.capture.discovery.look import Look, NoUnit, look_at
 from skviz.capture.discovery.passes import Passes, run_passes
+from skviz.capture.discovery.tracing.calls import Call
 from skviz.capture.discovery.tracing.graph import Graph
-from skviz.capture.discovery.tracing.trace import Call, Lineage
+from skviz.capture.discovery.tracing.trace import Trace
 from skviz.capture.discovery.unit_names import Place, named
 from skviz.capture.layout import Layout
-from skviz.capture.site import Operation, Source
+from skviz.capture.site import AttentionSite, Operation
 from skviz.errors import CaptureError
 from skviz.units import Kernel, Unit
 
@@ -39,8 +40,8 @@ class Found:
     where there is nothing else.
     """
 
-    units: tuple[Source, ...]
-    gates: tuple[Source, ...]
+    units: tuple[AttentionSite, ...]
+    gates: tuple[AttentionSite, ...]
     rejected: tuple[str, ...]
 
 
@@ -115,8 +116,8 @@ def _why_none(call: Call) -> str:
 
 
 def _sources(
-    network: nn.Module, found: list[tuple[Look, Selection]], lineage: Lineage
-) -> list[Source]:
+    network: nn.Module, found: list[tuple[Look, Selection]], trace: Trace
+) -> list[AttentionSite]:
     places = []
     for look, selection in found:
         call = look.call
@@ -126,7 +127,7 @@ def _sources(
     sources = []
     for (look, selection), place, name in zip(found, places, names, strict=True):
         call, table = look.call, selection.layout.table
-        kernels, kind, notes, null = _kernels(look, selection, lineage.features.graph)
+        kernels, kind, notes, null = _kernels(look, selection, trace.features.graph)
         unit = Unit(
             name=name,
             path=place.path,
@@ -140,7 +141,7 @@ def _sources(
         )
         owner, owner_call, operation, index = call.key
         sources.append(
-            Source(
+            AttentionSite(
                 unit,
                 owner,
                 selection.layout.read,

@@ -11,7 +11,7 @@ from torch import nn
 from skviz.capture.discovery.adapters import known_sources
 from skviz.capture.discovery.discover import Found, discover, nothing_found
 from skviz.capture.discovery.named_attention import told_sources
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 
 # Looking takes a few forward passes: a network is looked into once, as long as it is built alike.
 _SEEN: WeakKeyDictionary[nn.Module, tuple[object, Found]] = WeakKeyDictionary()
@@ -27,7 +27,7 @@ def find_units(
     if attention:
         patterns = [attention] if isinstance(attention, str) else list(attention)
         return Found(tuple(told_sources(network, patterns, example)), (), ())
-    known: list[Source] | None = known_sources(network)
+    known: list[AttentionSite] | None = known_sources(network)
     if known:
         return Found(tuple(known), (), ())
     found = _look(network, example)

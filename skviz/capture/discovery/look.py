@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skviz.capture.discovery.tracing.trace import Call
+from skviz.capture.discovery.tracing.calls import Call
 from skviz.capture.layout import Layout
 
 Rows = NDArray[np.int64]

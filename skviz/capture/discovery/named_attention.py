@@ -15,7 +15,7 @@ from skviz.capture.discovery.example import arguments, candidates, with_batch
 from skviz.capture.discovery.passes import BATCHES, unchanged
 from skviz.capture.discovery.unit_names import Place, named
 from skviz.capture.layout import Layout
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.errors import CaptureError, NoInputError, UsageError
 from skviz.hooks import ForwardSession
 from skviz.units import Unit
@@ -30,7 +30,9 @@ class _Told:
     outputs: tuple[Tensor, Tensor]
 
 
-def told_sources(network: nn.Module, patterns: Sequence[str], example: Any = None) -> list[Source]:
+def told_sources(
+    network: nn.Module, patterns: Sequence[str], example: Any = None
+) -> list[AttentionSite]:
     """Return sources for what `PATTERN:AXIS` names, such as "layer*.*.attn:1".
 
     PATTERN matches module paths, AXIS is the axis of the branches in what they return. Raises
@@ -99,7 +101,7 @@ def _run(network: nn.Module, axes: dict[str, int], inputs: Any) -> dict[str, Ten
     return found
 
 
-def _source(told: _Told, name: str) -> Source:
+def _source(told: _Told, name: str) -> AttentionSite:
     one, two = told.outputs
     shape = tuple(one.shape)
     if not -one.ndim <= told.axis < one.ndim:
@@ -139,4 +141,4 @@ def _source(told: _Told, name: str) -> Source:
     def put(output: Tensor, attention: Tensor, batch: int) -> Tensor:
         return layout.write(output, attention, len(attention))
 
-    return Source(unit, told.path, read, competing=competing, put=put)
+    return AttentionSite(unit, told.path, read, competing=competing, put=put)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from skviz.capture.discovery.example import (
     with_another_size,
     with_batch,
 )
-from skviz.capture.discovery.tracing.trace import Call, Enough, Key, Lineage
+from skviz.capture.discovery.tracing.calls import Call, Key
+from skviz.capture.discovery.tracing.trace import Trace
 from skviz.capture.stack import ModuleStack
 from skviz.errors import NoInputError
 
@@ -37,7 +38,7 @@ class Passes:
     the pass with the other batch size did not come to its end, if so.
     """
 
-    first: Lineage
+    first: Trace
     batches: tuple[int, int]
     other_batch: Calls
     other_size: Calls
@@ -113,16 +114,16 @@ def watch(
     example: Any,
     wanted: set[Key] | None = None,
     into: list[Call] | None = None,
-) -> Lineage:
-    """Run one forward pass under watch (see `Lineage`); `into` gets the calls if it fails."""
+) -> Trace:
+    """Run one forward pass under watch (see `Trace`); `into` gets the calls if it fails."""
     tensors = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor)]
     with torch.no_grad(), ModuleStack(network) as stack:
-        lineage = Lineage(stack, tensors, batch_size(example), wanted)
+        trace = Trace(stack, tensors, batch_size(example), wanted)
         if into is not None:
-            lineage.calls = into
-        with lineage, suppress(Enough):
-            network(*arguments(example))
-    return lineage
+            trace.calls = into
+        with trace:
+            stack.session.run(*arguments(example))
+    return trace
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from skviz.reports.words import distinct, file_stem
 from skviz.scales import DEFAULT_SCALES, scale_label
 
 if TYPE_CHECKING:
-    from skviz.studies.image import ImageResult
+    from skviz.studies.image_result import ImageResult
 
 _MOST_SHOWN = 5
 

@@ -19,7 +19,7 @@ from skviz.reports.document import Document, FigurePart, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
 from skviz.scales import scale_label
-from skviz.studies.image import choose_units
+from skviz.studies.unit_choice import choose_units
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary

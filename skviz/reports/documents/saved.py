@@ -19,7 +19,8 @@ from skviz.pictures.scaling import DEFAULT_SPEC, InputSpec, Views, enlarge
 from skviz.scales import Scales
 from skviz.studies.controls.control import parse_control
 from skviz.studies.controls.views import controlled
-from skviz.studies.image import ImageResult, UnitChoice, choose_units
+from skviz.studies.image_result import ImageResult
+from skviz.studies.unit_choice import UnitChoice, choose_units
 from skviz.units import Kernel, Unit
 
 Classes = list[list[tuple[str, float]]]

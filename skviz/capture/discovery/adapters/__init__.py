@@ -10,10 +10,10 @@ from collections.abc import Callable
 from torch import nn
 
 from skviz.capture.discovery.adapters import own, timm
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 
 # An adapter looks at a network and lists its sources, or returns None: not of its kind.
-Adapter = Callable[[nn.Module], list[Source] | None]
+Adapter = Callable[[nn.Module], list[AttentionSite] | None]
 
 _ADAPTERS: dict[str, Adapter] = {"skviz": own.sources, "timm": timm.sources}
 
@@ -21,7 +21,7 @@ _ADAPTERS: dict[str, Adapter] = {"skviz": own.sources, "timm": timm.sources}
 def register_adapter(name: str, adapter: Adapter) -> None:
     """Add an adapter; it is asked before all that are there already.
 
-    An adapter takes a network and returns a list of `Source`, in the order of execution, or
+    An adapter takes a network and returns a list of `AttentionSite`, in the order of execution, or
     None for a network that it does not know. A name that is there already is replaced.
     """
     others = {key: value for key, value in _ADAPTERS.items() if key != name}
@@ -34,7 +34,7 @@ def unregister_adapter(name: str) -> None:
     _ADAPTERS.pop(name, None)
 
 
-def known_sources(network: nn.Module) -> list[Source] | None:
+def known_sources(network: nn.Module) -> list[AttentionSite] | None:
     """Return the sources of a network by the first adapter that knows it, or None."""
     for adapter in _ADAPTERS.values():
         found = adapter(network)

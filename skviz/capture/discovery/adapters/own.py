@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.models.sknet import SKConv, SKNet, sk_units
 
 
-def sources(network: nn.Module) -> list[Source] | None:
+def sources(network: nn.Module) -> list[AttentionSite] | None:
     """List the SK units of an SKNet; None for any other network."""
     if not isinstance(network, SKNet):
         return None
-    return [Source(unit, f"{unit.path}.attention", _attention) for unit in sk_units(network)]
+    return [AttentionSite(unit, f"{unit.path}.attention", _attention) for unit in sk_units(network)]
 
 
 def _attention(output: Tensor) -> Tensor:

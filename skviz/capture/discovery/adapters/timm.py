@@ -7,14 +7,14 @@ import sys
 
 from torch import Tensor, nn
 
-from skviz.capture.site import Source
+from skviz.capture.site import AttentionSite
 from skviz.units import Kernel, Unit
 
 # Block and module within it: layer1.0.conv2, also with a prefix (encoder.model.layer1.0.conv2).
 _PLACE = re.compile(r"(?:^|\.)layer(\d+)\.(\d+)\.[^.]+$")
 
 
-def sources(network: nn.Module) -> list[Source] | None:
+def sources(network: nn.Module) -> list[AttentionSite] | None:
     """List the SelectiveKernel modules of a timm network by stage and block, or return None.
 
     `layer1` is stage 2, as in the paper's table 1; blocks are counted from 1. The module
@@ -23,7 +23,7 @@ def sources(network: nn.Module) -> list[Source] | None:
     layers = sys.modules.get("timm.layers")
     if layers is None:
         return None  # timm is not loaded, so the network cannot be made of it.
-    found: list[Source] = []
+    found: list[AttentionSite] = []
     names: set[str] = set()
     for path, module in network.named_modules():
         if not isinstance(module, layers.SelectiveKernel):
@@ -42,7 +42,7 @@ def sources(network: nn.Module) -> list[Source] | None:
             module.out_channels,
             found_by="timm SelectiveKernel",
         )
-        found.append(Source(unit, f"{path}.attn", _attention))
+        found.append(AttentionSite(unit, f"{path}.attn", _attention))
     return found or None
 
 

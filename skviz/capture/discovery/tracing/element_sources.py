@@ -26,7 +26,7 @@ class Shadow:
     calls: frozenset[int]
 
 
-class Shadows:
+class ElementSources:
     """The shadows of all tensors that have one."""
 
     def __init__(self) -> None:
