@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
+import matplotlib
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from skviz.figures import figure_style
 from skviz.figures.style.palette import contrast, scale_styles, warning_colour
-from tests.figures.extremes import Case
+from tests.figures.extremes import SCALES, Case
 from tests.figures.extremes_controls import every_case
 from tests.figures.tidy import visible_texts
 
 ON_SLIDES = 14.0  # points, of the smallest type
 FOR_TEXT, FOR_MARKS = 4.5, 3.0  # WCAG 2.2, 1.4.3 and 1.4.11
 CASES = list(every_case(whole=False))
+SCALED = ("lines", "bars-4", "bars-33", "depth", "classes-10", "overview", "null", "panels")
 
 
 def seen(colour: object, alpha: float | None, ground: object) -> tuple[float, ...]:
@@ -72,3 +76,27 @@ def test_marks_stand_out(ground: str) -> None:
 def test_contrast_is_that_of_wcag() -> None:
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)  # known to just fail
     assert contrast("#E69F00", "#FFFFFF") < FOR_MARKS
+
+
+def legend_colours(figure: Figure) -> list[tuple[str, str]]:
+    """Return the scales that legends name, each with the colour of its entry."""
+    legends = [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]
+    found = []
+    for legend in legends:
+        labels = [text.get_text() for text in legend.get_texts()]
+        for label, handle in zip(labels, legend.legend_handles, strict=True):
+            if re.fullmatch(r"\d+\.\d+x", label):
+                colour = handle.get_facecolor() if hasattr(handle, "get_facecolor") else None
+                found.append((label, to_hex(colour or handle.get_color())))
+    return found
+
+
+@pytest.mark.parametrize("style", ["paper", "web,dark"])
+def test_a_scale_has_one_colour_in_all_figures(style: str) -> None:
+    with figure_style(style):
+        ground = matplotlib.rcParams["axes.facecolor"]
+        expected = {s.label: s.colour.lower() for s in scale_styles(SCALES, ground)}
+        figures = [case.draw() for case in CASES if case.name.startswith(SCALED)]
+    named = [pair for figure in figures for pair in legend_colours(figure)]
+    assert len(named) > 20
+    assert {pair for pair in named if expected[pair[0]] != pair[1]} == set()
