@@ -97,7 +97,7 @@ class Probe:
         units: str | Iterable[str] = "all",
         *,
         attention: str | Sequence[str] | None = None,
-        example: Any = None,
+        example: object = None,
     ) -> None:
         self.model = model
         self.network = original(model)
@@ -140,7 +140,7 @@ class Probe:
         """Nothing to undo: every call takes its own hooks off."""
 
     def __call__(
-        self, images: Views | Tensor | tuple[Any, ...], *, logits: bool = False
+        self, images: Views | Tensor | tuple[object, ...], *, logits: bool = False
     ) -> Attention:
         """Return the attention for views or a normalised batch (B, 3, H, W).
 
@@ -162,8 +162,8 @@ class Probe:
         )
 
     def capture(
-        self, images: Tensor | tuple[Any, ...], *, output: bool = False
-    ) -> tuple[dict[str, Tensor], Any]:
+        self, images: Tensor | tuple[object, ...], *, output: bool = False
+    ) -> tuple[dict[str, Tensor], object]:
         """Return the attention as tensors (B, M, C) on the network's device, and its output.
 
         The output is None where the pass was stopped, which it is unless `output` is true.
@@ -175,8 +175,8 @@ class Probe:
         return found, result
 
     def listen(
-        self, images: Tensor | tuple[Any, ...], *, output: bool = False
-    ) -> tuple[dict[str, Tensor], Any]:
+        self, images: Tensor | tuple[object, ...], *, output: bool = False
+    ) -> tuple[dict[str, Tensor], object]:
         """Do what `capture` does without looking at the numbers, so that it can be traced."""
         inputs = arguments(_fitting(images, self.network))
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)

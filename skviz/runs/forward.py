@@ -168,8 +168,9 @@ class Forward:
         images = self.images(views)
         with self.casting():
             attention, output = self.probe.capture(images, output=self.predictions)
-        is_logits = isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1
-        return attention, output if is_logits else None
+        if isinstance(output, Tensor) and output.ndim == 2 and output.shape[1] > 1:
+            return attention, output  # Logits.
+        return attention, None
 
     def casting(self) -> AbstractContextManager[object]:
         dtype = PRECISIONS[self.precision]

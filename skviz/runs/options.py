@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.pictures.crops import FILLS, RESAMPLING
 
 ENGINE_NAMES = ("auto", "eager", "tuned", "compile", "openvino")
+
+
+class OptionFields(TypedDict, total=False):
+    """The fields of `Options` as named arguments, without `channels`."""
+
+    resample: str
+    fill: str
+    class_channels: bool
+    batch_size: int | None
+    precision: str
+    workers: int | None
+    shard_size: int | None
+    engine: str
+    tune: bool | None
+    compiled: bool
+    predictions: bool
+    keep_memory: bool
 
 
 @dataclass(frozen=True)

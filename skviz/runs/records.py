@@ -119,7 +119,7 @@ class Run(ShardedRecords, ShowsTable):
     _kept: Any = None
 
     @classmethod
-    def from_frame(cls, frame: Any, out: str | os.PathLike[str] | None = None) -> Run:
+    def from_frame(cls, frame: object, out: str | os.PathLike[str] | None = None) -> Run:
         """Make a run of what a `BatchAnalyzer` returned.
 
         Parameters

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from skviz.data import DataSource, ImageSet
 from skviz.errors import UsageError
 from skviz.runs.analyze import Change, Changed, prepare
-from skviz.runs.options import Options
+from skviz.runs.options import OptionFields, Options
 from skviz.runs.records import Run
 from skviz.scales import DEFAULT_SCALES
 from skviz.studies.controls.control import Control, parse_control
@@ -71,7 +71,8 @@ def analyze(
     units: str | Iterable[str] = "all",
     progress: bool = True,
     control: Control | str | None = None,
-    **options: Any,
+    channels: str | Iterable[str] = (),
+    **options: Unpack[OptionFields],
 ) -> Run:
     """Run a data set through a network at several scales; return the folder of records.
 
@@ -94,8 +95,10 @@ def analyze(
         Whether to show on stderr how far it is.
     control
         Makes it a control of such a run: "blur", "random:7" (see `skviz controls --help`).
+    channels
+        Names or patterns of the units whose whole attention vectors are kept.
     **options
-        Fields of `skviz.runs.options.Options`, such as `batch_size` or `workers`.
+        The other fields of `skviz.runs.options.Options`, such as `batch_size` or `workers`.
 
     Returns
     -------
@@ -118,14 +121,13 @@ def analyze(
     >>> skviz.summarise(run, resamples=0).to_frame().shape
     (3, 7)
     """
-    names = options.pop("channels", ())
-    channels = (names,) if isinstance(names, str) else tuple(names)
+    names = (channels,) if isinstance(channels, str) else tuple(channels)
     return prepare(
         dataset,
         model,
         out=out,
         scales=scales,
         units=units,
-        options=Options(channels=channels, **options),
+        options=Options(channels=names, **options),
         change=change_of(control),
     )(progress)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from skviz.data import DataSource, ImageSet, open_dataset
 from skviz.errors import UsageError
 from skviz.files import output_folder
 from skviz.runs.analyze import Analysis, prepare
-from skviz.runs.options import Options
+from skviz.runs.options import OptionFields, Options
 from skviz.runs.storage.shards import SHARDS
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.interventions.kinds import check_kinds
@@ -161,7 +161,7 @@ def intervene_dataset(
     kinds: str | Sequence[str] = ALL,
     seed: int = 0,
     progress: bool = True,
-    **options: Any,
+    **options: Unpack[OptionFields],
 ) -> InterventionRun:
     """Replace the attention of units on a data set, and measure what becomes of the output.
 
