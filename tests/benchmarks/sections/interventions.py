@@ -23,8 +23,7 @@ ABOUT = (
 )
 SHARE = 0.005
 QUICK = False
-# 0.40 for many photographs; for 96 of them tracing the network is a tenth of the time.
-LIMIT = 0.5
+LIMIT = 0.45
 
 
 def run(setting: Setting) -> list[Measured]:
