@@ -19,6 +19,7 @@ def figures(block: Any, variables: dict[str, Any], settings: dict[str, Any]) -> 
     """Save the figures that the block made, and return the text that shows them."""
     files = []
     for value in variables["example_globals"].values():
+        value = getattr(value, "figure_", value)  # of a display that was drawn
         if not isinstance(value, Figure) or id(value) in _shown:
             continue
         _shown.add(id(value))

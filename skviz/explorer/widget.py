@@ -52,7 +52,7 @@ class Explorer(anywidget.AnyWidget):
         from skviz.figures import figure_style
 
         with figure_style("default"):
-            return result_figure(self._session.shown(figure=True)).plot()
+            return result_figure(self._session.shown(figure=True)).plot().figure_
 
     def _answer(self, _: Any, message: dict[str, Any], buffers: list[memoryview]) -> None:
         number, data = message.get("id"), bytes(buffers[0]) if buffers else b""

@@ -1,7 +1,7 @@
 """Figures: displays that hold arrays and draw them, and what is common to their looks.
 
-A display is made by `from_attention` (or from arrays), and `plot(ax=None)` returns a
-Matplotlib figure. None of it needs a screen.
+A display is made by `from_attention`, `from_summary` or from arrays, and `plot(ax=None)` draws
+it; `figure_` is its Matplotlib figure. None of it needs a screen.
 """
 
 from __future__ import annotations

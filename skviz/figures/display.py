@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, together
@@ -12,6 +12,7 @@ from skviz.figures.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from skviz.figures.native import NativeChart
@@ -22,11 +23,28 @@ class Display(ABC):
 
     A display computes in `from_attention` or `from_summary` and holds what it computed. `plot`
     draws it, `caption` says what is to be seen, `to_frame` returns the numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skviz.figures import UnitBars
+    >>> bars = UnitBars(np.array([[-0.1, 0.05]]), scales=(1.0, 2.0), units=("2_3",))
+    >>> bars.plot().ax_.get_ylabel()
+    'attention difference'
+    >>> bars.to_frame()["value"].tolist()
+    [-0.1, 0.05]
     """
 
+    ax_: Axes
+    figure_: Figure
+
     @abstractmethod
-    def plot(self) -> Figure:
-        """Draw the display on a new figure, and return the figure."""
+    def plot(self) -> Self:
+        """Draw the display on a new figure, and return the display.
+
+        Then it has `figure_`, and `ax_`, the axes of its chart or of the first of several.
+        Single charts take an `ax` to be drawn on instead.
+        """
 
     @abstractmethod
     def caption(self, provenance: Provenance) -> Caption:
@@ -42,6 +60,32 @@ class Display(ABC):
         There is none where only a picture shows it all, such as heat maps and photographs.
         """
         return []
+
+    def _drawn(self, figure: Figure, ax: Axes | None = None) -> Self:
+        """Keep what was drawn last, which is no part of the frozen arrays."""
+        object.__setattr__(self, "figure_", figure)
+        object.__setattr__(self, "ax_", figure.axes[0] if ax is None else ax)
+        return self
+
+    def _repr_png_(self) -> bytes | None:
+        """Show in a notebook what was drawn."""
+        if not hasattr(self, "figure_"):
+            return None
+        from skviz.figures.save import figure_bytes
+
+        return figure_bytes(self.figure_, "png")
+
+
+def figure_of(drawn: Figure | Display) -> Figure:
+    """Return the figure of a display that was drawn; a figure is its own.
+
+    Raises `UsageError` for a display that was not drawn.
+    """
+    if isinstance(drawn, Display):
+        if not hasattr(drawn, "figure_"):
+            raise UsageError("expected a display that was drawn: call its plot() first")
+        return drawn.figure_
+    return drawn
 
 
 def caption_of(display: object, about: Provenance) -> Caption:

@@ -213,7 +213,7 @@ class RunFigure:
 
             # Channels of two networks do not correspond: each has an axis of its own.
             return plot_lines([*charts, published_chart(charts)], same_height=True)
-        figure = plot_lines(charts) if len(charts) > 1 else first.plot()
+        figure = plot_lines(charts) if len(charts) > 1 else first.plot().figure_
         if self.paper:
             _lay_over(figure, first)
         return figure

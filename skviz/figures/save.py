@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
+from skviz.figures.display import Display, figure_of
 from skviz.figures.layout.page import settings_of
 from skviz.figures.style.text import storable
 from skviz.files import AnyPath, write_bytes
@@ -24,20 +25,21 @@ LABELS = {"Alternative": "Alternative text", "Command": "Command", "Versions": "
 
 
 def save_figure(
-    figure: Figure,
+    figure: Figure | Display,
     path: AnyPath,
     metadata: Mapping[str, str] | None = None,
     *,
     overwrite: bool = False,
     dpi: float | None = None,
 ) -> Path:
-    """Write a figure to a file, in the format that its name ends with, and return the path.
+    """Write a figure, or a drawn display, to a file of the format that its name ends with.
 
-    `metadata` may have "Title", "Description", "Alternative" (text), "Command", "Versions"
-    and "Creator" (default: skviz and its version); see `skviz.figures.metadata`. They are
-    stored where the format has its place for them, and `figure_info` reads them back. `dpi` is
-    the resolution of a PNG, and of pictures within the other formats (default: that of the
-    style in which the figure was drawn). The same figure gives the same bytes, and text in PDF and
+    Returns the path. `metadata` may have "Title", "Description", "Alternative" (text),
+    "Command", "Versions" and "Creator" (default: skviz and its version); see
+    `skviz.figures.metadata`. They are stored where the format has its place for them, and
+    `figure_info` reads them back. `dpi` is the resolution of a PNG, and of
+    pictures within the other formats (default: that of the style in which the figure was
+    drawn). The same figure gives the same bytes, and text in PDF and
     SVG files stays text.
 
     Raises `UsageError` for another format or metadata, and `OutputError` when the file cannot
@@ -52,14 +54,14 @@ def save_figure(
 
 
 def figure_bytes(
-    figure: Figure,
+    figure: Figure | Display,
     kind: str,
     metadata: Mapping[str, str] | None = None,
     *,
     dpi: float | None = None,
 ) -> bytes:
     """Return what `save_figure` writes for a format, "png", "pdf" or "svg"."""
-    texts = _checked(metadata or {})
+    figure, texts = figure_of(figure), _checked(metadata or {})
     buffer = io.BytesIO()
     with (
         settings_of(figure),

@@ -201,7 +201,7 @@ def save_result(
 
     parts = result_figure(result, options)
     with figure_style(options.style):
-        figure = parts.plot()
+        figure = parts.plot().figure_
     metadata = figure_metadata(parts.caption(Provenance.of_image(result)), options.command)
     for file in files:
         ending = file.suffix.removeprefix(".")

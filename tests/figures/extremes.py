@@ -49,7 +49,7 @@ class Case:
 
     @classmethod
     def of(cls, name: str, display: Any) -> Case:
-        return cls(name, display, display.plot)
+        return cls(name, display, lambda: display.plot().figure_)
 
 
 def some_units(stages: tuple[int, ...], channels: int = 64) -> tuple[Unit, ...]:

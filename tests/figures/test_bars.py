@@ -57,7 +57,7 @@ def test_units_of_different_kernels(attention_of: Make) -> None:
 def test_what_is_drawn(attention: Attention, assert_tidy: Tidy) -> None:
     bars = UnitBars.from_attention(attention)
     with figure_style("default"):
-        figure = bars.plot()
+        figure = bars.plot().figure_
     (ax,) = figure.axes
     groups = [group for group in ax.containers if isinstance(group, BarContainer)]
     assert len(groups) == 3
@@ -80,7 +80,7 @@ def test_error_bars(attention: Attention, assert_tidy: Tidy) -> None:
     bars = UnitBars.from_attention(attention)
     errors = np.full(bars.values.shape, 0.125)
     with figure_style("default"):
-        figure = UnitBars(bars.values, bars.scales, bars.units, errors).plot()
+        figure = UnitBars(bars.values, bars.scales, bars.units, errors).plot().figure_
     (ax,) = figure.axes
     groups = [group for group in ax.containers if isinstance(group, BarContainer)]
     for index, group in enumerate(groups):
@@ -100,7 +100,7 @@ def test_labels_never_touch(
 ) -> None:
     stages = {3: count} if count < 16 else {3: count // 2, 4: count - count // 2}
     with figure_style(style):
-        figure = UnitBars.from_attention(attention_of(scales, stages=stages), "all").plot()
+        figure = UnitBars.from_attention(attention_of(scales, stages=stages), "all").plot().figure_
         assert_tidy(figure)
     shown = [label.get_text() for label in figure.axes[0].get_xticklabels()]
     assert len(shown) == count
@@ -109,7 +109,7 @@ def test_labels_never_touch(
 def test_long_names_are_cut_at_their_start(attention_of: Make, assert_tidy: Tidy) -> None:
     names = [f"layer{n}.with_a_selective_kernel.attention{n}" for n in range(33)]
     with figure_style("paper"):
-        figure = UnitBars.from_attention(attention_of(names=names), "all").plot()
+        figure = UnitBars.from_attention(attention_of(names=names), "all").plot().figure_
     assert_tidy(figure)
     assert figure.axes[0].get_xticklabels()[-1].get_text().endswith("attention32")
     assert figure.axes[0].get_xlabel() == "SK unit"
@@ -118,7 +118,7 @@ def test_long_names_are_cut_at_their_start(attention_of: Make, assert_tidy: Tidy
 def test_what_long_names_share_is_said_once(attention_of: Make, assert_tidy: Tidy) -> None:
     names = [f"backbone.stages.{n}.selective.attn" for n in range(6)]
     with figure_style("paper"):
-        figure = UnitBars.from_attention(attention_of(names=names), "all").plot()
+        figure = UnitBars.from_attention(attention_of(names=names), "all").plot().figure_
     assert_tidy(figure)
     (ax,) = figure.axes
     assert [label.get_text() for label in ax.get_xticklabels()] == list("012345")
@@ -127,7 +127,7 @@ def test_what_long_names_share_is_said_once(attention_of: Make, assert_tidy: Tid
 
 def test_far_too_many_units_for_their_names(attention_of: Make, assert_tidy: Tidy) -> None:
     with figure_style("paper"):
-        figure = UnitBars.from_attention(attention_of(stages={3: 150}), "all").plot()
+        figure = UnitBars.from_attention(attention_of(stages={3: 150}), "all").plot().figure_
     assert_tidy(figure)
 
 
@@ -149,7 +149,7 @@ def test_whiskers_are_seen_on_every_bar(attention: Attention, style: str) -> Non
     """The third colour is that of the whiskers: the ground shows beside them."""
     values = np.full((1, 3), 0.1)
     with figure_style(style):
-        figure = UnitBars(values, (1.0, 1.5, 2.0), ("3_4",), np.full((1, 3), 0.05)).plot()
+        figure = UnitBars(values, (1.0, 1.5, 2.0), ("3_4",), np.full((1, 3), 0.05)).plot().figure_
         figure.set_dpi(300)
         figure.canvas.draw()
     (ax,) = figure.axes

@@ -51,7 +51,7 @@ def write(name: str, path: Path) -> None:
     style, display = figures()[name]
     with figure_style(style):
         matplotlib.rcParams["font.family"] = ["DejaVu Sans"]  # comes with Matplotlib
-        figure = display.plot()
+        figure = display.plot().figure_
         save_figure(figure, path, overwrite=True, dpi=500 / figure.get_size_inches()[0])
 
 

@@ -50,7 +50,7 @@ def test_marks_are_the_shifts_of_both_runs(runs: tuple[Path, Path]) -> None:
     np.testing.assert_array_equal(display.low[1], rows["b_low"])
     assert display.units == tuple(unit.short for unit in SKNET50)
     assert display.labels == ("a: a", f"b: {LONG}")
-    marks = [line for line in display.plot().axes[0].lines if len(line.get_xdata()) == 16]
+    marks = [line for line in display.plot().figure_.axes[0].lines if len(line.get_xdata()) == 16]
     np.testing.assert_array_equal(marks[1].get_ydata(), rows["b"])
     assert marks[0].get_marker() != marks[1].get_marker()
     some = ComparedShifts.from_comparison(found, (2.0, 1.5))
@@ -63,7 +63,7 @@ def test_the_papers_marks_are_open(runs: tuple[Path, Path]) -> None:
     display = ComparedShifts.from_paper(compare_with_paper(runs[0], resamples=50))
     np.testing.assert_allclose(display.values[1], [0.0103, 0.0296, 0.0206, 0.0074])
     assert np.isnan(display.low[1]).all()
-    ax = display.plot().axes[0]
+    ax = display.plot().figure_.axes[0]
     marks = [line for line in ax.lines if line.get_marker() == "D"]
     assert [line.get_markerfacecolor() for line in marks] == [ax.get_facecolor()]
 
@@ -76,10 +76,10 @@ def test_pages_are_tidy(
     pairs = [(unit.name, unit.name) for unit in SKNET50[:count]]
     with figure_style(style):
         found = compare(*runs, pairs=pairs, resamples=20)
-        assert_tidy(ComparedShifts.from_comparison(found).plot())
+        assert_tidy(ComparedShifts.from_comparison(found).plot().figure_)
         if count == 4:
             paper = compare_with_paper(runs[0], resamples=20)
-            assert_tidy(ComparedShifts.from_paper(paper).plot())
+            assert_tidy(ComparedShifts.from_paper(paper).plot().figure_)
 
 
 def test_mistakes_are_explained(runs: tuple[Path, Path], tmp_path: Path) -> None:
@@ -103,12 +103,12 @@ def test_bars_and_depth_of_kernels(summary: Summary) -> None:
     bars = UnitBars.from_summary(summary)
     np.testing.assert_array_equal(bars.values, sizes_of(summary)[[2, 6, 12, 15]])
     assert (bars.base, bars.quantity) == (3.0, "expected kernel (pixels)")
-    drawn = bars.plot().axes[0].patches[0]
+    drawn = bars.plot().figure_.axes[0].patches[0]
     assert drawn.get_y() == 3.0
     assert drawn.get_y() + drawn.get_height() == pytest.approx(bars.values[0, 0])
     lines = DepthLines.from_summary(summary)
     np.testing.assert_array_equal(lines.values, sizes_of(summary))
-    low, _ = lines.plot().axes[0].get_ylim()
+    low, _ = lines.plot().figure_.axes[0].get_ylim()
     assert low > 3
     # What is asked for goes before the summary's own quantity.
     plain = UnitBars.from_summary(summary, quantity="difference")
@@ -122,7 +122,7 @@ def test_classes_of_kernels(summary: Summary) -> None:
     np.testing.assert_array_equal(
         curves.values[0].ravel("F"), frame.sort_values(["label", "scale"])["mean"]
     )
-    assert curves.plot().axes[0].get_ylabel() == "expected kernel"
+    assert curves.plot().figure_.axes[0].get_ylabel() == "expected kernel"
 
 
 def test_channels_of_kernels(summary: Summary) -> None:
@@ -130,7 +130,7 @@ def test_channels_of_kernels(summary: Summary) -> None:
     expected = frame["expected_kernel"].to_numpy().reshape(3, 16)
     heatmap = ChannelHeatmap.from_summary(summary, "3_4")
     np.testing.assert_array_equal(heatmap.values, expected)
-    assert heatmap.plot().axes[0].get_title() == "SK_3_4: expected kernel (pixels)"
+    assert heatmap.plot().figure_.axes[0].get_title() == "SK_3_4: expected kernel (pixels)"
     lines = ChannelLines.from_summary(summary, "3_4", group=2, scales=(1.0, 2.0))
     np.testing.assert_allclose(lines.curves, expected[[0, 2]].reshape(2, 8, 2).mean(axis=2))
     assert (lines.value_label, lines.short_label) == (

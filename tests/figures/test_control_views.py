@@ -25,7 +25,7 @@ def test_every_view_is_drawn_and_named(
 ) -> None:
     rows = [row("plain"), row("object-constant"), row("zoom-out-mean", (1.0, 1 / 1.5, 0.5))]
     with figure_style(style):
-        figure = ControlViews(rows, title).plot()
+        figure = ControlViews(rows, title).plot().figure_
         assert_tidy(figure)
     (ax,) = figure.axes
     assert len(ax.images) == 9

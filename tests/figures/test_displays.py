@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import skviz.figures
-from skviz.figures import Display, FieldFigure, Provenance
+from skviz.errors import UsageError
+from skviz.figures import Display, FieldFigure, Provenance, figure_bytes
+from skviz.figures.display import figure_of
 from skviz.figures.studies.control_views import ControlViews
 from skviz.figures.studies.interventions import InterventionPanels
 from tests.figures.extremes import (
@@ -113,6 +115,19 @@ def test_data_of_studies_are_what_is_drawn() -> None:
     width = FIELD.widths.widths[1, list(FIELD.widths.labels).index("mixed")]
     assert frame.loc[(FIELD.widths.scales[1], "mixed"), "width"] == width
     assert set(FIELD.maps.labels) <= set(frame.index.get_level_values("field"))
+
+
+def test_a_display_that_was_drawn_has_its_axes_and_shows_itself() -> None:
+    bars = bars_of(STAGES["four"], 2)
+    assert bars._repr_png_() is None
+    with pytest.raises(UsageError, match=r"that was drawn: call its plot\(\) first"):
+        figure_of(bars)
+    assert bars.plot() is bars
+    assert bars.ax_ is bars.figure_.axes[0]
+    assert figure_of(bars) is figure_of(bars.figure_) is bars.figure_
+    shown = bars._repr_png_()
+    assert shown is not None
+    assert shown == figure_bytes(bars, "png")
 
 
 def test_a_display_lacks_nothing() -> None:

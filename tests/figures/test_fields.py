@@ -71,7 +71,7 @@ def test_maps_show_the_numbers() -> None:
     field = make_field()
     maps = FieldMaps.from_field(field)
     assert maps.labels == ("3x3", "5x5", "mixed")
-    figure = maps.plot()
+    figure = maps.plot().figure_
     panels = [ax for ax in figure.axes if ax.images and ax.get_label() != "colours"]
     assert len(panels) == 9
     assert len({ax.images[0].norm.vmax for ax in panels}) == 1
@@ -90,7 +90,7 @@ def test_widths_show_the_numbers() -> None:
     field = make_field()
     chart = FieldWidths.from_field(field)
     assert chart.labels == ("mixed", "all 3x3", "all 5x5", "attention of 1.0x")
-    (ax,) = chart.plot().axes
+    (ax,) = chart.plot().figure_.axes
     for number, container in enumerate(ax.containers):
         line, _, (bars,) = container
         assert line.get_ydata() == pytest.approx(field.widths[:, 2 + number])
@@ -105,7 +105,7 @@ def test_an_empty_field() -> None:
     field = make_field(scales=(1.0,), images=1)
     maps = FieldMaps.from_field(field)
     empty = FieldMaps(maps.maps * np.nan, maps.widths * np.nan, (1.0,), maps.labels, "SK_3_4")
-    figure = empty.plot()
+    figure = empty.plot().figure_
     assert figure.axes[0].get_title("left") == "no gradient"
     figure.draw_without_rendering()
 

@@ -99,7 +99,7 @@ def test_a_page_gets_higher_and_a_slide_does_not() -> None:
     caption = caption_of(bars_of(STAGES["four"], 3), ABOUT)
     for style, grows in (("paper", True), ("web", True), ("talk", False)):
         with figure_style(style):
-            plain = bars_of(STAGES["four"], 3).plot().get_size_inches()[1]
+            plain = bars_of(STAGES["four"], 3).plot().figure_.get_size_inches()[1]
             noted = with_note(bars_of(STAGES["four"], 3).plot, caption).get_size_inches()[1]
         assert (noted > plain) == grows
         assert noted == pytest.approx(plain) or grows
@@ -107,7 +107,7 @@ def test_a_page_gets_higher_and_a_slide_does_not() -> None:
 
 def test_nothing_to_say_changes_nothing() -> None:
     with figure_style("paper"):
-        plain = lines_of("SK_3_4", 2).plot()
+        plain = lines_of("SK_3_4", 2).plot().figure_
         same = with_note(lines_of("SK_3_4", 2).plot, Caption(""))
     assert list(same.get_size_inches()) == list(plain.get_size_inches())
     assert same.texts == []

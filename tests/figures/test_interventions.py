@@ -26,7 +26,7 @@ def panels(targets: tuple[str, ...], kinds: int = 3) -> InterventionPanels:
 def test_points_intervals_and_words(targets: tuple[str, ...], style: str) -> None:
     shown = panels(targets)
     with figure_style(style):
-        figure = shown.plot()
+        figure = shown.plot().figure_
     assert len(figure.axes) == 3
     assert len({ax.get_ylim() for ax in figure.axes}) == 1
     for k, ax in enumerate(figure.axes):

@@ -65,7 +65,7 @@ def test_few_channels_are_all_shown(attention_of: Make) -> None:
 def test_what_is_drawn(attention: Attention, group: int | None, assert_tidy: Tidy) -> None:
     lines = ChannelLines.from_attention(attention, "3_4", group)
     with figure_style("default"):
-        figure = lines.plot()
+        figure = lines.plot().figure_
     (ax,) = figure.axes
     assert len(ax.lines) == (6 if lines.dense else 3)  # many points are dots, and their means
     for line, curve in zip(ax.lines[:3], lines.curves, strict=True):
@@ -91,7 +91,7 @@ def test_what_is_drawn(attention: Attention, group: int | None, assert_tidy: Tid
 def test_draws_on_given_axes_and_nothing_is_left_behind(attention: Attention) -> None:
     figure = Figure()
     left, right = figure.subplots(1, 2)
-    drawn = ChannelLines.from_attention(attention, "3_4").plot(right, legend=False)
+    drawn = ChannelLines.from_attention(attention, "3_4").plot(right, legend=False).figure_
     assert drawn is figure
     assert not left.lines
     assert len(right.lines) == 3
@@ -104,7 +104,7 @@ def test_draws_on_given_axes_and_nothing_is_left_behind(attention: Attention) ->
 
 def test_unknown_kernels_are_branches(attention_of: Make) -> None:
     lines = ChannelLines.from_attention(attention_of(known=False), "3_4")
-    assert lines.plot().axes[0].get_ylabel() == "attention of branch 1"
+    assert lines.plot().figure_.axes[0].get_ylabel() == "attention of branch 1"
 
 
 def test_largest_kernel_and_a_chosen_one_of_three(attention_of: Make) -> None:
@@ -115,7 +115,7 @@ def test_largest_kernel_and_a_chosen_one_of_three(attention_of: Make) -> None:
 
 def test_a_unit_name_is_no_formula(attention_of: Make) -> None:
     attention = attention_of(names=["a$b_{$"])
-    figure = ChannelLines.from_attention(attention, "a$b_{$").plot()
+    figure = ChannelLines.from_attention(attention, "a$b_{$").plot().figure_
     figure.draw_without_rendering()
 
 
@@ -145,7 +145,7 @@ def test_shapes_are_checked() -> None:
 def test_many_channels_are_dots_with_their_means(attention: Attention) -> None:
     lines = ChannelLines.from_attention(attention, "3_4", group=1)
     usual = ChannelLines.from_attention(attention, "3_4")
-    (ax,) = lines.plot().axes
+    (ax,) = lines.plot().figure_.axes
     dots, means = ax.lines[:3], ax.lines[3:]
     np.testing.assert_array_equal([line.get_ydata() for line in dots], lines.curves)
     assert {line.get_linestyle() for line in dots} == {"None"}
@@ -158,7 +158,7 @@ def test_many_channels_are_dots_with_their_means(attention: Attention) -> None:
 
 def test_means_of_many_points_weigh_channels_alike(attention: Attention) -> None:
     lines = ChannelLines.from_attention(attention, "3_4", group=3)  # 85 points of 3, one of 1
-    ax = lines.plot().axes[0]
+    ax = lines.plot().figure_.axes[0]
     last = ax.lines[-1].get_ydata()[-1]
     first = int(lines.x[mean_starts(lines)[-1]])
     assert last == pytest.approx(attention["3_4"][-1, 1, first:].mean(), abs=1e-6)

@@ -92,7 +92,7 @@ def test_bars_are_banded_around_the_value_at_one(summary: Summary, null: list) -
 
 def test_bands_are_drawn_with_a_legend_entry(summary: Summary, null: list) -> None:
     bars = UnitBars.from_summary(summary, null=null)
-    figure = bars.plot()
+    figure = bars.plot().figure_
     assert texts(figure).count(LABEL) == 1
     hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch() == "////"]
     low, high = bars.null[0, 2]
@@ -212,6 +212,6 @@ def test_shapes_are_checked() -> None:
 def test_bands_are_drawn_inside_a_style(summary: Summary, null: list) -> None:
     bars = UnitBars.from_summary(summary, null=null)
     with figure_style("dark"):
-        figure = bars.plot()
+        figure = bars.plot().figure_
     hatched = [patch for patch in figure.axes[0].patches if patch.get_hatch() == "////"]
     assert hatched[0].get_facecolor()[0] < 0.2

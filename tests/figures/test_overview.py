@@ -176,7 +176,7 @@ def test_several_images_on_one_sheet(
         for seed in range(2)
     ]
     with figure_style(style):
-        single, sheet = parts[0].plot(), plot_sheet(parts)
+        single, sheet = parts[0].plot().figure_, plot_sheet(parts)
         assert_tidy(sheet)
     assert sheet.get_size_inches()[1] == pytest.approx(2 * single.get_size_inches()[1])
     assert [ax.get_label() for ax in sheet.axes] == ["images", "SK_3_4", "bars"] * 2

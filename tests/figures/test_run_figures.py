@@ -99,7 +99,7 @@ def test_depth_shows_every_unit(summary: Summary) -> None:
     lines = DepthLines.from_summary(summary)
     assert lines.units == tuple(unit.short for unit in SKNET50)
     np.testing.assert_array_equal(lines.values, means(summary))
-    ax = lines.plot().axes[0]
+    ax = lines.plot().figure_.axes[0]
     curves = [line for line in ax.lines if len(line.get_xdata()) == 16]
     assert [line.get_label() for line in curves] == ["1.0x", "1.5x", "2.0x"]
     np.testing.assert_array_equal(curves[2].get_ydata(), means(summary)[:, 2])
@@ -116,7 +116,7 @@ def test_heatmap_orders_channels_by_their_change() -> None:
     values = np.array([[0.5, 0.5, 0.5], [0.4, 0.7, 0.6]])
     heatmap = ChannelHeatmap(values, (1.0, 2.0), "SK_2_1", "5x5", sort="shift")
     assert list(heatmap.order) == [1, 2, 0]
-    ax, _, change, _ = heatmap.plot().axes
+    ax, _, change, _ = heatmap.plot().figure_.axes
     np.testing.assert_array_equal(ax.images[0].get_array(), values[:, [1, 2, 0]])
     np.testing.assert_allclose(change.images[0].get_array(), [[0.2, 0.1, -0.1]])
     assert change.images[0].norm.vmin == -change.images[0].norm.vmax
@@ -182,7 +182,7 @@ def test_extremes_are_named_with_their_shift() -> None:
     values = np.array([[[0.0, 0.0, 0.0, 0.0], [0.1, -0.2, 0.3, np.nan]]])
     made = ClassCurves(values, np.array([0, 4, 8, 9]), (1.0, 1.5), ("SK_2_3",))
     assert made.extremes("SK_2_3") == (["class 8 +0.3000"], ["class 4 \N{MINUS SIGN}0.2000"])
-    assert "2 of 3 classes rise from 1.0x to 1.5x" in texts(made.plot())
+    assert "2 of 3 classes rise from 1.0x to 1.5x" in texts(made.plot().figure_)
 
 
 def test_class_names_are_written_for_small_sets_only(summary: Summary, imagenet: Summary) -> None:
@@ -224,7 +224,9 @@ def test_classes_refuse_wrong_arrays(summary: Summary) -> None:
 
 def test_one_unit_goes_on_given_axes() -> None:
     ax = Figure().add_subplot()
-    assert curves().plot(ax) is ax.figure
+    drawn = curves().plot(ax)
+    assert drawn.figure_ is ax.figure
+    assert drawn.ax_ is ax
     assert len(ax.lines) >= 2
 
 
@@ -258,7 +260,7 @@ def test_any_number_of_classes_is_tidy(classes: int, assert_tidy: Callable[[Figu
             values, np.arange(classes), (1.0, 1.5), ("SK_2_3", "SK_3_4", "SK_5_3"), names, sort=sort
         )
         with figure_style("default"):
-            assert_tidy(made.plot())
+            assert_tidy(made.plot().figure_)
 
 
 @pytest.mark.parametrize(("count", "scales"), [(1, 1), (2, 5), (5, 2), (16, 5), (33, 3)])
@@ -272,10 +274,10 @@ def test_any_number_of_units_is_tidy(
         made = ClassCurves(
             random.normal(size=(count, scales, 30)), np.arange(30), factors, names, tuple("x" * 30)
         )
-        assert_tidy(made.plot())
+        assert_tidy(made.plot().figure_)
         shorts = tuple(name[3:] for name in names)
         depth = DepthLines(random.normal(size=(count, scales)), factors, shorts, (4,) * count)
-        assert_tidy(depth.plot())
+        assert_tidy(depth.plot().figure_)
 
 
 def test_published_values_are_those_of_the_files() -> None:

@@ -20,7 +20,7 @@ CREATOR = f"skviz {skviz.__version__}"
 
 @pytest.fixture
 def figure(attention: Attention) -> Figure:
-    return ChannelLines.from_attention(attention, "3_4").plot()
+    return ChannelLines.from_attention(attention, "3_4").plot().figure_
 
 
 def test_png(figure: Figure, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_class_names_give_way_to_their_number(tmp_path: Path) -> None:
     make_run(tmp_path / "run", classes=NAMES, per_class=2)
     summary = summarise(tmp_path / "run", resamples=0)
     with figure_style("web"):
-        figure = ClassCurves.from_summary(summary, "2_1").plot()
+        figure = ClassCurves.from_summary(summary, "2_1").plot().figure_
     words = [text.get_text() for text in figure.findobj(Text)]
     for number, name in enumerate(NAMES):
         assert (name in words) == (name not in ABSENT)

@@ -94,7 +94,7 @@ def test_settings_change_no_figure(case: Case) -> None:
 def test_settings_change_no_figure_of_a_page() -> None:
     def draw(style: str) -> Figure:
         with figure_style(style):
-            return lines_of("SK_3_4", 3).plot()
+            return lines_of("SK_3_4", 3).plot().figure_
 
     plain = inline_svg(draw, "web", "p", "alt", ColourPairs())
     with matplotlib.rc_context(HOSTILE):  # type: ignore[arg-type]
@@ -131,7 +131,7 @@ def test_axes_of_her_own_keep_her_settings() -> None:
         assert ax.lines[0].get_linewidth() == 7
         assert pixels(figure).shape[:2] == (150, 200)
         # So does a figure that skviz makes, where she draws outside of a style of skviz.
-        assert lines_of("SK_3_4", 2).plot().axes[0].title.get_fontsize() == 31
+        assert lines_of("SK_3_4", 2).plot().figure_.axes[0].title.get_fontsize() == 31
 
 
 def test_a_style_leaves_the_backend() -> None:

@@ -25,7 +25,7 @@ def test_every_image_is_drawn_framed_and_named(
     views = views_of(EIGHT[:count])
     texts = None if captions is None else [captions] * count
     with figure_style("default"):
-        figure = Thumbnails.from_views(views, texts).plot()
+        figure = Thumbnails.from_views(views, texts).plot().figure_
     (ax,) = figure.axes
     assert len(ax.images) == count
     for image, pixels in zip(ax.images, views.pixels, strict=True):
@@ -44,7 +44,7 @@ def test_every_image_is_drawn_framed_and_named(
 
 def test_images_keep_their_shape(assert_tidy: Tidy) -> None:
     images = np.zeros((3, 20, 60, 3), np.uint8)
-    figure = Thumbnails(images, (1.0, 2.0, 3.0)).plot()
+    figure = Thumbnails(images, (1.0, 2.0, 3.0)).plot().figure_
     for image in figure.axes[0].images:
         left, right, bottom, top = image.get_extent()
         assert (right - left) / (bottom - top) == pytest.approx(3)
@@ -55,7 +55,7 @@ def test_rows_and_columns(views_of: Callable[..., Views]) -> None:
     thumbnails = Thumbnails.from_views(views_of(EIGHT))
     figure = Figure(figsize=(4, 3), layout=None)
     ax = figure.add_axes((0, 0, 1, 1))
-    assert thumbnails.plot(ax, columns=4) is figure
+    assert thumbnails.plot(ax, columns=4).figure_ is figure
     extents = [image.get_extent() for image in ax.images]
     assert len({extent[0] for extent in extents}) == 4
     assert len({extent[3] for extent in extents}) == 2

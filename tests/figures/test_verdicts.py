@@ -32,7 +32,7 @@ def test_any_number_of_units_is_tidy(
     count: int, style: str, assert_tidy: Callable[[Figure], None]
 ) -> None:
     with figure_style(style):
-        assert_tidy(rows(count, masked=[0.03] * count).plot())
+        assert_tidy(rows(count, masked=[0.03] * count).plot().figure_)
 
 
 def test_marks_are_the_numbers_of_the_verdicts() -> None:
@@ -42,7 +42,7 @@ def test_marks_are_the_numbers_of_the_verdicts() -> None:
     assert shown.values[1, 2, 0] == verdicts[2].left["blur"].mean
     assert shown.null is not None
     assert shown.null[0, 1] == max(verdicts[0].raw.high, verdicts[0].matched.high)
-    ax = shown.plot().axes[0]
+    ax = shown.plot().figure_.axes[0]
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), shown.values[0, :, 0])
     words = [text.get_text().replace("\n", " ") for text in ax.findobj(Text)]
     assert "rises, but is consistent with blur alone" in words
@@ -61,7 +61,7 @@ def test_without_controls_there_is_the_shift_alone(assert_tidy: Callable[[Figure
     assert (shown.labels, shown.null) == (("whole shift",), None)
     assert shown.verdicts[0] == "rises, but not every control was made"
     with figure_style("default"):
-        assert_tidy(shown.plot())
+        assert_tidy(shown.plot().figure_)
 
 
 def test_parts_have_one_axis(assert_tidy: Callable[[Figure], None]) -> None:
@@ -72,7 +72,7 @@ def test_parts_have_one_axis(assert_tidy: Callable[[Figure], None]) -> None:
     np.testing.assert_array_equal(np.concatenate([p.values for p in parts], 1), whole.values)
     np.testing.assert_array_equal(np.concatenate([p.null for p in parts]), whole.null)
     with figure_style("talk"):
-        figures = [part.plot() for part in parts]
+        figures = [part.plot().figure_ for part in parts]
     assert len({figure.axes[0].get_xlim() for figure in figures}) == 1
     low, high = figures[0].axes[0].get_xlim()
     assert low < np.nanmin(whole.values) <= np.nanmax(whole.values) < high

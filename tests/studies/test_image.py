@@ -190,7 +190,7 @@ def test_only_warnings_are_in_the_warning_colour(result: ImageResult) -> None:
 
     assert result.warnings == ("untrained network: this is the attention of random weights",)
     with figure_style("web"):
-        figure = result_figure(result).plot()
+        figure = result_figure(result).plot().figure_
     warned = [
         text.get_text()
         for text in figure.texts

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
@@ -236,8 +235,8 @@ class UnitBars(Display):
         legend: bool = True,
         title: str | None = None,
         label: str | None = None,
-    ) -> Figure:
-        """Draw the bars on `ax`, or on a new figure, and return the figure.
+    ) -> Self:
+        """Draw the bars on `ax`, or on a new figure, and return the display.
 
         `label` replaces the text of the y axis, which is the quantity.
         """
@@ -322,7 +321,7 @@ class UnitBars(Display):
             figure.draw_without_rendering()  # settles the size of the axes
             label_units(ax, self.units)
             fit_label(ax)
-        return figure
+        return self._drawn(figure, ax)
 
 
 def _quantity(units: list[Unit], branch: int | None) -> str:

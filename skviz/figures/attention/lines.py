@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
@@ -311,8 +310,8 @@ class ChannelLines(Display):
         *,
         legend: bool = True,
         labels: tuple[str | None, str | None] | None = None,
-    ) -> Figure:
-        """Draw the lines on `ax`, or on a new figure, and return the figure.
+    ) -> Self:
+        """Draw the lines on `ax`, or on a new figure, and return the display.
 
         `labels` replaces the texts of the x and y axes, None leaving one out.
         """
@@ -336,7 +335,7 @@ class ChannelLines(Display):
             figure.draw_without_rendering()  # settles the size of the axes
             self._name(ax, beside_legend=legend)
             fit_label(ax)
-        return figure
+        return self._drawn(figure, ax)
 
     def _legend_above(self, ax: Axes, room: float) -> None:
         """Put the legend above the axes: within them there may be no free corner."""

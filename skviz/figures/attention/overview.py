@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -118,9 +118,9 @@ class AttentionFigure(Display):
 
         return pd.concat([chart.to_frame() for chart in self.lines], ignore_index=True)
 
-    def plot(self) -> Figure:
+    def plot(self) -> Self:
         """Draw everything on a new figure, as wide as the style says and as high as needed."""
-        return plot_sheet([self])
+        return self._drawn(plot_sheet([self]))
 
     def _page(self) -> Arrangement:
         """Return where everything goes, on a page of its own."""
@@ -214,9 +214,9 @@ def draw_attention(
         title=title, note=note, warning=warning,
     )  # fmt: skip
     if style is None:
-        return parts.plot()
+        return parts.plot().figure_
     with figure_style(style):
-        return parts.plot()
+        return parts.plot().figure_
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -82,8 +81,8 @@ class Thumbnails(Display):
         captions = self.captions or [None] * len(self.scales)
         return pd.DataFrame({"scale": self.scales, "caption": list(captions)})
 
-    def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Figure:
-        """Draw the images on `ax`, or on a new figure, and return the figure.
+    def plot(self, ax: Axes | None = None, *, columns: int | None = None) -> Self:
+        """Draw the images on `ax`, or on a new figure, and return the display.
 
         They go into as many columns as make them largest, unless `columns` says how many. On
         given axes they are drawn for the size that these have now.
@@ -105,7 +104,7 @@ class Thumbnails(Display):
             choices = range(1, len(self.images) + 1)
             columns = max(choices, key=lambda count: self._side(width, height, count))
         self._draw(ax, width, height, columns)
-        return root_figure(ax)
+        return self._drawn(root_figure(ax), ax)
 
     def height_for(self, width: float, largest: float, columns: int | None = None) -> float:
         """Return the height in points that the images take at a width, none above `largest`."""

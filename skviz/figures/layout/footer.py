@@ -8,6 +8,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from skviz.figures.caption import Caption
+from skviz.figures.display import Display, figure_of
 from skviz.figures.layout.page import add_below, figure_size, reserved
 from skviz.figures.style.palette import warning_colour
 from skviz.figures.style.text import clean, font_points, wrap
@@ -18,7 +19,7 @@ _EDGE = 0.6  # left of the lines and below them, in font sizes
 _MOST = 5  # lines
 
 
-def with_note(draw: Callable[[], Figure], caption: Caption) -> Figure:
+def with_note(draw: Callable[[], Figure | Display], caption: Caption) -> Figure:
     """Draw a figure, write its caption's note and warning below it, and return it.
 
     The figure gets higher by that, but on a slide, where there is less room for the rest.
@@ -26,7 +27,7 @@ def with_note(draw: Callable[[], Figure], caption: Caption) -> Figure:
     edge = _EDGE * float(matplotlib.rcParams["font.size"]) / 72
     page, _ = figure_size()
     with reserved(_height(footer_lines(caption.note, caption.warning, page - 2 * edge), edge)):
-        figure = draw()
+        figure = figure_of(draw())
     width, _ = figure.get_size_inches()
     lines = footer_lines(caption.note, caption.warning, width - 2 * edge)
     if lines:

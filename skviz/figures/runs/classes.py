@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
@@ -147,12 +146,12 @@ class ClassCurves(Display):
             ),
         )
 
-    def plot(self, ax: Axes | None = None) -> Figure:
-        """Draw one panel per unit on a new figure, or a single unit on `ax`; return the figure.
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw one panel per unit on a new figure, or a single unit on `ax`; return the display.
 
         Raises `UsageError` for several units on one `ax`.
         """
-        return draw_classes(self, ax)
+        return self._drawn(draw_classes(self, ax), ax)
 
     @property
     def named(self) -> bool:

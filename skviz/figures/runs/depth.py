@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
@@ -164,8 +163,8 @@ class DepthLines(Display):
         )
         return [chart]
 
-    def plot(self, ax: Axes | None = None) -> Figure:
-        """Draw the lines on `ax`, or on a new figure, and return the figure."""
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw the lines on `ax`, or on a new figure, and return the display."""
         own = ax is None
         width, height = figure_size()
         more = 0 if self.null is None else extra_height()
@@ -217,4 +216,4 @@ class DepthLines(Display):
             figure.draw_without_rendering()  # settles the width of the axes
             label_units(ax, self.units)
             fit_label(ax)
-        return figure
+        return self._drawn(figure, ax)

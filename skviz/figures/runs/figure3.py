@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -105,7 +105,7 @@ class Figure3(Display):
             )
         ]
 
-    def plot(self) -> Figure:
+    def plot(self) -> Self:
         """Draw lines and bars beside each other, on a narrow page below each other."""
         em = float(matplotlib.rcParams["font.size"]) / 72
         width, height = figure_size()
@@ -132,7 +132,7 @@ class Figure3(Display):
             fit([ax], [slot])
         _line_up(left, right, beside)
         self._legend(figure)
-        return figure
+        return self._drawn(figure, left)
 
     def _legend(self, figure: Figure) -> None:
         ground = matplotlib.rcParams["axes.facecolor"]

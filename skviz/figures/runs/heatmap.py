@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
@@ -175,9 +175,9 @@ class ChannelHeatmap(Display):
         }
         return pd.DataFrame(columns)
 
-    def plot(self) -> Figure:
-        """Draw the maps on a new figure and return it."""
-        return plot_heatmaps([self])
+    def plot(self) -> Self:
+        """Draw the maps on a new figure, and return the display."""
+        return self._drawn(plot_heatmaps([self]))
 
     @property
     def height(self) -> float:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import ScaleError, UsageError
@@ -156,7 +155,7 @@ class ComparedShifts(Display):
         frame = pd.DataFrame(columns, index=index).reset_index()
         return frame.assign(from_scale=self.scales[0], to_scale=self.scales[1])
 
-    def plot(self, ax: Axes | None = None) -> Figure:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the marks on `ax`, or on a new figure, and return the figure."""
         own = ax is None
         across, height = figure_size()
@@ -189,7 +188,7 @@ class ComparedShifts(Display):
             figure.draw_without_rendering()  # settles the width of the axes
             label_units(ax, self.units)
             fit_label(ax)
-        return figure
+        return self._drawn(figure, ax)
 
     def _look(self, ax: Axes, index: int) -> dict[str, Any]:
         """Return colour and mark of a run; the paper's mark is open."""

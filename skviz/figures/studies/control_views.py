@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -80,7 +79,7 @@ class ControlViews(Display):
         rows = [(name, scale) for name, scales, _ in self.rows for scale in scales]
         return pd.DataFrame(rows, columns=["control", "scale"])
 
-    def plot(self) -> Figure:
+    def plot(self) -> Self:
         """Draw the views, each framed in its scale's colour with the scale above it.
 
         Where the page is wide enough the rows stand in two blocks beside each other. The figure
@@ -113,7 +112,7 @@ class ControlViews(Display):
                 width / 2, 0.5 * top, shorten(clean(self.title), room, size, keep_end=True),
                 ha="center", va="center", size=size, parse_math=False,
             )  # fmt: skip
-        return figure
+        return self._drawn(figure)
 
     def _layout(self, page: float, left: float) -> tuple[int, float]:
         """Return the number of blocks, and the side of a view in font sizes."""

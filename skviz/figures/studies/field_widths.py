@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from skviz.errors import UsageError
@@ -99,7 +98,7 @@ class FieldWidths(Display):
             self.unit, self.scales, self.labels, width=self.widths, low=self.low, high=self.high
         )
 
-    def plot(self, ax: Axes | None = None) -> Figure:
+    def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
         width, _ = matplotlib.rcParams["figure.figsize"]
         points = float(matplotlib.rcParams["font.size"])
@@ -146,7 +145,7 @@ class FieldWidths(Display):
         )
         for text in ax.get_legend().get_texts():  # type: ignore[union-attr]
             text.set_parse_math(False)
-        return figure
+        return self._drawn(figure, ax)
 
 
 def field_title(

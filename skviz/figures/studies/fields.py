@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
@@ -120,13 +120,13 @@ class FieldMaps(Display):
         """Return one row per map: field, scale, and the width in pixels of the input."""
         return widths_frame(self.unit, self.scales, self.labels, width=self.widths)
 
-    def plot(self) -> Figure:
-        """Draw the maps on a new figure and return it."""
+    def plot(self) -> Self:
+        """Draw the maps on a new figure, and return the display."""
         em = float(matplotlib.rcParams["font.size"]) / 72
         width = float(matplotlib.rcParams["figure.figsize"][0])
         figure = new_figure(width, self.height(width / em) * em)
         self.draw(figure, width / em)
-        return figure
+        return self._drawn(figure)
 
     def height(self, room: float) -> float:
         """How high the maps are where there is so much room across, in font sizes."""
@@ -291,8 +291,8 @@ class FieldFigure(Display):
         frame = pd.concat([self.widths.to_frame(), self.maps.to_frame()], ignore_index=True)
         return frame.drop_duplicates(["scale", "field"], ignore_index=True)
 
-    def plot(self) -> Figure:
-        """Draw both parts on a new figure and return it."""
+    def plot(self) -> Self:
+        """Draw both parts on a new figure, and return the display."""
         maps, chart = self.maps, self.widths
         em = float(matplotlib.rcParams["font.size"]) / 72
         width = float(matplotlib.rcParams["figure.figsize"][0]) / em
@@ -314,7 +314,7 @@ class FieldFigure(Display):
         points = font_points(matplotlib.rcParams["axes.titlesize"])
         if text_width(ax.get_title(loc="left"), points) > size_in_points(ax)[0]:
             ax.set_title("width, 95 % intervals", loc="left", weight="normal")
-        return figure
+        return self._drawn(figure)
 
 
 def draw_field(field: ReceptiveField) -> Figure:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
@@ -153,7 +152,7 @@ class InterventionPanels(Display):
         columns = {name: array.ravel() for name, array in columns.items()}
         return pd.DataFrame(columns, index=index).reset_index()
 
-    def plot(self) -> Figure:
+    def plot(self) -> Self:
         """Draw the panels, all with the same y axis, and return the figure."""
         columns = 1 if len(self.targets) > _MOST_IN_TWO_COLUMNS or len(self.kinds) == 1 else 2
         size = font_points(matplotlib.rcParams["xtick.labelsize"])
@@ -211,7 +210,7 @@ class InterventionPanels(Display):
             ncols=min(len(styles), 5),
             borderaxespad=0.2,
         )
-        return figure
+        return self._drawn(figure)
 
     def _limits(self) -> tuple[float, float]:
         """The same for all panels: what is small beside others is to be seen as small."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from skviz.errors import UsageError
@@ -159,7 +158,7 @@ class VerdictRows(Display):
         frame = pd.DataFrame(values, index=index, columns=["mean", "low", "high"]).reset_index()
         return frame.assign(verdict=list(self.verdicts) * len(self.labels))
 
-    def plot(self) -> Figure:
+    def plot(self) -> Self:
         """Draw the rows on a new figure as wide as the style says, and return it."""
         em = float(matplotlib.rcParams["font.size"]) / 72
         width = float(matplotlib.rcParams["figure.figsize"][0])
@@ -193,7 +192,7 @@ class VerdictRows(Display):
         figure.legend(
             handles=handles, loc="upper left", ncols=-(-len(handles) // rows), borderaxespad=0.3
         )
-        return figure
+        return self._drawn(figure)
 
     def _draw(self, ax: Axes, row: float) -> None:
         styles = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())
