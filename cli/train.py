@@ -167,14 +167,14 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-class Display:
+class EpochLines:
     """One line on stderr per epoch: what a log file should hold."""
 
     def __init__(self, echo: Echo) -> None:
         self.echo = echo
         self.epochs_done: int | None = None
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> EpochLines:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -194,7 +194,7 @@ class Display:
         self.echo.note(text)
 
 
-class ProgressDisplay(Display):
+class EpochBar(EpochLines):
     """A progress bar over the whole run, the lines of the epochs above it."""
 
     def __init__(self, echo: Echo) -> None:
@@ -214,7 +214,7 @@ class ProgressDisplay(Display):
         )
         self.task: Any = None
 
-    def __enter__(self) -> Display:
+    def __enter__(self) -> EpochLines:
         self.progress.start()
         return self
 
@@ -239,8 +239,8 @@ class ProgressDisplay(Display):
         self.progress.console.print(text, highlight=False, markup=False)
 
 
-def _display(echo: Echo) -> Display:
-    return ProgressDisplay(echo) if sys.stderr.isatty() and not echo.quiet else Display(echo)
+def _display(echo: Echo) -> EpochLines:
+    return EpochBar(echo) if sys.stderr.isatty() and not echo.quiet else EpochLines(echo)
 
 
 def epoch_line(metrics: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from skviz.figures.style.palette import luminance, scale_labels, scale_styles
+from skviz.figures.style.palette import luminance, scale_styles
+from skviz.scales import scale_labels
 
 EIGHT = tuple(0.5 * n for n in range(1, 9))
 

@@ -19,7 +19,7 @@ _MOVED = 0.25
 
 
 @dataclass(frozen=True)
-class Selection:
+class UnitSelection:
     """What one call selects: table of places (M, C), and what is to be said of it."""
 
     layout: Layout
@@ -28,7 +28,7 @@ class Selection:
     notes: tuple[str, ...]
 
 
-def classify(look: Look) -> Selection:
+def classify(look: Look) -> UnitSelection:
     call, layout, rows = look.call, look.layout, look.rows
     lengths = {len(row) for row in rows}
     if len(lengths) != 1:
@@ -60,7 +60,7 @@ def classify(look: Look) -> Selection:
     if len(rows) == 1:
         raise NoUnit("one weight for a whole branch, no channels")
     table = torch.tensor(rows).T.contiguous()
-    return Selection(
+    return UnitSelection(
         replace(layout, table=table), "selective kernel", False, (_wrong_axis(call, layout),)
     )
 
@@ -76,7 +76,7 @@ def _each_alone(look: Look, group_of: dict[int, int]) -> str:
     return f"{start}, by a softmax over its channels"
 
 
-def _with_complement(look: Look) -> Selection:
+def _with_complement(look: Look) -> UnitSelection:
     """A weight of a softmax over something else than branches, and 1 minus it."""
     call, layout = look.call, look.layout
     if len(look.rows) == 1:
@@ -92,10 +92,10 @@ def _with_complement(look: Look) -> Selection:
     note = f"the softmax runs over {over}; the other branch gets 1 minus its weight"
     table = torch.tensor(look.rows).T.contiguous()
     layout = replace(layout, table=table, complement=True)
-    return Selection(layout, "selective kernel", True, (note,))
+    return UnitSelection(layout, "selective kernel", True, (note,))
 
 
-def _normalised(look: Look) -> Selection:
+def _normalised(look: Look) -> UnitSelection:
     """Weights that are divided by their sum over the branches, such as sigmoids."""
     if len(look.rows) == 1:
         raise NoUnit("one weight for a whole branch, no channels")
@@ -107,7 +107,7 @@ def _normalised(look: Look) -> Selection:
     layout = replace(look.layout, table=table, normalised=True)
     what = "sigmoids" if look.call.is_gate else "weights of a softmax"
     note = f"the {what} are divided by their sum over the branches before use"
-    return Selection(layout, "selective kernel", True, (note,))
+    return UnitSelection(layout, "selective kernel", True, (note,))
 
 
 def _groups(look: Look) -> list[tuple[int, ...]]:
@@ -124,7 +124,7 @@ def _groups(look: Look) -> list[tuple[int, ...]]:
     return list(groups)
 
 
-def _competing(look: Look, lines: Sequence[tuple[int, ...]], kind: str) -> Selection:
+def _competing(look: Look, lines: Sequence[tuple[int, ...]], kind: str) -> UnitSelection:
     if len(lines) == 1:
         raise NoUnit("one weight for a whole branch, no channels")
     table = torch.tensor(lines).T.contiguous()
@@ -139,7 +139,7 @@ def _competing(look: Look, lines: Sequence[tuple[int, ...]], kind: str) -> Selec
             f"the attention is constant: 1/{len(table)} for every input tried (not trained, or "
             "it cannot learn)"
         )
-    return Selection(replace(look.layout, table=table), kind, True, tuple(notes))
+    return UnitSelection(replace(look.layout, table=table), kind, True, tuple(notes))
 
 
 def _same_numbers(look: Look, table: torch.Tensor) -> bool:
@@ -160,20 +160,20 @@ def _same_numbers(look: Look, table: torch.Tensor) -> bool:
     return alike and bool(same.any(axis=0).mean() > _MOVED)
 
 
-def _gate(look: Look) -> Selection:
+def _gate(look: Look) -> UnitSelection:
     layout, rows, places = look.layout, look.rows, look.size
     if len(rows) == 1:
         raise NoUnit("one weight for all channels")
     if len(rows[0]) == 1:
         table = torch.tensor([[row[0] for row in rows]])
-        return Selection(replace(layout, table=table), GATE, False, ())
+        return UnitSelection(replace(layout, table=table), GATE, False, ())
     table = torch.tensor(rows).T.contiguous()
     if look.pairs:
         layout = replace(layout, table=table, complement=True)
-        return Selection(layout, "selective kernel", True, ())
+        return UnitSelection(layout, "selective kernel", True, ())
     note = "the branches do not compete: a sigmoid for each in place of a softmax"
     layout = replace(layout, table=table, complement=int(table.max()) >= places)
-    return Selection(layout, "selective kernel", False, (note,))
+    return UnitSelection(layout, "selective kernel", False, (note,))
 
 
 def _wrong_axis(call: Call, layout: Layout) -> str:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from skviz.capture.discovery.axes import batch_axis_of, spread_over, with_passes
-from skviz.capture.discovery.classify import GATE, Selection, classify
+from skviz.capture.discovery.classify import GATE, UnitSelection, classify
 from skviz.capture.discovery.kernels import branch_kernels, resampled, same_origin
 from skviz.capture.discovery.look import Look, NoUnit, look_at
 from skviz.capture.discovery.passes import Passes, run_passes
@@ -48,7 +48,7 @@ class Found:
 def discover(network: nn.Module, example: Any = None) -> Found:
     """Return what a network selects with; raises `CaptureError` where it cannot be run."""
     passes = run_passes(network, example)
-    found: list[tuple[Look, Selection]] = []
+    found: list[tuple[Look, UnitSelection]] = []
     rejected: list[str] = []
     gates: list[str] = []
     for call in passes.first.calls:
@@ -83,7 +83,7 @@ def _about(call: Call, reason: str) -> str:
     return f"{what} in {call.key[0] or 'the network itself'}{axis}: {reason}"
 
 
-def _selection(call: Call, passes: Passes) -> tuple[Look, Selection]:
+def _selection(call: Call, passes: Passes) -> tuple[Look, UnitSelection]:
     """Decide what a call is; raises `NoUnit` with the reason why it is no unit."""
     other = passes.other_batch.get(call.key)
     if not call.follows_input:
@@ -116,7 +116,7 @@ def _why_none(call: Call) -> str:
 
 
 def _sources(
-    network: nn.Module, found: list[tuple[Look, Selection]], trace: Trace
+    network: nn.Module, found: list[tuple[Look, UnitSelection]], trace: Trace
 ) -> list[AttentionSite]:
     places = []
     for look, selection in found:
@@ -181,7 +181,7 @@ def _pixels(call: Call) -> int:
 
 
 def _kernels(
-    look: Look, selection: Selection, graph: Graph
+    look: Look, selection: UnitSelection, graph: Graph
 ) -> tuple[list[Kernel | None], str, list[str], list[int]]:
     """Kernels of the branches, the unit's own kind name, what is to be said, null branches."""
     if selection.kind == GATE:

@@ -44,11 +44,12 @@ from skviz.figures.runs.null_bands import (
     null_handle,
 )
 from skviz.figures.selection import choose_scales, required_scales
-from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
+from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
 from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 from skviz.units import Unit, select_units
 

@@ -27,9 +27,10 @@ from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import draw_band, extra_height, legend_columns, null_handle
-from skviz.figures.style.palette import line_handles, scale_labels, scale_styles
+from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.figures.wording import scales_in_words
 from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, siz
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.provenance import Provenance
 from skviz.figures.selection import choose_scales
-from skviz.figures.style.palette import scale_labels
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import (
     branch_phrase,
@@ -36,6 +35,7 @@ from skviz.figures.wording import (
 )
 from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.scales import scale_labels
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 from skviz.units import select_units

@@ -25,10 +25,11 @@ from skviz.figures.layout.page import (
 )
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import scale_labels, scale_styles
+from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable
 from skviz.figures.wording import listed, signed
 from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -39,10 +39,10 @@ from skviz.figures.studies.field_widths import (
     widths_frame,
     widths_in_words,
 )
-from skviz.figures.style.palette import scale_labels
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import listed, scales_in_words
 from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray
 

@@ -19,12 +19,13 @@ from skviz.figures.layout.page import Slot, new_figure, place
 from skviz.figures.layout.panels import room_across
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import legend_columns, look, null_handle
-from skviz.figures.style.palette import scale_labels, scale_styles
+from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width, wrap
 from skviz.figures.wording import signed
 from skviz.inference.null import Place, holm_coverage, reach, wider
 from skviz.inference.verdicts import BLUR, OBJECTS, VERDICTS, Estimate, Verdict
 from skviz.numbers import counted
+from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
-from skviz.scales import scale_labels as scale_labels
+from skviz.scales import scale_labels
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 

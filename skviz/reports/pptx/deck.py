@@ -145,7 +145,7 @@ def _chart(deck: Deck, part: FigurePart, chart: NativeChart, title: str) -> None
 
 def _numbers(chart: NativeChart) -> str:
     """Return the values of a chart as lines with tabs, which paste into a spreadsheet."""
-    from skviz.figures.style.palette import scale_labels
+    from skviz.scales import scale_labels
 
     labels = scale_labels(chart.scales)
     heads = [chart.x_title, *labels]
