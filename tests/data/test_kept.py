@@ -11,7 +11,7 @@ import pytest
 from skviz.data import open_dataset
 from skviz.data.kept import KeptViews
 from skviz.data.loading import Chunk, ChunkReader, ViewMaker
-from skviz.scaling import InputSpec
+from skviz.pictures.scaling import InputSpec
 
 SPEC = InputSpec(size=16)
 

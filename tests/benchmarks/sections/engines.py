@@ -9,9 +9,9 @@ import torch
 from benchmarks.measuring import Measured, NotRun, Result, interleaved, timed
 from benchmarks.sections.capture import UNIT, bare
 from benchmarks.setting import Setting, network
-from skviz.allocator import keep_memory
 from skviz.capture.probe import Probe
 from skviz.errors import CaptureError
+from skviz.hardware.allocator import keep_memory
 from skviz.models import model_info
 from skviz.runs.tuning import Arithmetic, apply, choose, for_engine, rounding
 

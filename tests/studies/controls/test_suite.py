@@ -15,7 +15,7 @@ from skviz.capture.probe import Probe
 from skviz.data import ImageSet, open_dataset
 from skviz.data.kept import KeptViews
 from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
-from skviz.images import Picture
+from skviz.pictures.images import Picture
 from skviz.reports.controls import draw_views, write_views
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
