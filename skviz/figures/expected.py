@@ -15,8 +15,6 @@ from skviz.units import Unit
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
 
-LABEL, SHORT_LABEL = EXPECTED_KERNEL.axis_label, EXPECTED_KERNEL.label
-
 
 def shows_kernels(summary: Summary, quantity: str | None, units: Sequence[Unit]) -> bool:
     """Whether a figure shows the expected kernel size; None asks for the summary's quantity.

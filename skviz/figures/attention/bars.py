@@ -22,7 +22,7 @@ from skviz.figures.caption import (
 )
 from skviz.figures.changes import change_intervals
 from skviz.figures.display import Display
-from skviz.figures.expected import LABEL, shows_kernels
+from skviz.figures.expected import shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -168,7 +168,7 @@ class UnitBars(Display):
             scales=tuple(summary.scales[column] for column in columns),
             units=tuple(unit.short for unit in chosen),
             errors=frame[std].to_numpy().reshape(shape)[cells] if deviations else None,
-            quantity=LABEL if kernels else _quantity(chosen, None),
+            quantity=EXPECTED_KERNEL.axis_label if kernels else _quantity(chosen, None),
             base=(EXPECTED_KERNEL if kernels else QUANTITY).base(chosen),
             null=bands,
             change=change_intervals(

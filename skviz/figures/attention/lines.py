@@ -24,7 +24,7 @@ from skviz.figures.attention.channel_curves import (
 from skviz.figures.caption import Caption, mean_of, message, null_words
 from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
-from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
+from skviz.figures.expected import channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -183,7 +183,7 @@ class ChannelLines(Display):
             group=chosen,
             channels=found.channels,
             deviations=spread if deviations else None,
-            quantity=LABEL if kernels else None,
+            quantity=EXPECTED_KERNEL.axis_label if kernels else None,
             null=(
                 channel_band(summary, null, found, index, columns[-1], x, sizes, kernels)
                 if null

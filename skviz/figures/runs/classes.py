@@ -14,7 +14,7 @@ from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, null_words
 from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
-from skviz.figures.expected import SHORT_LABEL, shows_kernels
+from skviz.figures.expected import shows_kernels
 from skviz.figures.layout.panels import panel_columns
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
@@ -139,7 +139,7 @@ class ClassCurves(Display):
             every=every,
             smooth=smooth,
             sort=sort,
-            quantity=SHORT_LABEL if kernels else DIFFERENCE.label,
+            quantity=EXPECTED_KERNEL.label if kernels else DIFFERENCE.label,
             null=class_bands(summary, null, rows, columns, table.labels, kernels) if null else None,
             change=change_intervals(
                 summary, EXPECTED_KERNEL if kernels else DIFFERENCE, rows, columns

@@ -18,7 +18,7 @@ from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, mean_of, message
 from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
-from skviz.figures.expected import LABEL, channel_kernels, shows_kernels
+from skviz.figures.expected import channel_kernels, shows_kernels
 from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.provenance import Provenance
@@ -113,7 +113,7 @@ class ChannelHeatmap(Display):
             unit=chosen.name,
             branch_label=chosen.branch_label(index),
             sort=sort,
-            quantity=LABEL if kernels else None,
+            quantity=EXPECTED_KERNEL.axis_label if kernels else None,
             change=change_intervals(
                 summary,
                 EXPECTED_KERNEL if kernels else DIFFERENCE,
