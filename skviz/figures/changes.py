@@ -14,8 +14,9 @@ import numpy as np
 
 from skviz.inference.paired import Bootstrap
 from skviz.inference.verdicts import VERDICTS, Estimate
-from skviz.quantities import Quantity
+from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
 from skviz.typing import FloatArray
+from skviz.units import Unit
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
@@ -54,3 +55,18 @@ def change_name(interval: Sequence[float] | FloatArray | None) -> str:
         return ""
     change = Estimate(math.nan, float(interval[0]), float(interval[1]))
     return "rises" if change.clear(1) else "falls" if change.clear(-1) else NO_CLEAR_CHANGE
+
+
+def channel_change(
+    summary: Summary, unit: Unit, branch: int, columns: Sequence[int], kernels: bool
+) -> FloatArray | None:
+    """Return the interval of the mean's change; of one of three branches it is not recorded."""
+    rows = [summary.units.index(unit)]
+    if kernels:
+        (interval,) = change_intervals(summary, EXPECTED_KERNEL, rows, columns)
+        return np.asarray(interval)
+    if unit.branches != 2:
+        return None
+    # Two branches sum to one: the attention of the larger changes by half of the difference.
+    low, high = change_intervals(summary, DIFFERENCE, rows, columns)[0] / 2
+    return np.array([low, high] if branch == unit.largest else [-high, -low])

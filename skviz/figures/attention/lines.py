@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -21,8 +20,9 @@ from skviz.figures.attention.channel_curves import (
     draw_curves,
     mean_starts,
 )
+from skviz.figures.attention.headings import legend_above, name_above
 from skviz.figures.caption import Caption, mean_of, message, null_words
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
+from skviz.figures.changes import NO_CLEAR_CHANGE, change_name, channel_change
 from skviz.figures.display import Display
 from skviz.figures.expected import channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
@@ -32,26 +32,20 @@ from skviz.figures.layout.page import (
     most_height,
     own_axes,
     root_figure,
-    size_in_points,
 )
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
-from skviz.figures.runs.null_bands import (
-    channel_band,
-    extra_height,
-    legend_columns,
-    null_handle,
-)
+from skviz.figures.runs.null_bands import channel_band, extra_height, null_handle
 from skviz.figures.selection import choose_scales, required_scales
 from skviz.figures.style.palette import line_handles, scale_styles
-from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
+from skviz.figures.style.text import storable
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
 from skviz.numbers import counted
-from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
-from skviz.units import Unit, select_units
+from skviz.units import select_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +115,7 @@ class ChannelLines(Display):
         x = np.arange(0, channels, chosen)
         index = found.largest if branch is None else branch % found.branches
         return cls(
-            curves=np.add.reduceat(values, x, axis=1) / _group_sizes(x, channels),
+            curves=np.add.reduceat(values, x, axis=1) / np.diff(np.append(x, channels)),
             x=x,
             scales=required_scales(attention),
             unit=found.name,
@@ -171,7 +165,7 @@ class ChannelLines(Display):
         index = found.largest if branch is None else branch % found.branches
         chosen = _checked_group(group, found.channels, found.name)
         x = np.arange(0, found.channels, chosen)
-        sizes = _group_sizes(x, found.channels)
+        sizes = np.diff(np.append(x, found.channels))
         spread = np.add.reduceat(moments.std[columns, index], x, axis=1) / sizes
         values = channel_kernels(summary, found, branch) if kernels else moments.mean[:, index]
         return cls(
@@ -189,13 +183,13 @@ class ChannelLines(Display):
                 if null
                 else None
             ),
-            change=_change(summary, found, index, columns, kernels),
+            change=channel_change(summary, found, index, columns, kernels),
         )
 
     @property
     def group_sizes(self) -> NDArray[np.int64]:
         """How many channels each of the N points is the mean of, shape (N,)."""
-        return _group_sizes(self.x, self.channels)
+        return np.diff(np.append(self.x, self.channels))
 
     @property
     def dense(self) -> bool:
@@ -328,42 +322,15 @@ class ChannelLines(Display):
         ax.set_xmargin(0.03)
         ax.xaxis.set_major_locator(ChannelLocator())
         if legend and own:
-            self._legend_above(ax, 72 * width)
+            legend_above(ax, self.handles(ax), 72 * width)
         elif legend:
             ax.legend(handles=self.handles(ax))
-        self._name(ax)
+        name_above(ax, self.unit)
         if own:
             figure.draw_without_rendering()  # settles the size of the axes
-            self._name(ax, beside_legend=legend)
+            name_above(ax, self.unit, beside_legend=legend)
             fit_label(ax)
         return self._drawn(figure, ax)
-
-    def _legend_above(self, ax: Axes, room: float) -> None:
-        """Put the legend above the axes: within them there may be no free corner."""
-        handles = self.handles(ax)
-        ax.legend(
-            handles=handles,
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=legend_columns(handles, 0.85 * room),
-            borderaxespad=0.2,
-        )
-
-    def _name(self, ax: Axes, *, beside_legend: bool = False) -> None:
-        """Write the unit's name above the axes, cut where it is wider than they are.
-
-        It stands beside the legend, or where it has no room there above it.
-        """
-        size = font_points(matplotlib.rcParams["axes.titlesize"])
-        room = size_in_points(ax)[0]
-        name = shorten(clean(self.unit), room, size, weight="bold", keep_end=True)
-        pad = float(matplotlib.rcParams["axes.titlepad"])
-        legend = ax.get_legend()
-        if beside_legend and legend is not None:
-            box, point = legend.get_window_extent(), root_figure(ax).dpi / 72
-            if text_width(name, size, "bold") + size > room - box.width / point:
-                pad += box.height / point
-        ax.set_title(name, parse_math=False, pad=pad)
 
     def handles(self, ax: Axes) -> list[Artist]:
         """Return the legend's entries: one per scale, and one of the band if there is one."""
@@ -374,27 +341,8 @@ class ChannelLines(Display):
         return found
 
 
-def _change(
-    summary: Summary, unit: Unit, branch: int, columns: Sequence[int], kernels: bool
-) -> FloatArray | None:
-    """Return the interval of the mean's change; of one of three branches it is not recorded."""
-    rows = [summary.units.index(unit)]
-    if kernels:
-        (interval,) = change_intervals(summary, EXPECTED_KERNEL, rows, columns)
-        return np.asarray(interval)
-    if unit.branches != 2:
-        return None
-    # Two branches sum to one: the attention of the larger changes by half of the difference.
-    low, high = change_intervals(summary, DIFFERENCE, rows, columns)[0] / 2
-    return np.array([low, high] if branch == unit.largest else [-high, -low])
-
-
 def _checked_group(group: int | None, channels: int, unit: str) -> int:
     chosen = max(1, channels // PAPER_POINTS) if group is None else group
     if not 1 <= chosen <= channels:
         raise UsageError(f"expected a group of 1 to {channels} channels for {unit}, got {chosen}")
     return chosen
-
-
-def _group_sizes(x: NDArray[np.int64], channels: int) -> NDArray[np.int64]:
-    return np.diff(np.append(x, channels))
