@@ -25,14 +25,17 @@ from skviz.figures.style.palette import scale_styles
 from skviz.reports.document import Document, figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.pptx.deck import MOST_ROWS, deck_bytes, extreme_rows, write_pptx
+from skviz.reports.pptx.deck import TalkOptions, deck_bytes, write_pptx
 from skviz.reports.words import with_names
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
 from skviz.reports.pptx.chart_xml import error_bars  # noqa: E402
+from skviz.reports.pptx.parts import MOST_ROWS, extreme_rows  # noqa: E402
 from skviz.reports.pptx.slides import described  # noqa: E402
+
+WHOLE = TalkOptions(appendix=True)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
@@ -53,7 +56,7 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> Document:
 
 @pytest.fixture(scope="module")
 def deck(contents: Document) -> Any:
-    return opened(deck_bytes(contents))
+    return opened(deck_bytes(contents, talk=WHOLE))
 
 
 def opened(data: bytes) -> Any:
@@ -62,6 +65,20 @@ def opened(data: bytes) -> Any:
 
 def charts(deck: Any) -> list[Any]:
     return [shape for slide in deck.slides for shape in slide.shapes if shape.has_chart]
+
+
+def charts_of(deck: Any, contents: Document, name: str) -> list[Any]:
+    """The charts of the slide that has the title of a figure."""
+    title = next(part.title for part in contents.figures if part.name.startswith(name))
+    slide = next(s for s in deck.slides if s.shapes.title.text_frame.text == title)
+    return [shape for shape in slide.shapes if shape.has_chart]
+
+
+def class_charts(deck: Any) -> list[Any]:
+    """The charts of classes, one per unit: that of the talk, and the others in the appendix."""
+    found = [frame for frame in charts(deck) if frame.chart.category_axis.has_title]
+    titles = [frame.chart.category_axis.axis_title.text_frame.text for frame in found]
+    return [frame for frame, title in zip(found, titles, strict=True) if title == "class"]
 
 
 def display(contents: Document, kind: type) -> Any:
@@ -87,7 +104,7 @@ def test_deck_is_16_to_9_and_every_slide_has_a_title(contents: Document, deck: A
 
 def test_bars_have_the_values_and_the_error_bars(contents: Document, deck: Any) -> None:
     bars = display(contents, UnitBars)
-    chart = charts(deck)[1].chart
+    chart = charts_of(deck, contents, "bars")[1].chart
     assert list(chart.plots[0].categories) == list(bars.units)
     for index, series in enumerate(chart.plots[0].series):
         assert series.name == ("1.0x", "1.5x", "2.0x")[index]
@@ -99,7 +116,7 @@ def test_bars_have_the_values_and_the_error_bars(contents: Document, deck: Any) 
 
 def test_lines_over_channels_have_the_curves(contents: Document, deck: Any) -> None:
     lines = display(contents, ChannelLines)
-    chart = charts(deck)[0].chart
+    chart = charts_of(deck, contents, "bars")[0].chart
     for curve, series in zip(lines.curves, chart.plots[0].series, strict=True):
         x, y = zip(*points(series), strict=True)
         np.testing.assert_allclose(x, lines.x)
@@ -111,22 +128,25 @@ def test_lines_over_channels_have_the_curves(contents: Document, deck: Any) -> N
 
 def test_lines_over_units_have_the_values(contents: Document, deck: Any) -> None:
     depth = display(contents, DepthLines)
-    chart = charts(deck)[2].chart
+    (frame,) = charts_of(deck, contents, "units")
+    chart = frame.chart
     for index, series in enumerate(chart.plots[0].series):
         np.testing.assert_allclose(series.values, depth.values[:, index])
 
 
 def test_class_curves_have_one_chart_per_unit(contents: Document, deck: Any) -> None:
     curves = display(contents, ClassCurves)
-    found = charts(deck)[3:]
+    found = class_charts(deck)
     assert len(found) == len(curves.units)
-    for index, frame in enumerate(found):
+    shown = curves.units.index("SK_3_2")  # the unit of the lines comes first, in the talk
+    order = [shown, *(index for index in range(len(found)) if index != shown)]
+    for index, frame in zip(order, found, strict=True):
         for scale, series in enumerate(frame.chart.plots[0].series):
             np.testing.assert_allclose(series.values, curves.values[index, scale])
 
 
 def test_strange_names_come_out_right(deck: Any) -> None:
-    names = list(charts(deck)[3].chart.plots[0].categories)
+    names = list(class_charts(deck)[0].chart.plots[0].categories)
     assert names[:4] == ["狗 与 猫", "قطة", "🐕 dog", "<b>bold</b> & 'co'"]
     assert names[4] == "bell\N{REPLACEMENT CHARACTER} and null\N{REPLACEMENT CHARACTER}"
     # A space before it: a spreadsheet would take it for a formula, or a link.
@@ -137,7 +157,7 @@ def test_strange_names_come_out_right(deck: Any) -> None:
 
 
 def test_data_behind_a_chart_holds_no_formula(contents: Document) -> None:
-    with zipfile.ZipFile(io.BytesIO(deck_bytes(contents))) as deck_file:
+    with zipfile.ZipFile(io.BytesIO(deck_bytes(contents, talk=WHOLE))) as deck_file:
         books = [name for name in deck_file.namelist() if name.endswith(".xlsx")]
         assert books
         for name in books:
@@ -188,7 +208,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
     curves = ClassCurves(values, np.arange(1000), (1.0, 1.5), ("SK_2_3", "SK_3_4"))
     part = figure_part("classes", curves, Provenance("n", "w"))
     given = Document("many", [], [part], [], [], [])
-    found = charts(opened(deck_bytes(given)))
+    found = charts(opened(deck_bytes(given, talk=WHOLE)))
     assert len(found) == 2
     first = list(found[0].chart.plots[0].series)
     assert len(points(first[0])) == 999  # the class without images has no point
@@ -198,7 +218,7 @@ def test_thousand_classes_are_points_of_a_curve() -> None:
 
 def test_images_are_pictures_with_their_scale(image_result: ImageResult) -> None:
     given = image_document([image_result])
-    slide = opened(deck_bytes(given)).slides[1]
+    slide = opened(deck_bytes(given, talk=TalkOptions(("question", "pictures")))).slides[1]
     pictures = [shape for shape in slide.shapes if shape.shape_type == 13]
     assert len(pictures) == 3
     assert [described(picture)[:17] for picture in pictures] == [
@@ -248,8 +268,9 @@ def test_bands_of_random_networks_have_no_native_chart(contents: Document) -> No
     banded = UnitBars(bars.values, bars.scales, bars.units, null=np.zeros((*bars.values.shape, 2)))
     part = figure_part("bars", banded, Provenance("n", "w"))
     assert banded.native_charts(part.caption) == []
-    found = opened(deck_bytes(Document("banded", [], [part], [], [], [])))
-    assert [shape.shape_type for shape in found.slides[1].shapes].count(13) == 1
+    given = Document("banded", [], [part], [], [], [])
+    found = opened(deck_bytes(given, talk=TalkOptions(("figure3",))))
+    assert [shape.shape_type for shape in found.slides[0].shapes].count(13) == 1
 
 
 def test_nothing_is_overwritten_unasked(contents: Document, tmp_path: Path) -> None:

@@ -59,14 +59,16 @@ def test_a_folder_of_controls_is_a_run_with_verdicts(suite: ControlSuite, tmp_pa
 
 def test_slides_have_a_few_units_each_and_their_sentences(tmp_path: Path) -> None:
     pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
-    from skviz.reports.pptx.deck import deck_bytes
+    from skviz.reports.pptx.deck import TalkOptions, deck_bytes
 
     shifts = {name: values + values for name, values in SHIFTS.items()}
     many = ControlSuite(made["make_suite"](tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
     contents = run_document(many.plain, many.path, resamples=50)
     assert len(contents.tables[0].frame) == 8
     contents = replace(contents, figures=contents.figures[:1], tables=contents.tables[:2])
-    deck = pptx.Presentation(io.BytesIO(deck_bytes(contents, command="skviz report suite")))
+    talk = TalkOptions(sections=("question",), appendix=True)
+    data = deck_bytes(contents, command="skviz report suite", talk=talk)
+    deck = pptx.Presentation(io.BytesIO(data))
     cover, *slides = deck.slides
     titles = [slide.shapes.title.text_frame.text for slide in slides]
     names = list(contents.tables[0].frame["unit"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,14 @@ from pptx.enum.chart import (
     XL_TICK_MARK,
 )
 from pptx.enum.dml import MSO_LINE, MSO_PATTERN
-from pptx.util import Emu, Pt
+from pptx.util import Pt
 
 from skviz.figures.native import NativeChart, numbers_along
 from skviz.figures.style.palette import ScaleStyle, scale_styles
+from skviz.figures.style.text import clean, text_width
 from skviz.reports.pptx.chart_xml import add_error_bars, round_joins, turn_labels
+from skviz.reports.pptx.geometry import Box
+from skviz.reports.pptx.template import Look
 from skviz.reports.words import fitted, for_office, plain
 
 # The palette's markers, in its order, and the nearest that PowerPoint has of marker and dash.
@@ -44,36 +46,9 @@ _PATTERNS = {
     "|||": MSO_PATTERN.LIGHT_VERTICAL,
     "+++": MSO_PATTERN.SMALL_GRID,
 }
-_NAME_WIDTH = 150.0  # points of a class's name below the axis
-_LABEL = 12.0  # points of tick labels
-
-
-@dataclass(frozen=True)
-class Box:
-    """A place on a slide, in inches."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def emu(self) -> tuple[Emu, Emu, Emu, Emu]:
-        """As python-pptx takes it."""
-        left, top, width, height = (
-            Emu(round(914400 * n)) for n in (self.left, self.top, self.width, self.height)
-        )
-        return left, top, width, height
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colours of a deck, as "#RRGGBB"."""
-
-    background: str
-    text: str
-    line: str
-    grid: str
+_NAME_WIDTH = 175.0  # points of a class's name below the axis
+_PLOT = 0.85  # of a chart's width, for what is drawn
+_LABEL, _HEAD = 14.0, 16.0  # points of tick labels; of titles of axes and of the legend
 
 
 def rgb(colour: str) -> RGBColor:
@@ -97,8 +72,8 @@ def add_chart(slide: Any, chart: NativeChart, box: Box, look: Look) -> Any:
     native.has_legend = True
     native.legend.position = XL_LEGEND_POSITION.TOP
     native.legend.include_in_layout = False
-    native.legend.font.size, native.legend.font.color.rgb = Pt(14), rgb(look.text)
-    _axes(native, chart, look)
+    native.legend.font.size, native.legend.font.color.rgb = Pt(_HEAD), rgb(look.text)
+    _axes(native, chart, box, look)
     plot = native.plots[0]
     if chart.kind == "bars":
         plot.gap_width, plot.overlap = 40, 0
@@ -128,14 +103,14 @@ def _data(chart: NativeChart, styles: tuple[ScaleStyle, ...]) -> Any:
     return data
 
 
-def _axes(native: Any, chart: NativeChart, look: Look) -> None:
+def _axes(native: Any, chart: NativeChart, box: Box, look: Look) -> None:
     across, up = native.category_axis, native.value_axis
     for axis, title in ((across, chart.x_title), (up, chart.y_title)):
         axis.has_title = True
         frame = axis.axis_title.text_frame
         frame.text = plain(title)
         font = frame.paragraphs[0].runs[0].font
-        font.size, font.bold, font.color.rgb = Pt(14), False, rgb(look.text)
+        font.size, font.bold, font.color.rgb = Pt(_HEAD), False, rgb(look.text)
         axis.tick_labels.font.size = Pt(_LABEL)
         axis.tick_labels.font.color.rgb = rgb(look.text)
         axis.format.line.color.rgb = rgb(look.line)
@@ -157,9 +132,16 @@ def _axes(native: Any, chart: NativeChart, look: Look) -> None:
         across.tick_labels.number_format_is_linked = False
         # The value axis stands on the left, whatever the numbers.
         across.crosses_at = across.minimum_scale
-    elif len(chart.x) > 12 or max(len(str(name)) for name in chart.x) > 14:
+    elif not _beside(chart, box):
         turn_labels(across)
     up.crosses_at = chart.base if chart.kind == "bars" else (0 if low < 0 < high else low)
+
+
+def _beside(chart: NativeChart, box: Box) -> bool:
+    """Whether the names of an axis fit side by side below it."""
+    names = [clean(fitted(str(name), _NAME_WIDTH, _LABEL)) for name in chart.x]
+    widest = max(text_width(name, _LABEL) for name in names)
+    return widest + _LABEL / 2 < _PLOT * 72 * box.width / len(names)
 
 
 def _line(series: Any, style: ScaleStyle, chart: NativeChart) -> None:

@@ -1,9 +1,8 @@
-"""The slides of a deck: titles, pictures, tables, notes and the line at the foot."""
+"""The slides of a deck: titles, texts, pictures, tables, notes and the line at the foot."""
 
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,44 +10,52 @@ from typing import Any
 import matplotlib
 from lxml import etree
 from matplotlib.colors import to_hex
-from pptx import Presentation
 from pptx.enum.shapes import PP_PLACEHOLDER
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
-from pptx.opc.constants import RELATIONSHIP_TYPE
 from pptx.oxml.ns import qn
 from pptx.util import Inches, Pt
 
-from skviz.figures.style.palette import is_dark, scale_styles
-from skviz.reports.pptx.charts import Box, Look, rgb
+from skviz.figures.style.palette import scale_styles
+from skviz.figures.style.text import clean, text_width, wrap
+from skviz.files import AnyPath
+from skviz.reports.pptx.charts import rgb
+from skviz.reports.pptx.geometry import Box, Page
 from skviz.reports.pptx.table_fit import TableFit, row_height
+from skviz.reports.pptx.template import (
+    COVER_SIZE,
+    FONT,
+    FOOT_SIZE,
+    TITLE_SIZE,
+    Look,
+    Template,
+    own_template,
+    read_template,
+)
 from skviz.reports.words import fitted, plain
 
-WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
-ROOM = WIDTH - 2 * MARGIN
-BODY = Box(MARGIN, 1.5, ROOM, 4.75)  # below the title, above the line of the source
-_SOURCE = Box(MARGIN, 6.3, ROOM, 0.55)
-_FOOT = Box(MARGIN, 6.95, ROOM - 1, 0.3)
-_NUMBER = Box(WIDTH - MARGIN - 1, 6.95, 1, 0.3)
-_TITLE = Box(MARGIN, 0.35, ROOM, 1.05)
-_TITLE_SIZE, _SOURCE_SIZE, _CELL, _SMALLEST_CELL = 26.0, 12.0, 12.0, 9.0
+SOURCE_SIZE = 14.0
+CELL, SMALLEST_CELL = 16.0, 14.0
+_PROSE = (24.0, 22.0, 20.0, 18.0)
+_LEADING = 1.2  # of a line of text, in font sizes
+_MOST_LINES = 60
+_FURTHEST = 0.9  # inches between paragraphs
 _PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # "No Style, No Grid"
 _LINES = 1.85  # of text where there is room for two: a line ends before its last word
-_FONT = "Arial"
-_BLANK, _TITLE_ONLY, _COVER = 6, 5, 0  # layouts of python-pptx's own template
-_ACCENTS = ("08476F", "C18502", "0D7555", "C45097", "9D4505", "1D90C6")
 
 
 @dataclass
 class Deck:
     """A deck in the making; `footer` stands on every slide but the first."""
 
-    presentation: Any
-    look: Look
+    template: Template
     footer: str
 
     @classmethod
-    def new(cls, footer: str) -> Deck:
-        """Return an empty 16:9 deck in the colours of the style that is set."""
+    def new(cls, footer: str, template: AnyPath | None = None) -> Deck:
+        """Return an empty deck, in the colours of the style that is set or of a template.
+
+        Raises what `read_template` raises.
+        """
         settings = matplotlib.rcParams
         look = Look(
             background=to_hex(settings["figure.facecolor"]),
@@ -56,20 +63,32 @@ class Deck:
             line=to_hex(settings["axes.edgecolor"]),
             grid=to_hex(settings["grid.color"]),
         )
-        deck = cls(Presentation(), look, plain(footer))
-        deck.presentation.slide_width = Inches(WIDTH)
-        deck.presentation.slide_height = Inches(HEIGHT)
-        deck._set_theme()
-        deck._set_layouts()
-        return deck
+        return cls(own_template(look) if template is None else read_template(template), footer)
 
-    def slide(self, title: str, source: str = "", notes: str = "") -> Any:
-        """Add a slide: its message as the title, and a line below that says what is drawn."""
-        slide = self._new(_TITLE_ONLY, title)
-        if source:
-            # PowerPoint breaks the lines: its font is narrower than the one that is measured.
-            cut = fitted(source, _LINES * 72 * _SOURCE.width, _SOURCE_SIZE)
-            self.text(slide, cut, _SOURCE, _SOURCE_SIZE)
+    @property
+    def presentation(self) -> Any:
+        """What python-pptx has of it."""
+        return self.template.presentation
+
+    @property
+    def look(self) -> Look:
+        """The colours."""
+        return self.template.look
+
+    @property
+    def page(self) -> Page:
+        """The places of a slide."""
+        return self.template.page
+
+    def slide(self, title: str, source: Sequence[str] = (), notes: str = "") -> Any:
+        """Add a slide: its message as the title, and a line below that says what is drawn.
+
+        The line has those of the sentences `source` that fit whole; the notes have them all.
+        """
+        slide = self._new(self.template.slide, title, TITLE_SIZE)
+        shown = self._whole(source)
+        if shown:
+            self.text(slide, shown, self.page.source, SOURCE_SIZE)
         self._foot(slide)
         if notes:
             slide.notes_slide.notes_text_frame.text = _lines(notes)
@@ -77,10 +96,10 @@ class Deck:
 
     def cover(self, title: str, subtitle: str, notes: str = "") -> Any:
         """Add the first slide."""
-        slide = self._new(_COVER, title)
-        holder = slide.placeholders[1]
-        holder.text_frame.text = plain(subtitle)
-        self._font(holder.text_frame, 16)
+        slide = self._new(self.template.cover, title, COVER_SIZE)
+        for holder in slide.placeholders:
+            if holder.placeholder_format.type == PP_PLACEHOLDER.SUBTITLE:
+                holder.text_frame.text = plain(subtitle)
         if notes:
             slide.notes_slide.notes_text_frame.text = _lines(notes)
         return slide
@@ -92,14 +111,36 @@ class Deck:
         """Add text in a box; line breaks in it stay."""
         shape = slide.shapes.add_textbox(*box.emu)
         frame = shape.text_frame
-        frame.word_wrap = True
-        for side in ("left", "right", "top", "bottom"):
-            setattr(frame, f"margin_{side}", 0)
+        _no_margins(frame)
         frame.text = text
         self._font(frame, size, colour, bold)
         if centred:
             for paragraph in frame.paragraphs:
                 paragraph.alignment = PP_ALIGN.CENTER
+        return shape
+
+    def prose(self, slide: Any, paragraphs: Sequence[tuple[str, str]], box: Box) -> Any:
+        """Add paragraphs of bold first words and a text, as large as they fit, spread over a box.
+
+        What does not fit in the smallest size is left out, last paragraphs first.
+        """
+        paragraphs = [(plain(lead), plain(text)) for lead, text in paragraphs]
+        size, heights = _prose_size(paragraphs, box)
+        while len(paragraphs) > 1 and sum(heights) + _gap(size) * (len(heights) - 1) > box.height:
+            paragraphs, heights = paragraphs[:-1], heights[:-1]
+        free = box.height - sum(heights)
+        space = min(free / max(1, len(paragraphs) - 1), _FURTHEST)
+        shape = slide.shapes.add_textbox(*box.emu)
+        frame = shape.text_frame
+        _no_margins(frame)
+        for index, (lead, text) in enumerate(paragraphs):
+            paragraph = frame.paragraphs[0] if index == 0 else frame.add_paragraph()
+            for words, bold in ((lead, True), (f" {text}" if lead else text, False)):
+                if words.strip():
+                    run = paragraph.add_run()
+                    run.text, run.font.size, run.font.bold = words, Pt(size), bold
+                    run.font.color.rgb = rgb(self.look.text)
+            paragraph.space_after = Pt(72 * space if index < len(paragraphs) - 1 else 0)
         return shape
 
     def picture(
@@ -123,9 +164,15 @@ class Deck:
         self.presentation.save(buffer)
         return buffer.getvalue()
 
-    def table(self, slide: Any, rows: list[list[str]], fit: TableFit, top: float = BODY.top) -> Any:
+    def table(
+        self, slide: Any, rows: list[list[str]], fit: TableFit, box: Box | None = None
+    ) -> Any:
         """Add a native table; `fit` is how it fits all rows of the table, here or elsewhere."""
-        box = Box(MARGIN, top, sum(fit.widths), fit.head_row + fit.row * len(rows))
+        place = box or self.page.body
+        cells = [[fit.cell(plain(text), n) for n, text in enumerate(row)] for row in rows]
+        heights = [fit.row_of(max(map(len, row))) for row in cells]
+        height = fit.head_row + sum(heights)
+        box = Box(place.left, place.top, sum(fit.widths), height)
         frame = slide.shapes.add_table(len(rows) + 1, len(fit.widths), *box.emu)
         table = frame.table
         style = frame._element.find(f".//{qn('a:tableStyleId')}")
@@ -136,12 +183,23 @@ class Deck:
         table.rows[0].height = Inches(fit.head_row)
         for column in range(len(fit.widths)):
             self._cell(table.cell(0, column), "\n".join(fit.head(column)), fit, column, 0)
-        for number, row in enumerate(rows, 1):
-            table.rows[number].height = Inches(fit.row)
-            for column, text in enumerate(row):
-                lines = fit.cell(plain(text), column)
+        for number, row in enumerate(cells, 1):
+            table.rows[number].height = Inches(heights[number - 1])
+            for column, lines in enumerate(row):
                 self._cell(table.cell(number, column), "\n".join(lines), fit, column, number)
         return frame
+
+    def fit_table(
+        self, heads: list[str], rows: list[list[str]], numbers: Sequence[bool],
+        wrapped: bool = False,
+    ) -> tuple[TableFit, int]:  # fmt: skip
+        """Return how a table fits on slides, and how many rows each of them has room for."""
+        height, largest = self.page.body.height, CELL
+        if rows_within(height, largest) < len(rows) <= rows_within(height, largest - 1):
+            largest -= 1  # rather than a second slide with a row or two
+        room = self.page.body.width
+        fit = TableFit.of(heads, rows, numbers, room, (largest, SMALLEST_CELL), wrapped=wrapped)
+        return fit, max(1, int((height - fit.head_row) / fit.row))
 
     def _cell(self, cell: Any, text: str, fit: TableFit, column: int, number: int) -> None:
         cell.margin_left = cell.margin_right = Inches(fit.pad / 2)
@@ -155,21 +213,41 @@ class Deck:
                 paragraph.alignment = PP_ALIGN.RIGHT
         if number % 2 == 0:  # the head, and every second row
             cell.fill.solid()
-            grid = self.look.grid
-            cell.fill.fore_color.rgb = rgb(grid if number == 0 else self._between(grid))
+            cell.fill.fore_color.rgb = rgb(self.look.mixed(0.15 if number == 0 else 0.06))
         else:
             cell.fill.background()
 
-    def _between(self, colour: str) -> str:
-        """Return the colour that is half of this one and half of the background."""
-        pairs = zip(_channels(colour), _channels(self.look.background), strict=True)
-        return "#" + "".join(f"{(a + b) // 2:02X}" for a, b in pairs)
+    def _whole(self, sentences: Sequence[str]) -> str:
+        """Return the sentences that fit whole into the line below a chart, the last ones first.
 
-    def _new(self, layout: int, title: str) -> Any:
-        slide = self.presentation.slides.add_slide(self.presentation.slide_layouts[layout])
-        size = 34.0 if layout == _COVER else _TITLE_SIZE
-        cut = fitted(title, _LINES * 72 * _TITLE.width, size, "bold")
-        slide.shapes.title.text_frame.text = cut
+        Those are what bars, bands and marks mean, which nothing else on the slide says.
+        """
+        room = _LINES * 72 * self.page.source.width
+        kept: list[int] = []
+        for index in reversed(range(len(sentences))):
+            trial = " ".join(plain(sentences[i]) for i in sorted([*kept, index]))
+            if text_width(clean(trial), SOURCE_SIZE) <= room:
+                kept.append(index)
+        return " ".join(plain(sentences[i]) for i in sorted(kept))
+
+    def _new(self, layout: Any, title: str, size: float) -> Any:
+        slide = self.presentation.slides.add_slide(layout)
+        width = Box.of(slide.shapes.title).width
+        own = self.template.own
+        # A template's own size is not known here: it is left where a title is short.
+        sizes = [size, *(step for step in (26.0, 24.0, 22.0, 20.0) if step < size)]
+        room = _LINES * 72 * width
+        fits = [s for s in sizes if text_width(clean(plain(title)), s, "bold") <= room]
+        size = fits[0] if fits else sizes[-1]
+        frame = slide.shapes.title.text_frame
+        frame.text = fitted(title, room, size, "bold")
+        if size != sizes[0] or (own and size < TITLE_SIZE):
+            for run in frame.paragraphs[0].runs:
+                run.font.size = Pt(size)
+        for holder in list(slide.placeholders):  # those of a template that nothing is put into
+            kind = holder.placeholder_format.type
+            if holder != slide.shapes.title and kind != PP_PLACEHOLDER.SUBTITLE:
+                holder._element.getparent().remove(holder._element)
         return slide
 
     def _foot(self, slide: Any) -> None:
@@ -179,14 +257,15 @@ class Deck:
                 continue
             slide.shapes.clone_placeholder(holder)
             shape = slide.shapes[-1]
-            if kind == PP_PLACEHOLDER.FOOTER:
-                shape.text_frame.text = fitted(self.footer, 72 * _FOOT.width, 10)
+            if kind == PP_PLACEHOLDER.SLIDE_NUMBER:
+                _number_field(shape, len(self.presentation.slides))
+                continue
+            shape.text_frame.text = fitted(self.footer, 72 * Box.of(holder).width, FOOT_SIZE)
+            if not self.template.own:
                 # Said again: LibreOffice does not look at the layout for a footer.
                 shape.text_frame.paragraphs[0].alignment = PP_ALIGN.LEFT
-                shape.text_frame.paragraphs[0].runs[0].font.name = _FONT
-                self._font(shape.text_frame, 10)
-            else:
-                _number_field(shape, len(self.presentation.slides))
+                shape.text_frame.paragraphs[0].runs[0].font.name = FONT
+                self._font(shape.text_frame, FOOT_SIZE)
 
     def _font(self, frame: Any, size: float, colour: str = "", bold: bool = False) -> None:
         for paragraph in frame.paragraphs:
@@ -194,80 +273,10 @@ class Deck:
                 run.font.size, run.font.bold = Pt(size), bold
                 run.font.color.rgb = rgb(colour or self.look.text)
 
-    def _set_theme(self) -> None:
-        """Give the theme our colours and font, so that what a person adds goes with the rest."""
-        master = self.presentation.slide_master
-        part = master.part.part_related_by(RELATIONSHIP_TYPE.THEME)
-        theme = part.blob.decode("utf-8")
-        ends = (self.look.background, self.look.text)
-        light, dark = reversed(ends) if is_dark(self.look.background) else ends
-        colours = {"dk1": dark, "lt1": light}
-        colours |= {f"accent{n}": colour for n, colour in enumerate(_ACCENTS, 1)}
-        for name, colour in colours.items():
-            value = f'<a:{name}><a:srgbClr val="{colour.lstrip("#").upper()}"/></a:{name}>'
-            theme = re.sub(rf"<a:{name}>.*?</a:{name}>", value, theme, flags=re.DOTALL)
-        theme = theme.replace('<a:latin typeface="Calibri"', f'<a:latin typeface="{_FONT}"')
-        part._blob = theme.encode("utf-8")
-        if is_dark(self.look.background):
-            colour_map = master._element.find(qn("p:clrMap"))
-            for name, value in (("bg1", "dk1"), ("tx1", "lt1"), ("bg2", "dk2"), ("tx2", "lt2")):
-                colour_map.set(name, value)
 
-    def _set_layouts(self) -> None:
-        """Move what the template has for 4:3 to its place on 16:9."""
-        master = self.presentation.slide_master
-        for owner in (master, *self.presentation.slide_layouts):
-            cover = owner is self.presentation.slide_layouts[_COVER]
-            for holder in owner.placeholders:
-                self._set_placeholder(holder, cover)
-
-    def _set_placeholder(self, holder: Any, cover: bool) -> None:
-        kind = holder.placeholder_format.type
-        places = {
-            PP_PLACEHOLDER.TITLE: (_TITLE, _TITLE_SIZE, "l", True),
-            PP_PLACEHOLDER.CENTER_TITLE: (_TITLE, 34.0, "l", True),
-            PP_PLACEHOLDER.SUBTITLE: (Box(MARGIN, 1.4, ROOM, 0.5), 16.0, "l", False),
-            PP_PLACEHOLDER.FOOTER: (_FOOT, 10.0, "l", False),
-            PP_PLACEHOLDER.SLIDE_NUMBER: (_NUMBER, 10.0, "r", False),
-            PP_PLACEHOLDER.BODY: (BODY, 18.0, "l", False),
-            PP_PLACEHOLDER.DATE: (Box(WIDTH / 2, 6.95, 1.5, 0.3), 10.0, "l", False),
-        }
-        if kind not in places:
-            return
-        box, size, side, bold = places[kind]
-        holder.left, holder.top, holder.width, holder.height = box.emu
-        body = holder._element.txBody
-        frame = body.find(qn("a:bodyPr"))
-        for name in ("lIns", "rIns", "tIns", "bIns"):
-            frame.set(name, "0")
-        frame.set("anchor", "ctr" if kind in (PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER)
-                  else "b" if cover and kind == PP_PLACEHOLDER.CENTER_TITLE else "t")  # fmt: skip
-        styles = body.find(qn("a:lstStyle"))
-        for child in list(styles):
-            styles.remove(child)
-        level = etree.SubElement(styles, qn("a:lvl1pPr"), algn=side, marL="0", indent="0")
-        etree.SubElement(level, qn("a:buNone"))
-        run = etree.SubElement(
-            level, qn("a:defRPr"), sz=str(round(100 * size)), b="1" if bold else "0"
-        )
-        fill = etree.SubElement(run, qn("a:solidFill"))
-        etree.SubElement(fill, qn("a:schemeClr"), val="tx1")
-
-
-def fit_table(
-    heads: list[str], rows: list[list[str]], numbers: Sequence[bool], wrapped: bool = False
-) -> tuple[TableFit, int]:
-    """Return how a table fits on slides, and how many rows each of them has room for."""
-    largest = _CELL
-    if rows_on_slide(largest) < len(rows) <= rows_on_slide(largest - 1):
-        largest -= 1  # rather than a second slide with a row or two
-    fit = TableFit.of(heads, rows, numbers, ROOM, (largest, _SMALLEST_CELL), wrapped=wrapped)
-    return fit, int(BODY.height / fit.row - 1.75)
-
-
-def rows_on_slide(size: float) -> int:
-    """Return how many rows there is room for, below the head."""
-    return int(BODY.height / row_height(size) - 1.75)
+def rows_within(height: float, size: float) -> int:
+    """Return how many rows of one line there is room for, below the head."""
+    return int(height / row_height(size) - 1.75)
 
 
 def describe(shape: Any, alt: str) -> None:
@@ -280,6 +289,31 @@ def described(shape: Any) -> str:
     return str(shape._element.xpath(".//p:cNvPr")[0].get("descr", ""))
 
 
+def _no_margins(frame: Any) -> None:
+    frame.word_wrap = True
+    for side in ("left", "right", "top", "bottom"):
+        setattr(frame, f"margin_{side}", 0)
+
+
+def _gap(size: float) -> float:
+    """Return the least height between paragraphs, in inches."""
+    return 0.5 * size / 72
+
+
+def _prose_size(paragraphs: Sequence[tuple[str, str]], box: Box) -> tuple[float, list[float]]:
+    """Return the largest size in which paragraphs fit, and the height of each in inches."""
+    heights: list[float] = []
+    for size in _PROSE:
+        heights = []
+        for lead, text in paragraphs:
+            words = clean(f"{lead} {text}".strip())
+            lines = len(wrap(words, 72 * box.width, size, _MOST_LINES))
+            heights.append(lines * _LEADING * size / 72)
+        if sum(heights) + _gap(size) * (len(heights) - 1) <= box.height:
+            return size, heights
+    return _PROSE[-1], heights
+
+
 def _number_field(shape: Any, number: int) -> None:
     paragraph = shape.text_frame.paragraphs[0]._p
     for child in list(paragraph):
@@ -289,10 +323,6 @@ def _number_field(shape: Any, number: int) -> None:
     )
     etree.SubElement(field, qn("a:rPr"), lang="en-GB")
     etree.SubElement(field, qn("a:t")).text = str(number)
-
-
-def _channels(colour: str) -> tuple[int, ...]:
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
 
 
 def _lines(text: str) -> str:

@@ -69,8 +69,12 @@ class TableFit:
 
     @property
     def row(self) -> float:
-        """Height of a row in inches."""
-        return row_height(self.size) + (self.lines - 1) * self.line
+        """Height of the highest row in inches."""
+        return self.row_of(self.lines)
+
+    def row_of(self, lines: int) -> float:
+        """Return the height of a row of so many lines, in inches."""
+        return row_height(self.size) + (lines - 1) * self.line
 
     @property
     def head_row(self) -> float:

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 
-from skviz.figures.layout.footer import with_note
 from skviz.figures.save import figure_bytes
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.sheets import figure_style
@@ -18,7 +18,8 @@ from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted, signed
 from skviz.reports.document import FigurePart, TablePart
 
-MOST_UNITS = 5  # of a slide
+MOST_UNITS = 4  # of a slide
+_SIZE = (12.13, 6.8)  # inches: as wide as on the slide, so that letters keep their size
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def verdict_slides(
     assert isinstance(part.display, VerdictRows)
     parts, drawn = part.display.parts(MOST_UNITS), part.display.short_caption(part.caption).shown
     for index, rows in enumerate(parts):
-        with figure_style(style):
-            figure = with_note(rows.plot, part.caption)
+        # What the marks mean stands in the legend and the notes: a note would take their room.
+        with figure_style(style), matplotlib.rc_context({"figure.figsize": _SIZE}):
+            figure = rows.plot().figure_
             picture = figure_bytes(figure, "png")
         width, height = figure.get_size_inches()
         alt = _in_words(rows)

@@ -1,0 +1,246 @@
+"""Figures and tables of a document as slides: native charts, pictures, native tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pptx.util import Pt
+
+from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.caption import Caption
+from skviz.figures.native import NativeChart
+from skviz.figures.save import figure_bytes
+from skviz.figures.studies.verdicts import VerdictRows
+from skviz.figures.style.sheets import figure_style
+from skviz.reports.document import FigurePart, TablePart
+from skviz.reports.pptx.charts import add_chart, rgb
+from skviz.reports.pptx.geometry import Box
+from skviz.reports.pptx.slides import Deck, describe
+from skviz.reports.pptx.verdict_slides import VerdictSlide, verdict_slides
+from skviz.reports.words import fitted, plain
+from skviz.scales import scale_labels
+
+MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
+_MOST_NOTED = 80  # rows of data in the notes
+_GAP = 0.25  # inches between pictures
+_ROW = 5  # pictures side by side
+_LABEL, _SEEN = 18.0, 14.0  # points above and below a picture
+
+
+def sentences_below(caption: Caption) -> tuple[str, ...]:
+    """Return what stands below a chart, where the foot names network and weights."""
+    return (*caption.drawn, *caption.details)
+
+
+def figure_slides(
+    deck: Deck, part: FigurePart, style: str, sentences: Mapping[str, str], shown: Set[str]
+) -> None:
+    """Add the slides of a figure, but for charts whose titles are among those `shown`.
+
+    `sentences` has what was found per unit, for the notes.
+    """
+    if isinstance(part.display, Thumbnails):
+        pictures_slide(deck, part)
+        return
+    if isinstance(part.display, VerdictRows):
+        for rows in verdict_slides(part, sentences, for_talk(style)):
+            verdict_slide(deck, rows)
+        return
+    charts = part.display.native_charts(part.caption)
+    for chart in charts:
+        title = part.title if len(charts) == 1 else chart.caption.title
+        if title not in shown:
+            chart_slide(deck, part, chart, title)
+    if not charts:
+        drawing_slide(deck, part, style)
+
+
+def chart_slide(deck: Deck, part: FigurePart, chart: NativeChart, title: str) -> None:
+    """Add a slide of one chart, as wide as the slide."""
+    notes = "\n\n".join([part.caption.text, *chart_notes(chart)])
+    slide = deck.slide(title, sentences_below(chart.caption), notes)
+    put_chart(deck, slide, chart, deck.page.body)
+
+
+def put_chart(deck: Deck, slide: Any, chart: NativeChart, box: Box) -> None:
+    """Put a chart into a box of a slide, with its alternative text."""
+    describe(add_chart(slide, chart, box, deck.look), chart.caption.alt)
+
+
+def chart_notes(chart: NativeChart) -> list[str]:
+    """Return what the notes have of a chart: its alternative text and its numbers."""
+    notes = [chart.caption.alt]
+    if chart.numbers and chart.numbers.splitlines()[-1] not in chart.caption.alt:
+        notes.append(chart.numbers)
+    if chart.values.size <= _MOST_NOTED:
+        notes.append(_numbers(chart))
+    return notes
+
+
+def _numbers(chart: NativeChart) -> str:
+    """Return the values of a chart as lines with tabs, which paste into a spreadsheet."""
+    labels = scale_labels(chart.scales)
+    heads = [chart.x_title, *labels]
+    if chart.errors is not None:
+        heads += [f"{label} deviation" for label in labels]
+    rows = ["\t".join(heads)]
+    for index, x in enumerate(chart.x):
+        values = [*chart.values[:, index]]
+        if chart.errors is not None:
+            values += [*chart.errors[:, index]]
+        name = x if isinstance(x, str) else f"{x:g}"
+        rows.append("\t".join([name, *(f"{value:.6g}" for value in values)]))
+    return "\n".join(rows)
+
+
+def drawing_slide(deck: Deck, part: FigurePart, style: str) -> None:
+    """Add what has no native chart as a picture, drawn for a slide."""
+    drawn = for_talk(style)
+    figure = part.draw(drawn)
+    with figure_style(drawn):
+        data = figure_bytes(figure, "png")
+    width, height = figure.get_size_inches()
+    notes = f"{part.caption.text}\n\n{part.caption.alt}"
+    slide = deck.slide(part.title, sentences_below(part.caption), notes)
+    deck.picture(slide, data, (width, height), deck.page.body, part.caption.alt)
+
+
+def verdict_slide(deck: Deck, shown: VerdictSlide) -> None:
+    """Add one picture of rows of verdicts; the notes have what was found, in words."""
+    slide = deck.slide(shown.title, (), shown.notes)
+    deck.picture(slide, shown.picture, shown.size, deck.page.whole, shown.alt)
+
+
+def for_talk(style: str) -> str:
+    """Return a style in the sizes of a slide."""
+    names = [name for name in style.split(",") if name.strip() != "default"]
+    return ",".join(["talk", *names])
+
+
+def pictures_slide(deck: Deck, part: FigurePart) -> None:
+    """Add the enlarged views as pictures of their own, each with its scale and its class."""
+    notes = f"{part.caption.text}\n\n{part.caption.alt}"
+    slide = deck.slide(part.title, sentences_below(part.caption), notes)
+    assert isinstance(part.display, Thumbnails)
+    put_pictures(deck, slide, part.display, deck.page.body, _ROW)
+
+
+def put_pictures(deck: Deck, slide: Any, views: Thumbnails, box: Box, across: int) -> None:
+    """Put views into a box of a slide, so many side by side."""
+    count = len(views.images)
+    columns = min(count, across)
+    rows = -(-count // columns)
+    text = 0.35 + (0.6 if views.captions else 0)
+    shape = views.images.shape[2] / views.images.shape[1]
+    width = (box.width - (columns - 1) * _GAP) / columns
+    side = min(width, (box.height / rows - text) * shape)
+    left = box.left + (box.width - columns * side - (columns - 1) * _GAP) / 2
+    for index, (label, colour) in enumerate(deck.scale_names(views.scales)):
+        x = left + index % columns * (side + _GAP)
+        y = box.top + index // columns * (box.height / rows)
+        head = Box(x, y, side, 0.3)
+        deck.text(slide, label, head, _LABEL, colour=colour, bold=True, centred=True)
+        tall = side / shape
+        caption = plain(views.captions[index]) if views.captions else ""
+        seen = f": the network sees {caption}" if caption else ""
+        put_picture(
+            deck, slide, views.images[index], Box(x, y + 0.35, side, tall), colour,
+            f"The image at {label}{seen}",
+        )  # fmt: skip
+        if caption:
+            cut = fitted(caption, 1.7 * 72 * side, _SEEN)
+            deck.text(slide, cut, Box(x, y + 0.42 + tall, side, 0.5), _SEEN, centred=True)
+
+
+def put_picture(deck: Deck, slide: Any, pixels: Any, box: Box, colour: str, alt: str) -> None:
+    """Put one view into a box, with a frame in the colour of its scale."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    size = (pixels.shape[1], pixels.shape[0])
+    frame = deck.picture(slide, buffer.getvalue(), size, box, alt)
+    frame.line.color.rgb = rgb(colour)
+    frame.line.width = Pt(3)
+
+
+def table_slides(deck: Deck, part: TablePart) -> None:
+    """Add a table on as many slides as its rows and columns need."""
+    brief = part.in_brief()
+    whole, rows = part.cells(), brief.cells()
+    title, chosen = part.title, extreme_rows(part)
+    if len(chosen) < len(rows):
+        title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
+        whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
+    heads, rows = list(map(plain, brief.table.heads)), [list(map(plain, row)) for row in rows]
+    right = list(brief.table.right)
+    groups = _column_groups(deck, heads, rows, right, wrapped=bool(part.brief))
+    pages = []
+    for columns in groups:
+        cells = [[row[column] for column in columns] for row in rows]
+        names, sides = [heads[c] for c in columns], [right[c] for c in columns]
+        fit, most = deck.fit_table(names, cells, sides, wrapped=bool(part.brief))
+        count = max(1, -(-len(cells) // most))
+        each = -(-len(cells) // count) if cells else 1
+        pages += [(fit, cells, number * each, each) for number in range(count)]
+    for number, (fit, cells, first, each) in enumerate(pages, 1):
+        words = f"{title} ({number} of {len(pages)})" if len(pages) > 1 else title
+        shown = cells[first : first + each]
+        lines = ["\t".join(row) for row in [part.table.heads, *whole[first : first + each]]]
+        notes = f"{part.caption.text}\n\n" + "\n".join(lines)
+        slide = deck.slide(words, sentences_below(brief.caption), notes)
+        alt = f"{part.caption.alt} Here: rows {first + 1} to {first + len(shown)}."
+        describe(deck.table(slide, shown, fit), alt)
+
+
+def _column_groups(
+    deck: Deck, heads: list[str], rows: list[list[str]], right: list[bool], wrapped: bool
+) -> list[list[int]]:
+    """Return which columns stand together: all, or as many as fit whole beside the first.
+
+    A number is never cut, and no letter is smaller than can be read from the last row.
+    """
+    left, groups = list(range(1, len(heads))), []
+    while left:
+        count = len(left)
+        while count > 1 and not _fits(deck, heads, rows, right, [0, *left[:count]], wrapped):
+            count -= 1
+        if 0 < len(left) - count < count and len(left) > count + 1:
+            count = -(-len(left) // -(-len(left) // count))  # about as many on each
+        groups.append([0, *left[:count]])
+        left = left[count:]
+    return groups or [[0]]
+
+
+def _fits(
+    deck: Deck, heads: list[str], rows: list[list[str]], right: list[bool], columns: list[int],
+    wrapped: bool,
+) -> bool:  # fmt: skip
+    cells = [[row[column] for column in columns] for row in rows]
+    names, sides = [heads[c] for c in columns], [right[c] for c in columns]
+    return deck.fit_table(names, cells, sides, wrapped=wrapped)[0].whole
+
+
+def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:
+    """Return the rows that a slide deck shows: all, or of a long table the extremes.
+
+    Those are the rows with the largest and the smallest values in the last column of changes
+    or other signed numbers; without such a column, the first rows.
+    """
+    frame = part.frame
+    if len(frame) <= most:
+        return range(len(frame))
+    signed = [name for name in frame.columns if part.formats.get(str(name)) == "signed"]
+    if not signed:
+        return range(12)
+    values = frame[signed[-1]].to_numpy(np.float64)
+    order = np.argsort(-values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
+    return [int(index) for index in (*order[:6], *order[max(6, len(order) - 6) :])]
+
+
+def shortened(chart: NativeChart, y_title: str, ticks: tuple[float, float, float]) -> NativeChart:
+    """Return a chart with another title and ends of its value axis, to stand beside others."""
+    return replace(chart, y_title=y_title, ticks=ticks)
