@@ -182,14 +182,14 @@ def table_slides(deck: Deck, part: TablePart) -> None:
     for columns in groups:
         cells = [[row[column] for column in columns] for row in rows]
         names, sides = [heads[c] for c in columns], [right[c] for c in columns]
-        fit, most = deck.fit_table(names, cells, sides, wrapped=bool(part.brief))
-        count = max(1, -(-len(cells) // most))
-        each = -(-len(cells) // count) if cells else 1
-        pages += [(fit, cells, number * each, each) for number in range(count)]
-    for number, (fit, cells, first, each) in enumerate(pages, 1):
+        fit = deck.fit_table(names, cells, sides, wrapped=bool(part.brief))
+        counts = [max(map(len, map(fit.cell, row, range(len(row))))) for row in cells]
+        room = deck.page.body.height - fit.head_row
+        pages += [(fit, cells, *ends) for ends in _slides([fit.row_of(n) for n in counts], room)]
+    for number, (fit, cells, first, last) in enumerate(pages, 1):
         words = f"{title} ({number} of {len(pages)})" if len(pages) > 1 else title
-        shown = cells[first : first + each]
-        lines = ["\t".join(row) for row in [part.table.heads, *whole[first : first + each]]]
+        shown = cells[first:last]
+        lines = ["\t".join(row) for row in [part.table.heads, *whole[first:last]]]
         notes = f"{part.caption.text}\n\n" + "\n".join(lines)
         slide = deck.slide(words, sentences_below(brief.caption), notes)
         alt = f"{part.caption.alt} Here: rows {first + 1} to {first + len(shown)}."
@@ -215,13 +215,32 @@ def _column_groups(
     return groups or [[0]]
 
 
+def _slides(heights: Sequence[float], room: float) -> list[tuple[int, int]]:
+    """Return from which to which row each slide goes: as few slides as will do, about as full."""
+    least = len(_filled(heights, room))
+    step = max(heights, default=room)
+    while room > step and len(_filled(heights, room - step / 4)) == least:
+        room -= step / 4
+    return _filled(heights, room)
+
+
+def _filled(heights: Sequence[float], room: float) -> list[tuple[int, int]]:
+    ends, used = [0], 0.0
+    for index, height in enumerate(heights):
+        if used + height > room and index > ends[-1]:
+            ends.append(index)
+            used = 0.0
+        used += height
+    return list(zip(ends, [*ends[1:], len(heights)], strict=True))
+
+
 def _fits(
     deck: Deck, heads: list[str], rows: list[list[str]], right: list[bool], columns: list[int],
     wrapped: bool,
 ) -> bool:  # fmt: skip
     cells = [[row[column] for column in columns] for row in rows]
     names, sides = [heads[c] for c in columns], [right[c] for c in columns]
-    return deck.fit_table(names, cells, sides, wrapped=wrapped)[0].whole
+    return deck.fit_table(names, cells, sides, wrapped=wrapped).whole
 
 
 def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:

@@ -192,14 +192,11 @@ class Deck:
     def fit_table(
         self, heads: list[str], rows: list[list[str]], numbers: Sequence[bool],
         wrapped: bool = False,
-    ) -> tuple[TableFit, int]:  # fmt: skip
-        """Return how a table fits on slides, and how many rows each of them has room for."""
-        height, largest = self.page.body.height, CELL
-        if rows_within(height, largest) < len(rows) <= rows_within(height, largest - 1):
-            largest -= 1  # rather than a second slide with a row or two
-        room = self.page.body.width
-        fit = TableFit.of(heads, rows, numbers, room, (largest, SMALLEST_CELL), wrapped=wrapped)
-        return fit, max(1, int((height - fit.head_row) / fit.row))
+    ) -> TableFit:  # fmt: skip
+        """Return how a table fits on slides: in large letters where one slide holds it so."""
+        height, room = self.page.body.height, self.page.body.width
+        largest = CELL if len(rows) <= rows_within(height, CELL) else SMALLEST_CELL
+        return TableFit.of(heads, rows, numbers, room, (largest, SMALLEST_CELL), wrapped=wrapped)
 
     def _cell(self, cell: Any, text: str, fit: TableFit, column: int, number: int) -> None:
         cell.margin_left = cell.margin_right = Inches(fit.pad / 2)
