@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,20 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     metavar="DIR",
     help="Folder of `skviz controls` for the run: adds the verdicts.",
 )
+@click.option("--title", metavar="TEXT", help="Title of the report, instead of network and data.")
+@click.option(
+    "--sections",
+    metavar="LIST",
+    help="Slides: only these, in this order: question, reading, pictures, figure3, paper, units, "
+    "classes, controls, verdict, limits, provenance.",
+)
+@click.option("--appendix", is_flag=True, help="Slides: all other figures and all tables as well.")
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Slides: a .pptx whose masters, fonts and colours are used.",
+)
 @options.stages
 @click.option(
     "--scales",
@@ -61,6 +76,10 @@ def report(
     inputs: tuple[Path, ...],
     to: Path,
     controls: Path | None,
+    title: str | None,
+    sections: str | None,
+    appendix: bool,
+    template: Path | None,
     stages: tuple[tuple[str, ...], ...],
     scales: str,
     look: Look,
@@ -99,12 +118,16 @@ def report(
         )
     if not runs and controls is not None:
         raise UsageError("'--controls' belongs to a run, got images; leave it out")
-    write = writer_of(to, overwrite, style, short_paths(command_line()))
+    talk = {"sections": _names(sections), "appendix": appendix, "template": template}
+    chosen = {name: value for name, value in talk.items() if value}
+    write = writer_of(to, overwrite, style, short_paths(command_line()), chosen)
     errors: Errors = []
     if runs:
         document = _of_run(runs[0], controls)
     else:
         document, errors = _of_images(inputs, names, scales, look, network, echo)
+    if title:
+        document = replace(document, title=title)
     for note in document.notes:
         echo.warn(note)
     files = [str(file) for file in write(document)]
@@ -114,6 +137,10 @@ def report(
         echo.result(f"written: {file}")
     if errors:
         raise Failure(f"{len(errors)} of {len(inputs)} images failed", IN_PART)
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (listed or "").split(",") if name.strip())
 
 
 def _of_run(folder: Path, controls: Path | None) -> Document:

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
         Views as Views,
         enlarge as enlarge,
     )
+    from skviz.reports.write import write_report as write_report
     from skviz.runs.batches import BatchAnalyzer as BatchAnalyzer
     from skviz.runs.merge import merge_runs as merge_runs
     from skviz.runs.records import Run as Run
@@ -124,6 +125,7 @@ _ROOMS = {
     "skviz.studies.receptive_field.store": ("load_field", "save_field"),
     "skviz.studies.interventions.result": ("InterventionRun",),
     "skviz.studies.interventions.measure": ("intervene_dataset",),
+    "skviz.reports.write": ("write_report",),
     "skviz.runs.merge": ("merge_runs",),
     "skviz.runs.batches": ("BatchAnalyzer",),
     "skviz.runs.records": ("Run",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,22 @@ WRITERS = {
 
 
 def writer_of(
-    path: Path, overwrite: bool = False, style: str = "default", command: str | None = None
+    path: Path,
+    overwrite: bool = False,
+    style: str = "default",
+    command: str | None = None,
+    talk: Mapping[str, Any] | None = None,
 ) -> Writer:
     """Return the function that writes a report to `path`, checked before any work.
 
     It takes the document and returns the paths that it wrote, and raises `UsageError` where
     what it needs is not installed. `style` is a name for `figure_style`; a page follows its
     reader's screen and takes none. `command` goes into the metadata of what is written: of the
-    figures in a folder, and the properties of slides and documents.
+    figures in a folder, and the properties of slides and documents. `talk` has what is chosen
+    of slides, as `TalkOptions` takes it.
 
-    Raises `UsageError` for another ending and for the style of a page, and `OutputError` where
+    Raises `UsageError` for another ending, for the style of a page and for `talk` where no slides
+    are written, and `OutputError` where
     the file exists and `overwrite` is not set.
     """
     ending = "" if path.is_dir() else path.suffix.lower()
@@ -44,6 +50,16 @@ def writer_of(
     if ending:
         check_output(path, overwrite)
     options: dict[str, Any] = {}
+    if talk:
+        if ending != ".pptx":
+            named = ", ".join(f"--{name}" for name in talk)
+            raise UsageError(
+                f"expected slides (--to NAME.pptx) for {named}, got '{path}'; leave it out"
+            )
+        from skviz.reports.pptx.deck import TalkOptions, check_talk
+
+        options["talk"] = TalkOptions(**talk)
+        check_talk(options["talk"])
     if style != "default":
         if ending == ".html":
             raise UsageError(

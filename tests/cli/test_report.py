@@ -123,3 +123,28 @@ def test_a_missing_extra_is_named(
     assert result.exit_code == 2
     assert "need the package python-pptx, which is not installed" in result.stderr
     assert "pip install 'skviz[pptx]'" in result.stderr
+
+
+def test_slides_take_a_title_sections_and_an_appendix(run: Path, tmp_path: Path) -> None:
+    pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
+    deck = tmp_path / "talk.pptx"
+    words = ("--title", "My talk", "--sections", "question, figure3", "--appendix")
+    result = call(run, "--to", deck, *words)
+    assert result.exit_code == 0, result.stderr
+    titles = [s.shapes.title.text_frame.text for s in pptx.Presentation(str(deck)).slides]
+    assert titles[0] == "My talk"
+    assert "How to read the figures" not in titles
+    assert any(title.startswith("Means of every unit") for title in titles)
+
+
+def test_a_wrong_talk_is_refused_before_any_work(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
+    deck = tmp_path / "talk.pptx"
+    unknown = call(run, "--to", deck, "--sections", "figure")
+    assert unknown.exit_code == 2
+    assert "expected sections out of question, reading" in unknown.stderr
+    assert call(run, "--to", deck, "--template", run / "run.json").exit_code == 2
+    page = call(run, "--to", tmp_path / "page.html", "--appendix", "--sections", "question")
+    assert page.exit_code == 2
+    assert "expected slides (--to NAME.pptx) for --sections, --appendix" in page.stderr
+    assert list(tmp_path.iterdir()) == []

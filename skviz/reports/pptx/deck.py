@@ -55,6 +55,17 @@ def write_pptx(
     return [write_bytes(path, data, overwrite=overwrite)]
 
 
+def check_talk(talk: TalkOptions) -> None:
+    """Check the sections and the template before any work; raises as `write_pptx` does."""
+    _check_installed()
+    from skviz.reports.pptx.talk_sections import check_sections
+    from skviz.reports.pptx.template import read_template
+
+    check_sections(talk.sections)
+    if talk.template is not None:
+        read_template(talk.template)
+
+
 def deck_bytes(
     document: Document,
     style: str = "default",

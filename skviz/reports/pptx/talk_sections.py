@@ -30,10 +30,7 @@ def add_talk(talk: Talk, sections: Sequence[str] = ()) -> set[str]:
 
     Raises `UsageError` for an unknown section, and for one that the document has nothing for.
     """
-    for name in sections:
-        if name not in SECTIONS:
-            hint = did_you_mean(name, list(SECTIONS))
-            raise UsageError(f"expected sections out of {', '.join(SECTIONS)}, got '{name}'.{hint}")
+    check_sections(sections)
     shown: set[str] = set()
     for name in sections or SECTIONS:
         before = len(talk.deck.presentation.slides)
@@ -44,3 +41,11 @@ def add_talk(talk: Talk, sections: Sequence[str] = ()) -> set[str]:
                 " leave it out of --sections"
             )
     return shown
+
+
+def check_sections(sections: Sequence[str]) -> None:
+    """Raise `UsageError` for an unknown section."""
+    for name in sections:
+        if name not in SECTIONS:
+            hint = did_you_mean(name, list(SECTIONS))
+            raise UsageError(f"expected sections out of {', '.join(SECTIONS)}, got '{name}'.{hint}")
