@@ -65,22 +65,35 @@
       section.querySelector("output").textContent =
         words ? `${found.length} of ${rows.length} classes` : "";
       const few = words && found.length <= MOST_MARKED ? found : [];
-      mark(new Set(few.map((row) => labels.get(row))));
+      mark(new Map(few.map((row) => [labels.get(row), nameOf(row)])));
     });
   }
+  /* The class's name, or its index where it has none. */
+  const nameOf = (row) => {
+    const name = [...row.cells].find((cell, i) => i && cell.dataset.v === undefined) || row.cells[0];
+    const text = name.textContent;
+    return text.length > 24 ? `${text.slice(0, 23)}\u2026` : text;
+  };
   function mark(chosen) {
     for (const script of document.querySelectorAll("script.marks")) {
       const drawings = JSON.parse(script.textContent);
       for (const svg of script.closest("figure").querySelectorAll(".drawing > svg")) {
         const panels = drawings[svg.parentElement.classList.contains("wide") ? "wide" : "narrow"];
-        svg.querySelectorAll(".mark").forEach((line) => line.remove());
+        svg.querySelectorAll(".mark, .marked").forEach((line) => line.remove());
         const { width, height } = svg.viewBox.baseVal;
         for (const panel of panels) {
+          let named = 0;
           panel.labels.forEach((label, index) => {
             if (!chosen.has(label)) return;
             const x = panel.x[index] * width;
             svg.append(element("line", { class: "mark", x1: x, x2: x,
               y1: panel.top * height, y2: panel.bottom * height }));
+            /* Names stand below each other: those of neighbours do not meet. */
+            const left = x > (panel.x[0] + panel.x[panel.x.length - 1]) / 2 * width;
+            svg.append(element("text", { class: "marked", x: x + (left ? -4 : 4), direction: "ltr",
+              y: panel.top * height + 13 + 12 * named, "text-anchor": left ? "end" : "start" },
+              chosen.get(label)));
+            named += 1;
           });
         }
       }
@@ -100,6 +113,59 @@
     made.textContent = text;
     return made;
   }
+  /* Where a pointer rests on a chart: the values there. `panels` say where a drawing has them. */
+  const tip = html("div", { class: "tip", role: "status", hidden: "" });
+  document.body.append(tip);
+  const within = ([left, top, right, bottom], x, y) => x >= left && x <= right && y >= top && y <= bottom;
+  const nearest = (shares, share) => shares.reduce((best, value, i) =>
+    (Math.abs(value - share) < Math.abs(shares[best] - share) ? i : best), 0);
+  function tell(svg, panels) {
+    const hide = () => {
+      tip.hidden = true;
+      svg.querySelectorAll(".hair").forEach((line) => line.remove());
+    };
+    const show = (event) => {
+      hide();
+      const place = svg.getBoundingClientRect();
+      const [x, y] = [(event.clientX - place.left) / place.width, (event.clientY - place.top) / place.height];
+      const panel = panels.find(({ box }) => within(box, x, y));
+      if (!panel) return;
+      const index = nearest(panel.shares, panel.upright ? y : x);
+      const share = panel.shares[index];
+      const [left, top, right, bottom] = panel.box;
+      const { width, height } = svg.viewBox.baseVal.width ? svg.viewBox.baseVal : place;
+      const ends = panel.upright ? [left, right, share, share] : [share, share, top, bottom];
+      svg.append(element("line", { class: "hair", x1: ends[0] * width, x2: ends[1] * width,
+        y1: ends[2] * height, y2: ends[3] * height }));
+      tip.replaceChildren(html("bdi", {}, panel.names[index]));
+      for (const [label, texts] of panel.series) {
+        if (!texts[index]) continue;
+        const row = html("div");
+        row.append(html("span", {}, label), html("span", {}, texts[index]));
+        tip.append(row);
+      }
+      tip.hidden = false;
+      const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
+      tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, room))}px`;
+      const above = event.clientY - tip.offsetHeight - 14;
+      tip.style.top = `${above > 8 ? above : event.clientY + 18}px`;
+    };
+    svg.addEventListener("pointermove", show);
+    svg.addEventListener("pointerdown", show);
+    svg.addEventListener("pointerleave", hide);
+  }
+  for (const script of document.querySelectorAll("script.values")) {
+    const { names, panels } = JSON.parse(script.textContent);
+    for (const svg of script.closest("figure").querySelectorAll(".drawing > svg")) {
+      const drawing = svg.parentElement.classList.contains("wide") ? "wide" : "narrow";
+      tell(svg, panels.map((panel) => {
+        const { box, first, step } = panel.drawn[drawing];
+        return { ...panel, box, names: panel.names.map((name) => names[name]),
+          shares: panel.at.map((at) => first + step * at) };
+      }));
+    }
+  }
+
   const signed = (value, digits = 4) =>
     ((value >= 0 ? "+" : "") + value.toFixed(digits)).replace("-", "\u2212");
   const number = (value) => String(value).replace("-", "\u2212");
@@ -143,7 +209,10 @@
       { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, text));
     const layer = element("g");
     svg.append(layer);
-    return { svg, layer, x, y, below, name };
+    const told = (shares, names, series) => tell(svg, [{ names, series, upright: false,
+      box: [left / width, top / height, 1 - right / width, 1 - bottom / height],
+      shares: shares.map((share) => x(share) / width) }]);
+    return { svg, layer, x, y, below, name, told };
   }
   const points = (chart, xs, ys) => ys.map((value, i) => `${chart.x(xs[i])},${chart.y(value)}`).join(" ");
   const short = (text, most) => (text.length > most ? `\u2026${text.slice(1 - most)}` : text);
@@ -171,6 +240,9 @@
     };
     if (index !== data.start) draw(data.start, "then");
     draw(index, "now");
+    const shown = index === data.start ? [index] : [data.start, index];
+    chart.told(xs, line.x.map((value) => `channel ${value}`), shown.map((i) => [data.labels[i],
+      line.curves[i].map((value) => number(value.toFixed(4)))]));
     box.append(html("h4", { dir: "auto" }, `${line.unit}: ${line.label}`), chart.svg,
       key(data.labels[index], data.labels[data.start]));
   }
@@ -193,6 +265,9 @@
     });
     chart.layer.append(element("line", { class: "zero", x1: chart.x(0), x2: chart.x(1), y1: chart.y(0), y2: chart.y(0) }));
     chart.name("SK unit");
+    const shown = index === data.start ? [index] : [data.start, index];
+    chart.told(units.map((unit, u) => (u + 0.5) * slot), units,
+      shown.map((i) => [data.labels[i], values.map((row) => signed(row[i]))]));
     box.append(html("h4", {}, quantity[0].toUpperCase() + quantity.slice(1)), chart.svg,
       key(data.labels[index], data.labels[data.start]));
   }
@@ -221,6 +296,7 @@
         width: 7, height: 7 }));
     });
     chart.name("scale of the object");
+    chart.told(xs, data.labels, units.map((unit, u) => [unit, values[u].map((value) => signed(value))]));
     box.append(html("h4", {}, "Every scale"), chart.svg);
   }
   function picture(box, data, index) {

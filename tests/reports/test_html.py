@@ -21,6 +21,7 @@ from skviz.reports.document import figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
 from skviz.reports.html.data import class_marks
+from skviz.reports.html.hover import hover_data, panels_of
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.reports.html.page import _json, page, write_html
 from skviz.runs.records import Run
@@ -363,3 +364,84 @@ def test_light_and_dark(browser: Any, run_page: str, tmp_path: Path) -> None:
     window.find_element("id", "theme").click()
     assert colours()[0] == "rgb(255, 255, 255)"
     assert_quiet(window)
+
+
+def test_a_pointer_on_a_chart_tells_the_values(
+    browser: Any, run_page: str, hard_run: Run, tmp_path: Path
+) -> None:
+    window = opened(browser, run_page, tmp_path)
+    bars = next(
+        part.display for part in run_document(hard_run, resamples=50).figures
+        if part.name == "bars"
+    )  # fmt: skip
+    data = json.loads(
+        window.execute_script("return document.querySelector('#bars script.values').textContent")
+    )
+    (panel,) = data["panels"]
+    place = panel["drawn"]["wide"]
+    share = place["first"] + place["step"] * 2
+    height = (place["box"][1] + place["box"][3]) / 2
+    window.execute_script(
+        "const svg = document.querySelector('#bars .wide > svg'); svg.scrollIntoView();"
+        "const box = svg.getBoundingClientRect();"
+        "svg.dispatchEvent(new PointerEvent('pointermove', {"
+        "clientX: box.left + arguments[0] * box.width,"
+        "clientY: box.top + arguments[1] * box.height}))", share, height,
+    )  # fmt: skip
+    tip = window.find_element("css selector", ".tip")
+    lines = tip.text.split("\n")
+    assert lines[0] == bars.units[2]
+    assert lines[1] == "1.0x"
+    wanted = f"{bars.values[2, 0]:+.4f}".replace("-", "\N{MINUS SIGN}")
+    assert lines[2].startswith(wanted)
+    window.execute_script(
+        "const svg = document.querySelector('#bars .wide > svg');"
+        "svg.dispatchEvent(new PointerEvent('pointerleave'))"
+    )
+    assert not tip.is_displayed()
+    assert_quiet(window)
+
+
+def test_searched_classes_are_marked_with_their_names(
+    browser: Any, run_page: str, tmp_path: Path
+) -> None:
+    window = opened(browser, run_page, tmp_path)
+    window.find_element("css selector", ".search input").send_keys("dog")
+    marked = window.execute_script(
+        "return [...document.querySelectorAll('#classes .wide .marked')].map((t) => t.textContent)"
+    )
+    assert marked == ["\N{DOG} dog"] * 4  # one in each panel
+    window.find_element("css selector", ".search input").clear()
+    window.find_element("css selector", ".search input").send_keys("no such class")
+    assert window.find_elements("css selector", ".marked") == []
+
+
+def test_values_stand_where_the_marks_are(hard_run: Run) -> None:
+    contents = run_document(hard_run, resamples=0)
+    for part in contents.figures:
+        figure = part.draw("web")
+        figure.draw_without_rendering()
+        data = hover_data(part.display, {"wide": figure})
+        assert data is not None
+        for panel, found in zip(data["panels"], panels_of(part.display), strict=True):
+            ax = figure.axes[found.axes]
+            place = panel["drawn"]["wide"]
+            left, right = place["box"][0], place["box"][2]
+            shares = place["first"] + place["step"] * np.array(panel["at"])
+            ends = ax.transData.transform([(panel["at"][0], 0), (panel["at"][-1], 0)])[:, 0]
+            np.testing.assert_allclose(shares[[0, -1]], ends / figure.bbox.width, atol=2e-4)
+            assert left <= shares.min() <= shares.max() <= right
+            assert len({len(panel["at"]), len(panel["names"])}) == 1
+            assert all(len(texts) == len(panel["at"]) for _, texts in panel["series"])
+
+
+def test_the_values_told_are_those_of_the_tidy_data(hard_run: Run) -> None:
+    contents = run_document(hard_run, resamples=0)
+    part = next(part for part in contents.figures if part.name == "classes")
+    (first, *_) = panels_of(part.display)
+    frame = part.data()
+    frame = frame[frame["unit"] == part.display.units[0]]
+    for label, texts in first.series:
+        rows = frame[frame["scale"] == float(label.removesuffix("x"))]
+        told = [float(text.replace("\N{MINUS SIGN}", "-")) for text in texts]
+        np.testing.assert_allclose(sorted(told), sorted(rows.iloc[:, -1]), atol=5.1e-5)

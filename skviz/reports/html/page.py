@@ -6,11 +6,11 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,8 +18,12 @@ from markupsafe import Markup
 from skviz.files import AnyPath, check_output, write_text
 from skviz.reports.document import Document, TablePart
 from skviz.reports.html.data import class_marks, image_data
+from skviz.reports.html.hover import hover_data
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.version import __version__
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
 STYLES = {"wide": "web", "narrow": "paper"}
@@ -48,11 +52,16 @@ def page(document: Document) -> str:
     """Return the HTML page of a report."""
     pairs = ColourPairs()
     drawings: dict[str, dict[str, Markup]] = {}
+    values: dict[str, Markup] = {}
     for index, part in enumerate(document.figures):
+        figures: dict[str, Figure] = {}
         for width, style in STYLES.items():
-            prefix = f"{width[0]}{index}"
-            drawing = inline_svg(part.draw, style, prefix, part.caption.alt, pairs)
+            draw = _kept(part.draw, figures, width)
+            drawing = inline_svg(draw, style, f"{width[0]}{index}", part.caption.alt, pairs)
             drawings.setdefault(part.name, {})[width] = Markup(drawing)
+        found = hover_data(part.display, figures)
+        if found is not None:
+            values[part.name] = _json(found)
     script, sheet = _asset("report.js"), _asset("report.css")
     in_images = {part.name for image in document.images for part in image.figures}
     in_images |= {part.name for image in document.images for part in image.tables}
@@ -68,6 +77,7 @@ def page(document: Document) -> str:
             for part in document.figures
             if (marks := class_marks(part, STYLES)) is not None
         },
+        values=values,
         images={image.name: _json(image_data(image)) for image in document.images},
         lead=_lead(document),
         pairs=[(name, *pair) for pair, name in pairs.names.items()],
@@ -78,6 +88,17 @@ def page(document: Document) -> str:
     )
     # File names may hold what is no text: half of a surrogate pair.
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _kept(draw: Callable[[str], Figure], figures: dict[str, Figure], name: str) -> Any:
+    """Return what draws as `draw` does, and keeps the first figure by its name."""
+
+    def drawn(style: str) -> Figure:
+        figure = draw(style)
+        figures.setdefault(name, figure)
+        return figure
+
+    return drawn
 
 
 def _lead(document: Document) -> list[tuple[str, str]]:
