@@ -130,9 +130,12 @@ def pictures_slide(deck: Deck, part: FigurePart) -> None:
     put_pictures(deck, slide, part.display, deck.page.body, _ROW)
 
 
-def put_pictures(deck: Deck, slide: Any, views: Thumbnails, box: Box, across: int) -> None:
-    """Put views into a box of a slide, so many side by side."""
-    count = len(views.images)
+def put_pictures(
+    deck: Deck, slide: Any, views: Thumbnails, box: Box, across: int, some: Sequence[int] = ()
+) -> None:
+    """Put views, all of them or `some`, into a box of a slide, so many side by side."""
+    shown = some or range(len(views.images))
+    count = len(shown)
     columns = min(count, across)
     rows = -(-count // columns)
     text = 0.35 + (0.6 if views.captions else 0)
@@ -140,16 +143,18 @@ def put_pictures(deck: Deck, slide: Any, views: Thumbnails, box: Box, across: in
     width = (box.width - (columns - 1) * _GAP) / columns
     side = min(width, (box.height / rows - text) * shape)
     left = box.left + (box.width - columns * side - (columns - 1) * _GAP) / 2
-    for index, (label, colour) in enumerate(deck.scale_names(views.scales)):
+    styles = deck.scale_names(views.scales)  # the colour of a scale is its own, however few show
+    for index, row in enumerate(shown):
+        label, colour = styles[row]
         x = left + index % columns * (side + _GAP)
         y = box.top + index // columns * (box.height / rows)
         head = Box(x, y, side, 0.3)
         deck.text(slide, label, head, _LABEL, colour=colour, bold=True, centred=True)
         tall = side / shape
-        caption = plain(views.captions[index]) if views.captions else ""
+        caption = plain(views.captions[row]) if views.captions else ""
         seen = f": the network sees {caption}" if caption else ""
         put_picture(
-            deck, slide, views.images[index], Box(x, y + 0.35, side, tall), colour,
+            deck, slide, views.images[row], Box(x, y + 0.35, side, tall), colour,
             f"The image at {label}{seen}",
         )  # fmt: skip
         if caption:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib
@@ -38,6 +38,7 @@ CELL, SMALLEST_CELL = 16.0, 14.0
 _PROSE = (24.0, 22.0, 20.0, 18.0)
 _LEADING = 1.2  # of a line of text, in font sizes
 _MOST_LINES = 60
+_FOOT = 0.2  # inches below a text: lines are as high as a program's font has them
 _FURTHEST = 0.9  # inches between paragraphs
 _PLAIN_TABLE = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"  # "No Style, No Grid"
 _LINES = 1.85  # of text where there is room for two: a line ends before its last word
@@ -125,6 +126,7 @@ class Deck:
         What does not fit in the smallest size is left out, last paragraphs first.
         """
         paragraphs = [(plain(lead), plain(text)) for lead, text in paragraphs]
+        box = replace(box, height=box.height - _FOOT)
         size, heights = _prose_size(paragraphs, box)
         while len(paragraphs) > 1 and sum(heights) + _gap(size) * (len(heights) - 1) > box.height:
             paragraphs, heights = paragraphs[:-1], heights[:-1]

@@ -125,12 +125,9 @@ def _image(talk: Talk, figures: Sequence[FigurePart]) -> set[str]:
     if views is not None:
         assert isinstance(views.display, Thumbnails)
         side, body = body.columns(_PICTURE, body.width - _PICTURE)
-        count = len(views.display.images)
-        rows = sorted({0, count - 1})
-        few = Thumbnails(
-            views.display.images[rows], tuple(views.display.scales[row] for row in rows), None
-        )
-        put_pictures(talk.deck, slide, few, side, 1)
+        ends = sorted({0, len(views.display.images) - 1})
+        bare = replace(views.display, captions=None)
+        put_pictures(talk.deck, slide, bare, side, 1, ends)
     for chart, box in zip(charts, body.columns(*[1.0] * len(charts)), strict=True):
         put_chart(talk.deck, slide, chart, box)
     return {bars.name}
@@ -157,7 +154,9 @@ def paper(talk: Talk) -> set[str]:
     )
     charts = [shortened(chart, DIFFERENCE.label, ticks) for chart in charts]
     below = [words.paper_source(figure), "Both axes are the same."]
-    heads = [words.PAPER_HEAD[figure], f"Here: {talk.document.title}"]
+    about = part.caption.provenance
+    here = about.image if about and about.image else talk.document.title
+    heads = [words.PAPER_HEAD[figure], f"Here: {here}"]
     title = words.paper_title(paper, bars)
     _beside(talk, title, charts, [caption.text, part.caption.text], heads, below)
     return set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.thumbnails import Thumbnails
+from skviz.figures.metadata import version_line
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.reports.document import FigurePart
@@ -22,6 +24,7 @@ from skviz.reports.pptx.talk_charts import MOST_IMAGES
 from skviz.reports.words import plain
 
 _SMALLEST = 14.0  # points of a fact
+_STRETCH = 1.8
 
 
 def question(talk: Talk) -> set[str]:
@@ -41,8 +44,7 @@ def question(talk: Talk) -> set[str]:
     if found and len(document.images) == 1:
         body, side = body.columns(0.62, 0.38)
         views = found[1]
-        one = Thumbnails(views.images[:1], views.scales[:1], None)
-        put_pictures(deck, slide, one, side, 1)
+        put_pictures(deck, slide, replace(views, captions=None), side, 1, [0])
     if rows:
         _facts(deck, slide, rows, body, 20.0)
     return set()
@@ -62,7 +64,10 @@ def _facts(deck: Deck, slide: object, rows: list[list[str]], box: Box, size: flo
     while len(rows) > 1 and fit.head_row + sum(heights) > box.height:
         rows, heights = rows[:-1], heights[:-1]  # the notes have them all
     frame = deck.table(slide, rows[1:], fit, box)
+    # A short table is set wider, so that it fills its place.
+    stretch = min(_STRETCH, box.height / (fit.head_row + sum(heights)))
     for row in frame.table.rows:
+        row.height = round(stretch * row.height)
         for cell, bold in zip(row.cells, (True, False), strict=True):
             for paragraph in cell.text_frame.paragraphs:
                 for run in paragraph.runs:
@@ -111,7 +116,11 @@ def provenance(talk: Talk) -> set[str]:
     """Add what the numbers were made from and with."""
     notes = "\n".join(f"{word}: {what}" for word, what in talk.facts)
     slide = talk.deck.slide("Where these numbers come from", (), notes)
-    rows = [[plain(word), _breakable(plain(what))] for word, what in talk.facts]
+    facts = talk.facts
+    if "Versions" not in dict(facts):
+        facts.append(("Versions", version_line()))
+    facts.append(("Method", words.METHOD))
+    rows = [[plain(word), _breakable(plain(what))] for word, what in facts]
     if rows:
         _facts(talk.deck, slide, rows, talk.deck.page.whole, 18.0)
     return set()

@@ -24,6 +24,7 @@ QUESTION = "Do larger objects get the larger kernel?"
 # Facts that a cover has room for: a checksum, versions and commands stand on the last slide.
 LEAD = ("Network", "Weights", "Data set", "Image", "Images", "Classes", "Scales", "Units",
         "Classified correctly")  # fmt: skip
+METHOD = "Li, Wang, Hu, Yang: Selective Kernel Networks, CVPR 2019, section 4.4, figures 3 and 4"
 PAPER_HEAD = {
     "3a": "The paper: one photograph in SKNet-50",
     "3c": "The paper: 50,000 photographs in SKNet-50",
@@ -151,10 +152,10 @@ def _grouped(units: Sequence[str], verdicts: Sequence[str]) -> Paragraphs:
 
 def limits(document: Document, about: Provenance | None, *, controls: bool) -> Paragraphs:
     """Return what these numbers do not say, what is most in the way first."""
-    found: Paragraphs = [("Note.", note.removeprefix("Note: ")) for note in document.notes[:3]]
+    found: Paragraphs = [("Note.", _sentence(note)) for note in document.notes[:3]]
     if about is not None and about.single:
         found.append((
-            "One photograph.",
+            "One photograph." if len(document.images) == 1 else "Single photographs.",
             "What is seen here need not hold for others: skviz analyze measures a data set.",
         ))  # fmt: skip
     elif about is not None:
@@ -179,6 +180,12 @@ def limits(document: Document, about: Provenance | None, *, controls: bool) -> P
         " measures that.",
     ))  # fmt: skip
     return found[:_MOST_LIMITS]
+
+
+def _sentence(note: str) -> str:
+    text = note.removeprefix("Note: ").rstrip(".")
+    named = not text.partition(" ")[0].isalpha()  # the name of a file stays as it is
+    return f"{text if named else upper_first(text)}."
 
 
 def why_not(section: str) -> str:
