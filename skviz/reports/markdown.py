@@ -59,7 +59,8 @@ def index_page(document: Document, entries: Mapping[str, Sequence[Mapping[str, A
         "```",
         "",
         "`figures/` has every figure as PDF, SVG and PNG, `data/` the numbers behind it, `tables/`"
-        " every table as CSV, Markdown and LaTeX; `contents.json` is this page for programs.",
+        " every table as CSV, Markdown and LaTeX; `report.md` is all of it on one page, and"
+        " `report.qmd` the same for Quarto; `contents.json` is this page for programs.",
         "",
     ]
     for group, parts in entries.items():

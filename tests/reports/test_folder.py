@@ -55,7 +55,7 @@ def test_index_names_every_file(contents: Document, folder: Path) -> None:
     index = json.loads((folder / INDEX).read_text())
     there = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     assert set(index["files"]) == there
-    assert len(there) == 4 + 4 * len(contents.figures) + 3 * len(contents.tables)
+    assert len(there) == 6 + 4 * len(contents.figures) + 3 * len(contents.tables)
     readme = (folder / "README.md").read_text()
     assert all(name in readme for name in there - {"README.md"})
     assert [entry["name"] for entry in index["figures"]] == [f.name for f in contents.figures]

@@ -22,6 +22,7 @@ from skviz.files import (
 from skviz.frames import csv_text
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
+from skviz.reports.folder.pages import markdown_page, quarto_page
 from skviz.reports.markdown import index_page, markdown_table
 from skviz.reports.words import distinct, file_stem, with_names
 from skviz.version import __version__
@@ -41,7 +42,8 @@ def write_folder(
     """Write a report as a folder and return the paths of its files, the index first.
 
     figures/ has each figure as PDF, SVG and PNG, tables/ each table as CSV, Markdown and
-    LaTeX, data/ the tidy data behind each figure; figures.tex and tables.tex are for LaTeX;
+    LaTeX, data/ the tidy data behind each figure; figures.tex and tables.tex are for LaTeX,
+    report.md and report.qmd the whole report for Jupyter and Quarto;
     README.md and contents.json name it all. `style` is a name for `figure_style`; `command`
     goes into the figures' metadata.
 
@@ -92,7 +94,10 @@ def _fill(folder: Path, document: Document, style: str, command: str | None) -> 
     inputs = [(folder / f"tables/{stem}.tex").read_text("utf-8") for _, stem in tables]
     write_text(folder / "tables.tex", "\n".join([PREAMBLE, *inputs]))
     listed = [name for group in entries.values() for entry in group for name in entry["files"]]
-    names = ["README.md", INDEX, "figures.tex", "tables.tex", *listed]
+    write_text(folder / "report.md", markdown_page(document, figures, tables))
+    write_text(folder / "report.qmd", quarto_page(document, figures, tables))
+    pages = ["report.md", "report.qmd"]
+    names = ["README.md", INDEX, *pages, "figures.tex", "tables.tex", *listed]
     write_text(folder / "README.md", index_page(document, entries))
     index = {
         "kind": KIND,
