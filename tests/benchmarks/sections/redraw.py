@@ -28,7 +28,7 @@ ABOUT = (
     "what `skviz summary` prints, without intervals and with. Fresh processes, imports not "
     "counted."
 )
-SHARE = 0.10
+SHARE = 0.09
 QUICK = True
 FIGURE, SUMMARY = 3.0, 10.0
 # Of a run of ImageNet's size; the bounds are for it.
