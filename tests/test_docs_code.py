@@ -256,8 +256,3 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert set(skviz.__all__) - {"__version__"} <= listed
     figures = {entry for entry in skviz.figures.__all__ if not entry.isupper()}
     assert figures <= listed
-
-
-def test_every_command_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert [command for command in COMMANDS if f"`skviz {command}" not in readme] == []
