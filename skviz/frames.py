@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skviz.units import Unit
@@ -78,3 +78,16 @@ def channel_frame(
     labels = {branch: unit.branch_label(branch) for branch in range(branches)}
     frame.insert(3, "kernel", frame["branch"].map(labels))
     return frame
+
+
+def parts_frame(parts: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:
+    """Return the tables below each other; the column `part` says which of a figure's it is.
+
+    What lines call "attention" is a "value" like the others.
+    """
+    import pandas as pd
+
+    frames = [frame.assign(part=name) for name, tables in parts.items() for frame in tables]
+    return pd.concat(
+        [frame.rename(columns={"attention": "value"}) for frame in frames], ignore_index=True
+    )

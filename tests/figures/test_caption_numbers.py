@@ -10,13 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
 from skviz.figures.redraw import RunFigure
 from skviz.figures.runs.paper_figures import paper_caption, paper_display
+from skviz.figures.studies.field_widths import FieldWidths
+from skviz.figures.studies.fields import FieldFigure, FieldMaps
 from skviz.inference.summary import summarise
+from tests.figures.conftest import make_attention, make_views
 from tests.figures.extremes import compared_of
 from tests.figures.extremes_controls import panels_of, verdicts_of
+from tests.figures.test_fields import make_field
 from tests.helpers.synthetic import make_run, stage_units
 
 ABOUT = Provenance("sknet50", "photos", True, 12, 3, "val", (1.0, 2.0))
@@ -38,6 +43,8 @@ def of_lines(frame: pd.DataFrame) -> set[float]:
     found: set[float] = set()
     for _, line in frame.groupby("scale"):
         curve = line[value].to_numpy()
+        if np.isnan(curve).all():
+            continue  # the paper shows no line of 1.0x in figure 3 (b)
         mean = np.average(curve, weights=line["channels"])
         found |= rounded([mean, curve[0], curve[-1], np.nanmin(curve), np.nanmax(curve)])
     return found
@@ -64,7 +71,8 @@ def of_heatmap(frame: pd.DataFrame) -> set[float]:
 
 def of_figure3(frame: pd.DataFrame) -> set[float]:
     parts = dict(list(frame.groupby("part")))
-    return of_lines(parts["lines"]) | of_units(parts["bars"])
+    lines = [of_lines(part) for _, part in parts["lines"].groupby("unit")]
+    return set[float]().union(*lines) | of_units(parts["bars"])
 
 
 RECOMPUTED: dict[str, Callable[[pd.DataFrame], set[float]]] = {
@@ -102,7 +110,8 @@ def test_of_a_run(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "recompute"), [("3a", of_units), ("3c", of_figure3), ("4", of_classes)]
+    ("kind", "recompute"),
+    [("3a", of_units), ("3b", of_figure3), ("3c", of_figure3), ("4", of_classes)],
 )
 def test_of_the_paper(kind: str, recompute: Callable[[pd.DataFrame], set[float]]) -> None:
     display = paper_display(kind)
@@ -122,6 +131,25 @@ def test_of_the_paper(kind: str, recompute: Callable[[pd.DataFrame], set[float]]
 def test_of_controls_and_comparisons(display: Display, column: str) -> None:
     caption = display.caption(ABOUT)
     check(display, f"{caption.title} {caption.alt}", rounded(display.to_frame()[column]))
+
+
+def test_of_a_photograph() -> None:
+    display = AttentionFigure.from_attention(make_views(), make_attention(), ("2_3", "3_4"))
+    caption = display.caption(Provenance("sknet50", "photos", True, image="dog.jpg"))
+    check(display, f"{caption.title} {caption.alt}", of_figure3(display.to_frame()))
+
+
+@pytest.mark.parametrize("part", [FieldFigure, FieldMaps, FieldWidths])
+def test_of_receptive_fields(part: type[FieldFigure | FieldMaps | FieldWidths]) -> None:
+    field = make_field()
+    display = part.from_field(field)
+    caption = display.caption(Provenance.of_field(field))
+    # Widths are told to a tenth of a pixel, or a hundredth for changes.
+    said = {float(v) for v in re.findall(r"(?<![\w.])\d+\.\d{1,2}(?!\d)(?!x)", caption.alt)}
+    frame = display.to_frame()
+    known = frame.select_dtypes("number").drop(columns="scale").to_numpy().ravel()
+    assert said
+    assert {v for v in said if np.nanmin(np.abs(np.abs(known) - v)) > 0.051} == set()
 
 
 def test_another_number_would_be_found() -> None:

@@ -31,6 +31,7 @@ from skviz.figures.style.palette import (
 )
 from skviz.figures.style.sheets import figure_style
 from skviz.figures.style.text import clean, font_points, shorten, text_width
+from skviz.frames import parts_frame
 from skviz.names import escaped
 from skviz.pictures.scaling import Views
 from skviz.units import select_units
@@ -113,10 +114,9 @@ class AttentionFigure(Display):
         return Caption(parts[1].title, drawn, (), provenance, " ".join(part.alt for part in parts))
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the points of all line charts."""
-        import pandas as pd
-
-        return pd.concat([chart.to_frame() for chart in self.lines], ignore_index=True)
+        """Return one row per point, then one per bar; `part` is "lines" or "bars"."""
+        lines = [chart.to_frame() for chart in self.lines]
+        return parts_frame({"lines": lines, "bars": [self.bars.to_frame()]})
 
     def plot(self) -> Self:
         """Draw everything on a new figure, as wide as the style says and as high as needed."""

@@ -28,6 +28,7 @@ from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import extra_height, legend_columns, null_handle
 from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
+from skviz.frames import parts_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,12 +86,7 @@ class Figure3(Display):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per point, then one per bar; `part` is "lines" or "bars"."""
-        import pandas as pd
-
-        lines = self.lines.to_frame().rename(columns={"attention": "value"})
-        parts = {"lines": lines, "bars": self.bars.to_frame()}
-        frames = [frame.assign(part=name) for name, frame in parts.items()]
-        return pd.concat(frames, ignore_index=True)
+        return parts_frame({"lines": [self.lines.to_frame()], "bars": [self.bars.to_frame()]})
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return a chart for the lines and one for the bars."""
