@@ -29,39 +29,43 @@ from .exit_codes import (
     stream_failure,
 )
 
-# Group of the help: name: (module of this package, function in it, one line of help).
+# Group of the help: name: (module in commands/, one line of help).
 GROUPS = {
     "Look": {
-        "attention": ("attention", "attention", "Draw the attention of photographs."),
-        "explore": ("explore", "explore", "Open a page: a picture, a box, a slider."),
-        "models": ("models", "models", "List the networks, or the units of one."),
-        "plot": ("plot", "plot", "Draw a figure of a run; the network is not needed."),
+        "attention": ("attention", "Draw the attention of photographs."),
+        "explore": ("explore", "Open a page: a picture, a box, a slider."),
+        "models": ("models", "List the networks, or the units of one."),
+        "plot": ("plot", "Draw a figure of a run; the network is not needed."),
     },
     "Measure": {
-        "analyze": ("analyze", "analyze", "Record the attention of a data set."),
-        "merge": ("merge", "merge", "Join runs that were made apart."),
-        "controls": ("controls", "controls", "Make a run and its controls: is the effect real?"),
-        "intervene": ("intervene", "intervene", "Replace the attention, measure the output."),
-        "receptive-field": ("field", "field", "Measure effective receptive fields."),
+        "analyze": ("analyze", "Record the attention of a data set."),
+        "merge": ("merge", "Join runs that were made apart."),
+        "controls": ("controls", "Make a run and its controls: is the effect real?"),
+        "intervene": ("intervene", "Replace the attention, measure the output."),
+        "receptive-field": ("receptive_field", "Measure effective receptive fields."),
     },
     "Conclude": {
-        "summary": ("summary", "summary", "Summarise a run, or give the verdicts of controls."),
-        "compare": ("compare", "compare", "Compare two runs, or a run with the paper's values."),
-        "report": ("report", "report", "Put a run or images together: page, slides, PDF, folder."),
-        "card": ("card", "card", "Measure a network and write its model card."),
-        "info": ("info", "info", "Say what a figure, a folder or a JSON file of skviz is."),
+        "summary": ("summary", "Summarise a run or its controls; describe a file of skviz."),
+        "compare": ("compare", "Compare two runs, or a run with the paper's values."),
+        "report": ("report", "Make a page, slides, a PDF, a folder or a model card."),
     },
     "Set up": {
-        "train": ("train", "train", "Train a network on an image folder."),
-        "doctor": ("doctor", "doctor", "Look whether everything that skviz needs works here."),
-        "completion": ("completion", "completion", "Print the script that completes in a shell."),
+        "train": ("train", "Train a network on an image folder."),
+        "doctor": ("doctor", "Check that everything skviz needs works; shell completion."),
     },
 }
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 # Options whose lower values take less memory.
 LESS_MEMORY = ("--batch-size", "--workers", "--size", "--input-size", "--max-pixels", "--limit")
 # What older versions called commands.
-RENAMED = {"units": "models NAME", "verdicts": "summary DIR", "field": "receptive-field"}
+RENAMED = {
+    "card": "report CONTROLS --card --to DIR",
+    "completion": "doctor --completion SHELL",
+    "field": "receptive-field",
+    "info": "summary PATH --about",
+    "units": "models NAME",
+    "verdicts": "summary DIR",
+}
 
 
 class LazyGroup(click.Group):
@@ -73,8 +77,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, function, line = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(f".{module}", __package__), function)
+        module, line = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f".commands.{module}", __package__), module)
         assert isinstance(command, click.Command)
         command.short_help = line  # For shells that show it beside the word.
         take_environment(cmd_name, command)
@@ -131,7 +135,7 @@ class LazyGroup(click.Group):
         # From the table, so that help does not import every command.
         for title, commands in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, line) for name, (_, _, line) in commands.items()])
+                formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -179,7 +183,7 @@ def _memory_words(error: BaseException, lower: list[str]) -> str:
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from .versions import version_text
+    from .installation.versions import version_text
 
     say(version_text())
     ctx.exit()

@@ -20,7 +20,9 @@ from ..options import CommaList
 from .files import ConfigFile
 
 # Commands that take no defaults: they must work whatever a file says.
-WITHOUT_CONFIG = ("completion", "doctor")
+WITHOUT_CONFIG = ("doctor",)
+# Commands that record: what is drawn (`stage`, for all commands) never narrows what is recorded.
+RECORDING = ("analyze", "controls", "intervene")
 TIMM = "timm:"
 # Key: why it belongs on the command line alone.
 REFUSED = {
@@ -45,9 +47,12 @@ def option_defaults(
         for place in (file.values, file.values.get(name, {})):
             for key, value in place.items() if isinstance(place, dict) else ():
                 option = options.get(_key(key))
-                if option is None or (place is file.values and _is_table(key, value, commands)):
+                everywhere = place is file.values
+                if option is None or (everywhere and _is_table(key, value, commands)):
                     continue
-                where = f"{file.shown}: {key if place is file.values else f'[{name}] {key}'}"
+                if everywhere and key == "stage" and name in RECORDING:
+                    continue
+                where = f"{file.shown}: {key if everywhere else f'[{name}] {key}'}"
                 assert option.name is not None
                 found[option.name] = _checked(where, option, value, file, commands[name])
     return found

@@ -43,6 +43,8 @@ class AutoNumber(click.ParamType):  # type: ignore[type-arg]
 
 units = click.option(
     "--units",
+    "--stage",
+    "units",
     type=options.CommaList(),
     shell_complete=candidates.units,
     default="all",

@@ -69,8 +69,8 @@ def markdown(card: dict[str, Any]) -> str:
     """Return a card as a Markdown document."""
     parts = [
         f"# Model card: {card['model']}",
-        "Every number and sentence below is made by `skviz card` from measurements, but for the "
-        f"credits{', what was tried' if card.get('tried') else ''} and notes.",
+        "Every number and sentence below is made by `skviz report --card` from measurements, but "
+        f"for the credits{', what was tried' if card.get('tried') else ''} and notes.",
         *_about(card),
         *_data(card),
         *_training(card),

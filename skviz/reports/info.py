@@ -184,3 +184,14 @@ def _count(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return len(value) if isinstance(value, list | dict) else None
+
+
+def in_words(value: Any) -> str:
+    """Return a fact as a reader would write it: "yes", lists with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {in_words(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(in_words(part) for part in value)
+    return str(value)

@@ -209,7 +209,7 @@ class Folders(Kind):
                 ("summary", there, "--json"),
                 ("report", there, "--to", folder / "report"),
                 ("plot", there, "--figure", "bars", "--out", folder / "bars.svg"),
-                ("info", there),
+                ("summary", there, "--about"),
                 ("merge", there, self.home / "made" / "run", "--out", folder / "merged"),
                 ("compare", there, self.home / "made" / "run"),
                 again,

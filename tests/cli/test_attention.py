@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import skviz
-from skviz.cli.attention import _digits
+from skviz.cli.commands.attention import _digits
 from skviz.cli.main import cli
 from skviz.models import build
 from tests.conftest import draw_photo

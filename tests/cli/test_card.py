@@ -1,4 +1,4 @@
-"""`skviz card`: writes a card, and says what is wrong before it measures."""
+"""`skviz report --card`: writes a model card, and says what is wrong before it measures."""
 
 from __future__ import annotations
 
@@ -39,20 +39,25 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(given: Path, out: Path, *words: str) -> Result:
-    fixed = ["--data", given / "photos", "--weights", given / "model.safetensors", "--out", out]
-    return CliRunner().invoke(cli, ["card", *map(str, fixed), "--workers", "0", *words])
+@pytest.fixture(scope="module")
+def controls(given: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of which a picture cannot be read and one control is not finished."""
+    suite = tmp_path_factory.mktemp("made") / "suite"
+    words = ["controls", given / "photos", "--weights", given / "model.safetensors", "--quiet"]
+    words += ["--out", suite, "--scales", "1,2", "--only", "blur", "--seeds", "1", "--workers", "0"]
+    assert CliRunner().invoke(cli, [str(word) for word in words]).exit_code == 3
+    (suite / "blur" / "shards" / "00000.parquet").unlink()
+    return suite
 
 
-def test_writes_numbers_and_text_and_resumes(given: Path, tmp_path: Path) -> None:
-    """An interrupted card leaves finished runs, and goes on with them."""
-    suite = tmp_path / "card" / "sknet50_lite.controls"
-    begun = ["controls", given / "photos", "--weights", given / "model.safetensors"]
-    begun += ["--out", suite, "--seeds", "1", "--only", "blur", "--workers", "0", "--quiet"]
-    assert CliRunner().invoke(cli, [str(word) for word in begun]).exit_code == 3
-    finished = (suite / "blur" / "shards" / "00000.parquet").stat().st_mtime_ns
-    words = ["--seeds", "1", "--notes", str(given / "notes.md"), "--json"]
-    result = run(given, tmp_path / "card", *words)
+def run(given: Path, controls: Path, out: Path, *words: str) -> Result:
+    fixed = [controls, "--card", "--weights", given / "model.safetensors", "--to", out]
+    return CliRunner().invoke(cli, ["report", *map(str, fixed), *words])
+
+
+def test_writes_numbers_and_text(given: Path, controls: Path, tmp_path: Path) -> None:
+    words = ["--notes", str(given / "notes.md"), "--json"]
+    result = run(given, controls, tmp_path / "card", *words)
     assert result.exit_code == 3, result.output
     document = json.loads(result.stdout)
     numbers, text = (Path(path) for path in document.pop("files"))
@@ -60,72 +65,64 @@ def test_writes_numbers_and_text_and_resumes(given: Path, tmp_path: Path) -> Non
     assert "What was tried." in text.read_text()
     assert "1 images could not be read and are left out" in result.stderr
     assert [error["path"] for error in document["photographs"]["unreadable"]] == ["text.png"]
-    assert "random-00" in document["controls"]
-    assert (suite / "blur" / "shards" / "00000.parquet").stat().st_mtime_ns == finished
-    again = run(given, tmp_path / "card")
+    again = run(given, controls, tmp_path / "card")
     assert again.exit_code == 1
     assert "already exists; pass --overwrite" in again.stderr
 
 
-def test_card_of_a_suite_that_is_there(given: Path, tmp_path: Path) -> None:
-    """The table for a reader, from a suite of which one control is not finished."""
-    made = ["controls", given / "photos", "--weights", given / "model.safetensors", "--quiet"]
-    made += ["--out", tmp_path / "suite", "--scales", "1,2", "--only", "blur", "--workers", "0"]
-    assert CliRunner().invoke(cli, [str(word) for word in made]).exit_code == 3
-    (tmp_path / "suite" / "blur" / "shards" / "00000.parquet").unlink()
-    words = ["card", "--suite", tmp_path / "suite", "--weights", given / "model.safetensors"]
-    words += ["--out", tmp_path / "card"]
-    result = CliRunner().invoke(cli, [str(word) for word in words])
+def test_the_table_for_a_reader(given: Path, controls: Path, tmp_path: Path) -> None:
+    result = run(given, controls, tmp_path / "card")
     assert result.exit_code == 3, result.output
     assert result.stdout.startswith("scale  ")
     assert "The paper finds that attention moves to the larger kernel" in result.stdout
     assert "not finished, and left out: blur" in result.stderr
     text = (tmp_path / "card" / "sknet50_lite.card.md").read_text()
     assert "Not finished, and left out: blur." in text
-    for more, message in (
-        (["--data", given / "photos"], "expected --data or --suite, and not both"),
-        (["--seeds", "5"], "expected --seeds with --data only"),
-    ):
-        refused = CliRunner().invoke(cli, [str(word) for word in [*words, *more]])
-        assert refused.exit_code == 2
-        assert message in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("words", "message", "code"),
     [
-        (["--scales", "2"], "expected the scales 1.0 and a larger one", 2),
-        (["--seeds", "-1"], "-1 is not in the range x>=0", 2),
-        (["--data", "nothing"], "nothing", 2),
         (["--interventions", "nothing"], "expected the folder of interventions", 2),
         (["--weights", "nothing.pth"], "found no such file", 1),
     ],
 )
 def test_wrong_usage(
-    given: Path, tmp_path: Path, words: list[str], message: str, code: int
+    given: Path, controls: Path, tmp_path: Path, words: list[str], message: str, code: int
 ) -> None:
-    result = run(given, tmp_path / "card", *words)
+    result = run(given, controls, tmp_path / "card", *words)
     assert result.exit_code == code
     assert message in result.stderr
 
 
+def test_what_belongs_together(given: Path, controls: Path, tmp_path: Path) -> None:
+    result = run(given, given / "photos", tmp_path / "card")
+    assert result.exit_code == 2
+    assert "expected one folder of `skviz controls` for a model card" in result.stderr
+    words = [str(controls), "--to", str(tmp_path / "x.html"), "--notes", str(given / "notes.md")]
+    result = CliRunner().invoke(cli, ["report", *words])
+    assert result.exit_code == 2
+    assert "'--notes' belongs to --card; leave it out" in result.stderr
+
+
 @pytest.mark.parametrize("option", ["--notes", "--tried"])
-def test_files_that_are_no_text(option: str, given: Path, tmp_path: Path) -> None:
+def test_files_that_are_no_text(option: str, given: Path, controls: Path, tmp_path: Path) -> None:
     """Refused before anything is measured, without a traceback."""
     (tmp_path / "file").write_bytes(b"\xff\xfe\n")
-    result = run(given, tmp_path / "card", option, str(tmp_path / "file"))
+    result = run(given, controls, tmp_path / "card", option, str(tmp_path / "file"))
     assert result.exit_code == 2
     assert "UTF-8" in result.stderr
-    assert not (tmp_path / "card" / "sknet50_lite.controls").exists()
 
 
 def test_classes_that_the_network_does_not_know(given: Path, tmp_path: Path) -> None:
-    """Nothing is measured for them."""
     for name in ("bee", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         picture = given / "photos" / "bee" / "0.png"
         (tmp_path / "photos" / name / "0.png").write_bytes(picture.read_bytes())
-    result = run(given, tmp_path / "card", "--data", str(tmp_path / "photos"))
+    words = ["controls", tmp_path / "photos", "--weights", given / "model.safetensors"]
+    words += ["--out", tmp_path / "suite", "--scales", "1,2", "--only", "blur", "--workers", "0"]
+    made = CliRunner().invoke(cli, [str(word) for word in [*words, "--seeds", "0", "--quiet"]])
+    assert made.exit_code == 0, made.output
+    result = run(given, tmp_path / "suite", tmp_path / "card")
     assert result.exit_code == 2
     assert "among the network's 2, 1 are not: dog" in result.stderr
-    assert not (tmp_path / "card" / "sknet50_lite.controls").exists()

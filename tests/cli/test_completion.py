@@ -13,7 +13,7 @@ import matplotlib.style
 import pytest
 from click.testing import CliRunner
 
-from skviz.cli import completion
+from skviz.cli.installation import completion
 from skviz.cli.main import COMMANDS, cli
 from skviz.cli.options import candidates
 from skviz.figures.style.sheets import STYLES
@@ -86,7 +86,7 @@ def test_styles_are_those_that_can_be_drawn_in() -> None:
         ("skviz attention a.jpg --style paper,ggp", ["plain,paper,ggplot"]),
         ("skviz attention a.jpg --format png,p", ["plain,png,pdf"]),
         ("skviz analyze d --resample bic", ["plain,bicubic"]),
-        ("skviz completion f", ["plain,fish"]),
+        ("skviz doctor --completion f", ["plain,fish"]),
     ],
 )  # fmt: skip
 def test_words_are_offered(line: str, offered: list[str]) -> None:
@@ -115,11 +115,11 @@ def test_a_broken_run_offers_what_is_always_there(tmp_path: Path, text: str | No
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_the_script_is_on_stdout_and_what_to_do_on_stderr(shell: str) -> None:
-    done = CliRunner().invoke(cli, ["completion", shell])
+    done = CliRunner().invoke(cli, ["doctor", "--completion", shell])
     assert done.exit_code == 0
     assert f"_SKVIZ_COMPLETE={shell}_complete" in done.stdout
-    assert f"skviz completion {shell} -q > ~/{completion.FILES[shell]}" in done.stderr
-    quiet = CliRunner().invoke(cli, ["completion", shell, "-q"])
+    assert f"skviz doctor --completion {shell} -q > ~/{completion.FILES[shell]}" in done.stderr
+    quiet = CliRunner().invoke(cli, ["doctor", "--completion", shell, "-q"])
     assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
 
 
@@ -129,7 +129,7 @@ def test_the_shell_can_read_the_script(shell: str, tmp_path: Path) -> None:
     if program is None:
         pytest.skip(f"needs {shell}")
     script = tmp_path / "script"
-    script.write_text(CliRunner().invoke(cli, ["completion", shell]).stdout)
+    script.write_text(CliRunner().invoke(cli, ["doctor", "--completion", shell]).stdout)
     flag = "--no-execute" if shell == "fish" else "-n"
     subprocess.run([program, flag, str(script)], check=True, capture_output=True)
 
@@ -139,7 +139,7 @@ def in_shell(shell: str, lines: str, cwd: Path) -> str:
     program, skviz = shutil.which(shell), Path(sys.executable).with_name("skviz")
     if program is None or not skviz.is_file():
         pytest.skip(f"needs {shell} and the installed command")
-    (cwd / "script").write_text(CliRunner().invoke(cli, ["completion", shell]).stdout)
+    (cwd / "script").write_text(CliRunner().invoke(cli, ["doctor", "--completion", shell]).stdout)
     environment = {**os.environ, "PATH": f"{skviz.parent}:{os.environ['PATH']}", "HOME": str(cwd)}
     done = subprocess.run(
         [program, "-c", f"source ./script\n{lines}"],
@@ -169,18 +169,21 @@ def test_bash_and_fish_complete_with_the_script(words: str, offered: str, tmp_pa
 
 
 def test_fish_shows_the_whole_line_about_a_command(tmp_path: Path) -> None:
-    _, _, about = COMMANDS["models"]
+    _, about = COMMANDS["models"]
     assert in_shell("fish", 'complete -C "skviz mod"', tmp_path) == f"models\t{about}"
 
 
 def test_the_shell_in_use_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", "/usr/local/bin/fish")
-    assert "_SKVIZ_COMPLETE=fish_complete" in CliRunner().invoke(cli, ["completion"]).stdout
+    assert (
+        "_SKVIZ_COMPLETE=fish_complete"
+        in CliRunner().invoke(cli, ["doctor", "--completion"]).stdout
+    )
     monkeypatch.setenv("SHELL", "/bin/dash")
-    done = CliRunner().invoke(cli, ["completion"])
+    done = CliRunner().invoke(cli, ["doctor", "--completion"])
     assert done.exit_code == 2
     assert "expected a shell, one of bash, zsh, fish: none is known from $SHELL" in done.stderr
-    done = CliRunner().invoke(cli, ["completion", "zhs"])
+    done = CliRunner().invoke(cli, ["doctor", "--completion", "zhs"])
     assert done.exit_code == 2
     assert "Did you mean 'zsh'?" in done.stderr
 
@@ -193,5 +196,5 @@ def test_an_installed_script_is_found(tmp_path: Path) -> None:
     assert completion.installed("fish", tmp_path) == script
     (tmp_path / ".bashrc").write_text("alias ls='ls -l'\n")
     assert completion.installed("bash", tmp_path) is None
-    (tmp_path / ".bashrc").write_text('eval "$(skviz completion bash -q)"\n')
+    (tmp_path / ".bashrc").write_text('eval "$(skviz doctor --completion bash -q)"\n')
     assert completion.installed("bash", tmp_path) == tmp_path / ".bashrc"

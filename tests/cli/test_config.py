@@ -237,7 +237,7 @@ BAD = {
         "[attention]\nstages = '3_4'",
         r"\[attention\] stages: expected an option of `skviz attention`. Did you mean 'stage'?",
     ),
-    "option of another": ("[info]\nmodel = 'a'", r"\[info\] model: .* Known are: check, json"),
+    "option of another": ("[merge]\nmodel = 'a'", r"\[merge\] model: .* Known are: "),
     "argument": ("[attention]\nimages = 'a.jpg'", r"\[attention\] images: expected an option"),
     "text for a number": ("group = 'x'", "group: expected a whole number, got 'x'"),
     "share for a number": ("group = 1.5", r"group: expected a whole number, got 1\.5"),

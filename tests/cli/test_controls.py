@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from skviz.cli import controls as command
+from skviz.cli.commands import controls as command
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.records import Run

@@ -11,8 +11,8 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from skviz.cli import checks, completion, versions
-from skviz.cli.checks import FAILED, MISSING, OK, WARNING, Check, Requirement
+from skviz.cli.installation import checks, completion, versions
+from skviz.cli.installation.checks import FAILED, MISSING, OK, WARNING, Check, Requirement
 from skviz.cli.main import cli
 
 
@@ -44,7 +44,10 @@ def test_here_everything_works() -> None:
     done = run()
     assert done.exit_code == 0
     assert f"  ok       torch: {versions.version_of('torch')}\n" in done.stdout
-    assert "  missing  bash: not installed\n           -> `skviz completion bash`" in done.stdout
+    assert (
+        "  missing  bash: not installed\n           -> `skviz doctor --completion bash`"
+        in done.stdout
+    )
     assert done.stdout.splitlines()[-1].startswith("skviz works here")
     assert done.stderr == ""
 

@@ -46,7 +46,7 @@ def made_by(*words: object) -> str:
 
 
 def info(figure: Path) -> dict[str, str]:
-    result = CliRunner().invoke(cli, ["info", str(figure), "--json"])
+    result = CliRunner().invoke(cli, ["summary", str(figure), "--json"])
     assert result.exit_code == 0, result.stderr
     told = json.loads(result.stdout)
     assert told["title"]

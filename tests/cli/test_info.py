@@ -1,4 +1,4 @@
-"""`skviz info`, and the places and captions of `skviz plot`."""
+"""`skviz summary --about`, and the places and captions of `skviz plot`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_figure_tells_how_it_was_made(run: Path, tmp_path: Path, kind: str) ->
     out = tmp_path / f"bars.{kind}"
     made = skviz("plot", run, "--figure", "bars", "--out", out, "--for", "paper")
     assert made.exit_code == 0, made.output
-    told = json.loads(skviz("info", out, "--json").stdout)
+    told = json.loads(skviz("summary", out, "--about", "--json").stdout)
     assert told["kind"] == f"{kind.upper()} figure"
     assert "the attention difference rises in 3 of 4 units" in told["title"]
     assert "Mean over 60 images of 'made-up' in 10 classes" in told["caption"]
@@ -38,7 +38,7 @@ def test_a_figure_tells_how_it_was_made(run: Path, tmp_path: Path, kind: str) ->
     assert told["command"].startswith("skviz plot ")
     assert told["command"].endswith(f"--out {out} --for paper")
     assert "matplotlib" in told["versions"]
-    text = skviz("info", out).stdout
+    text = skviz("summary", out, "--about").stdout
     assert f"  command: {told['command']}\n" in text
 
 
@@ -46,7 +46,7 @@ def test_a_figure_tells_how_it_was_made(run: Path, tmp_path: Path, kind: str) ->
 def test_every_figure_of_a_run_has_its_caption(run: Path, tmp_path: Path, kind: str) -> None:
     out = tmp_path / f"{kind}.svg"
     assert skviz("plot", run, "--figure", kind, "--out", out).exit_code == 0
-    told = json.loads(skviz("info", out, "--json").stdout)
+    told = json.loads(skviz("summary", out, "--about", "--json").stdout)
     assert "Network: made up; weights: none." in told["caption"]
     assert told["alternative"]
 
@@ -84,23 +84,26 @@ def test_wrong_places(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_and_its_settings(run: Path) -> None:
-    text = skviz("info", run).stdout
+    text = skviz("summary", run, "--about").stdout
     assert text.startswith(f"{run}: run\n  network: made up\n  weights: none\n  trained: yes\n")
     assert "  measured: 60\n  complete: yes\n" in text
-    told = json.loads(skviz("info", run / "run.json", "--json").stdout)
+    told = json.loads(skviz("summary", run / "run.json", "--about", "--json").stdout)
     assert (told["kind"], told["images"], told["classes"], told["units"]) == ("run", 60, 10, 4)
 
 
 def test_documents_of_skviz(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text(json.dumps({"format": "skviz controls", "runs": [{"name": "plain"}]}))
-    assert "controls\n  runs: plain\n" in skviz("info", file).stdout
+    assert "controls\n  runs: plain\n" in skviz("summary", file, "--about").stdout
     folder = tmp_path / "suite"
     folder.mkdir()
     (folder / "controls.json").write_text(file.read_text())
-    assert skviz("info", folder).stdout.startswith(f"{folder}: controls\n")
+    assert skviz("summary", folder, "--about").stdout.startswith(f"{folder}: controls\n")
     file.write_text(json.dumps({"image": "a.jpg", "model": "m", "units": {}, "scales": [1.0]}))
-    assert "attention of an image\n  image: a.jpg\n  network: m\n" in skviz("info", file).stdout
+    assert (
+        "attention of an image\n  image: a.jpg\n  network: m\n"
+        in skviz("summary", file, "--about").stdout
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,12 +121,12 @@ def test_what_is_not_of_skviz(
 ) -> None:
     if content is not None:
         (tmp_path / name).write_text(content)
-    result = skviz("info", tmp_path / name)
+    result = skviz("summary", tmp_path / name, "--about")
     assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
 
 
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
-    result = skviz("info", tmp_path)
+    result = skviz("summary", tmp_path, "--about")
     assert result.exit_code == 2
     assert (
         "expected a folder of skviz, with controls.json, run.json, settings.json" in result.stderr
@@ -133,15 +136,15 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
 def test_files_of_a_run_are_checked(tmp_path: Path) -> None:
     run = tmp_path / "run"
     make_run(run)
-    good = skviz("info", run, "--check")
+    good = skviz("summary", run, "--about", "--check")
     assert good.exit_code == 0 and "files: all are as they were written" in good.stdout
     file = next((run / "moments").iterdir())
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    bad = skviz("info", run, "--check")
+    bad = skviz("summary", run, "--about", "--check")
     assert bad.exit_code == 1 and f"cannot read '{file}'" in bad.stderr
-    told = json.loads(skviz("info", run, "--check", "--json").stdout)
+    told = json.loads(skviz("summary", run, "--about", "--check", "--json").stdout)
     assert len(told["faults"]) == 1 and str(file) in told["faults"][0]
-    nothing = skviz("info", tmp_path / "run" / "run.json", "--check")
+    nothing = skviz("summary", tmp_path / "run" / "run.json", "--about", "--check")
     assert nothing.exit_code == 2 and "expected a run, or a folder of runs" in nothing.stderr
 
 
@@ -149,5 +152,5 @@ def test_files_of_a_run_are_checked(tmp_path: Path) -> None:
 def test_documents_that_were_edited(change: dict[str, object], tmp_path: Path) -> None:
     file = tmp_path / "controls.json"
     file.write_text(json.dumps({"format": "skviz controls", "version": 1, **change}))
-    told = skviz("info", tmp_path, "--json")
+    told = skviz("summary", tmp_path, "--about", "--json")
     assert told.exit_code == 0 and json.loads(told.stdout)["kind"] == "controls"

@@ -20,7 +20,7 @@ RUN = [sys.executable, "-m", "skviz.cli"]
 def test_help_lists_every_command_with_its_line(flag: str) -> None:
     result = CliRunner().invoke(cli, [flag])
     assert result.exit_code == 0
-    for name, (_, _, line) in COMMANDS.items():
+    for name, (_, line) in COMMANDS.items():
         assert f"{name} " in result.output
         assert line in result.output
     assert [f"{title}:" in result.output for title in GROUPS] == [True] * 4
@@ -53,9 +53,20 @@ def test_old_names_answer_with_the_new_one(old: str) -> None:
 
 def test_commands_are_the_files_of_the_package(root: Path) -> None:
     """A command that the table forgets could never be called."""
-    files = (root / "cli").glob("*.py")
+    files = (root / "cli" / "commands").glob("*.py")
     commands = {file.stem for file in files if "@click.command(" in file.read_text()}
-    assert commands == {module for module, _, _ in COMMANDS.values()}
+    assert commands == {module for module, _ in COMMANDS.values()}
+
+
+def test_fourteen_commands_in_four_groups() -> None:
+    assert (len(COMMANDS), len(GROUPS)) == (14, 4)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_stage_is_another_word_for_units(name: str) -> None:
+    """`--units` everywhere; `--stage`, as the paper says, means the same."""
+    words = [set(parameter.opts) for parameter in cli.get_command(None, name).params]
+    assert all(("--units" in one) == ("--stage" in one) for one in words)
 
 
 def test_interrupted_leaves_with_130(tmp_path: Path, photo: Path) -> None:

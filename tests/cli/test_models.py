@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from skviz.cli.commands.models import units_per_stage
 from skviz.cli.main import cli
-from skviz.cli.models import units_per_stage
 
 
 def test_json_is_the_reference() -> None:

@@ -79,7 +79,7 @@ def test_names_of_any_bytes_in_records_and_results(odd: Path, tmp_path: Path) ->
     assert Run(out).classes == tuple(escaped(name) for name in CLASSES)
     skviz("summary", out, "--csv", tmp_path / "csv", "--no-bootstrap")
     assert set(pd.read_csv(tmp_path / "csv" / "classes.csv")["name"]) == set(Run(out).classes)
-    skviz("info", out)
+    skviz("summary", out, "--about")
     svg = tmp_path / "classes.svg"
     skviz("plot", out, "--figure", "classes", "--scales", "1,2", "--sort", "name", "--out", svg)
     assert not OBEYED.search(svg.read_text("utf-8"))
@@ -153,7 +153,7 @@ def test_what_was_left_out_stands_in_the_run(odd: Path, tmp_path: Path) -> None:
     said = {name for note in notes for name in note["names"] if note["kind"] == "left out"}
     assert said == {f"plain/no{i}\\xef.txt" for i in range(5)} | {"plain/@eaDir", "plain/up"}
     assert "(5: plain/no0\\xef.txt, plain/no1\\xef.txt, plain/no2\\xef.txt, ...)" in result.stderr
-    assert "plain/up" in skviz("info", out).stdout
+    assert "plain/up" in skviz("summary", out, "--about").stdout
     assert "plain/up" in skviz("summary", out, "--no-bootstrap").stderr
     (odd / "plain" / "one more.txt").write_text("text")
     assert "finished already" in analyze(odd, out, "--per-class", 2).stderr
@@ -182,7 +182,7 @@ def test_classes_are_those_with_images(
     run = Run(out)
     summary = summarise(run, resamples=0)
     assert f"{count} classes\n" in analyze(odd, out, *subset).stdout
-    assert json.loads(skviz("info", out, "--json").stdout)["classes"] == count
+    assert json.loads(skviz("summary", out, "--about", "--json").stdout)["classes"] == count
     shown = skviz("summary", out, "--no-bootstrap")
     assert f" {count} classes," in shown.stdout
     assert summary.to_dict()["classes"] == count

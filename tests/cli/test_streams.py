@@ -19,7 +19,7 @@ NAME = "犬→🐈"
 ENCODINGS = ["cp1252", "ascii", "utf-8", "utf-8:strict"]
 # What each command prints without data: its help, and a complaint on stderr.
 PRINTED = [*([name, "--help"] for name in COMMANDS), ["--help"], ["--version"]]
-PRINTED += [["models"], ["models", "--json"], ["completion", "zsh"]]
+PRINTED += [["models"], ["models", "--json"], ["doctor", "--completion", "zsh"]]
 COMPLAINTS = [[name, "--no-such-option"] for name in COMMANDS]
 
 
@@ -74,7 +74,10 @@ def test_without_any_stream_files_stay_clean(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_what_cannot_be_encoded_is_escaped(run: Path, encoding: str) -> None:
     codec = encoding.split(":")[0]
-    for words in (f"info {run}", f"summary {run} --no-bootstrap --csv {run.parent}/{run.name}.csv"):
+    for words in (
+        f"summary {run} --about",
+        f"summary {run} --no-bootstrap --csv {run.parent}/{run.name}.csv",
+    ):
         done = shell(
             f"{RUN} {words} --overwrite" if "csv" in words else f"{RUN} {words}",
             PYTHONIOENCODING=encoding,
@@ -82,13 +85,13 @@ def test_what_cannot_be_encoded_is_escaped(run: Path, encoding: str) -> None:
         assert (done.returncode, done.stderr) == (0, b""), words
         text = done.stdout.decode(codec)
         assert (NAME if codec == "utf-8" else r"\u72ac") in text
-    done = shell(f"{RUN} info {run} --json", PYTHONIOENCODING=encoding)
+    done = shell(f"{RUN} summary {run} --about --json", PYTHONIOENCODING=encoding)
     assert NAME in json.dumps(json.loads(done.stdout.decode(codec)), ensure_ascii=False)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_complaints_hold_what_cannot_be_encoded(encoding: str) -> None:
-    done = shell(f"{RUN} info no-{NAME}-$'\\xff'", PYTHONIOENCODING=encoding)
+    done = shell(f"{RUN} summary --about no-{NAME}-$'\\xff'", PYTHONIOENCODING=encoding)
     assert done.returncode in (1, 2)
     assert done.stderr.startswith(b"Error: ")
 
@@ -96,7 +99,7 @@ def test_complaints_hold_what_cannot_be_encoded(encoding: str) -> None:
 def test_the_locale_of_a_bare_container() -> None:
     """There every byte of a name beyond ASCII is a surrogate to Python."""
     c = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    done = shell(f"{RUN} info {NAME}", **c)
+    done = shell(f"{RUN} summary --about {NAME}", **c)
     assert done.returncode in (1, 2)
     assert done.stderr.startswith(b"Error: ")
     done = shell(f"{RUN} models", **c)

@@ -21,9 +21,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import skviz
+from skviz.cli.commands.train import Interrupt, _how_to_resume, train
 from skviz.cli.main import cli
 from skviz.cli.options.training import PRECISIONS, RECIPE_FIELDS, option_name
-from skviz.cli.train import Interrupt, _how_to_resume, train
 from skviz.training import Checkpoint, Recipe, recipe as recipe_module
 
 # The least that makes the table's own network train.

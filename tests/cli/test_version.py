@@ -11,8 +11,8 @@ import torchvision
 from click.testing import CliRunner
 
 import skviz
+from skviz.cli.installation.versions import version_of
 from skviz.cli.main import cli
-from skviz.cli.versions import version_of
 
 
 def test_version_names_everything_that_makes_a_result(root: Path) -> None:

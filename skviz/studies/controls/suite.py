@@ -207,3 +207,8 @@ def read_entries(path: Path) -> dict[str, Entry]:
             "`skviz controls` again: finished runs are kept"
         ) from error
     return {entry.name: entry for entry in entries}
+
+
+def is_suite(folder: Path) -> bool:
+    """Tell whether a folder is one of `skviz controls`."""
+    return (folder / SUITE.file).is_file() and not (folder / RUN.file).is_file()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from . import options
+from .. import options
+from ..echo import Echo
 from .analyze import run_folder
-from .echo import Echo
 
 
 @click.command()

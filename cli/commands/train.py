@@ -14,10 +14,10 @@ import click
 from skviz.numbers import count, number, percent
 from skviz.reports.tables import Table
 
-from . import options
-from .echo import Echo
-from .exit_codes import INTERRUPTED, Failure
-from .options.training import RECIPE_FIELDS, recipe_options
+from .. import options
+from ..echo import Echo
+from ..exit_codes import INTERRUPTED, Failure
+from ..options.training import RECIPE_FIELDS, recipe_options
 
 if TYPE_CHECKING:
     from skviz.training import Step, TrainingResult

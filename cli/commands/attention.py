@@ -13,11 +13,11 @@ from skviz.names import escaped
 from skviz.numbers import signed
 from skviz.reports.tables import Column, Table
 
-from . import options
-from .echo import Echo, command_line
-from .exit_codes import FAILED, IN_PART, Failure, exit_code
-from .options.look import look as chosen_look
-from .options.network import Network, network as chosen_network
+from .. import options
+from ..echo import Echo, command_line
+from ..exit_codes import FAILED, IN_PART, Failure, exit_code
+from ..options.look import look as chosen_look
+from ..options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.reports.single import ImageReport, Look

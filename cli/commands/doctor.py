@@ -12,31 +12,45 @@ import click
 
 from skviz.errors import UsageError
 
-from . import options
-from .checks import FAILED, MISSING, OK, WARNING, Check
-from .completion import current_shell, installed
-from .config.defaults import option_defaults
-from .config.files import config_files, user_file
-from .echo import Echo
-from .exit_codes import FAILED as EXIT_FAILED
+from .. import options
+from ..config.defaults import option_defaults
+from ..config.files import config_files, user_file
+from ..echo import Echo
+from ..exit_codes import FAILED as EXIT_FAILED
+from ..installation.checks import FAILED, MISSING, OK, WARNING, Check
+from ..installation.completion import SHELLS, current_shell, installed, print_completion
 
 if TYPE_CHECKING:
-    from .main import LazyGroup
+    from ..main import LazyGroup
 
 
 @click.command()
+@click.option(
+    "--completion",
+    "shell",
+    type=options.NearChoice((*SHELLS, "auto")),
+    is_flag=False,
+    flag_value="auto",
+    metavar="SHELL",
+    help="Print the completion script of bash, zsh or fish instead, by default of the shell in "
+    "use; where to put it is said on stderr.",
+)
 @options.as_json
+@options.quiet
 @click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Look whether everything that skviz needs works here.
+def doctor(ctx: click.Context, shell: str | None, as_json: bool, quiet: bool) -> None:
+    """Check that everything skviz needs works here.
 
     Packages, devices, optional extras, caches, the bundled weights, fonts, configuration files,
     the current folder and completion. Each line is ok, warning, missing or failed, with what to
     do about it. Exit code 0 if all that is needed works, else 1.
     """
-    from . import checks
+    from ..installation import checks
 
-    echo = Echo(as_json=as_json)
+    echo = Echo(as_json=as_json, quiet=quiet)
+    if shell is not None:
+        print_completion(ctx.find_root().command, shell, echo)
+        return
     parts: dict[str, Callable[[], list[Check]]] = {
         "environment": checks.environment,
         "weights": checks.weights,
@@ -92,7 +106,7 @@ def _completion() -> list[Check]:
     file = installed(shell, Path(os.path.expanduser("~")))
     if file is not None:
         return [Check("completion", shell, OK, f"in {file}")]
-    advice = f"`skviz completion {shell}` prints it and says where to put it"
+    advice = f"`skviz doctor --completion {shell}` prints it and says where to put it"
     return [Check("completion", shell, MISSING, "not installed", advice)]
 
 

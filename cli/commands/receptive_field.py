@@ -12,10 +12,10 @@ import click
 from skviz.numbers import known, number, signed
 from skviz.reports.tables import Column, Table
 
-from . import options
-from .echo import Echo, command_line
-from .exit_codes import IN_PART, Failure
-from .options.network import Network, network as chosen_network
+from .. import options
+from ..echo import Echo, command_line
+from ..exit_codes import IN_PART, Failure
+from ..options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.studies.receptive_field.result import ReceptiveField
@@ -57,7 +57,7 @@ _SHOWN = 5
 @options.formats
 @options.style
 @options.output
-def field(
+def receptive_field(
     images: tuple[Path, ...],
     stages: tuple[tuple[str, ...], ...],
     scales: str,

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from . import options
-from .echo import Echo, command_line
-from .options import candidates
+from .. import options
+from ..echo import Echo, command_line
+from ..options import candidates
 
 FIGURES = ("lines", "bars", "classes", "units", "channels", "3a", "3b", "3c", "4")
 PAPER = "paper"  # in place of a run

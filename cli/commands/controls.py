@@ -11,12 +11,12 @@ import click
 from skviz.numbers import number
 from skviz.reports.tables import Column, Table
 
-from . import options
-from .echo import Echo, command_line
-from .exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
-from .options.dataset import Dataset, dataset
-from .options.network import Network, network as chosen_network
-from .options.running import RunOptions, computing, kept, run_options, running, units, views
+from .. import options
+from ..echo import Echo, command_line
+from ..exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
+from ..options.dataset import Dataset, dataset
+from ..options.network import Network, network as chosen_network
+from ..options.running import RunOptions, computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
     from torch import nn

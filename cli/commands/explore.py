@@ -11,10 +11,10 @@ import click
 
 from skviz.errors import UsageError
 
-from . import options
-from .echo import Echo
-from .exit_codes import Failure
-from .options.network import Network, network as chosen_network
+from .. import options
+from ..echo import Echo
+from ..exit_codes import Failure
+from ..options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from torch import nn

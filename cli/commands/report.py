@@ -11,12 +11,11 @@ from click.core import ParameterSource
 
 from skviz.names import escaped
 
-from . import options
-from .echo import Echo, command_line
-from .exit_codes import FAILED, IN_PART, Failure
-from .options.look import look as chosen_look
-from .options.network import Network, network as chosen_network
-from .verdicts import is_suite
+from .. import options
+from ..echo import Echo, command_line
+from ..exit_codes import FAILED, IN_PART, Failure
+from ..options.look import look as chosen_look
+from ..options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.errors import SkvizError
@@ -59,6 +58,30 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     metavar="FILE",
     help="Slides: a .pptx whose masters, fonts and colours are used.",
 )
+@click.option(
+    "--card",
+    is_flag=True,
+    help="A model card instead, from a folder of `skviz controls`: FILE is the folder that gets "
+    "MODEL.card.md and MODEL.card.json. Takes --model, --weights, --device.",
+)
+@click.option(
+    "--interventions",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Card: a folder of `skviz intervene`; adds top-1 when the attention is replaced.",
+)
+@click.option(
+    "--tried",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Card: CSV with a row per recipe that was tried, to be taken over as a table.",
+)
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Card: Markdown to be taken over as it is.",
+)
 @options.stages
 @click.option(
     "--scales",
@@ -80,6 +103,10 @@ def report(
     sections: str | None,
     appendix: bool,
     template: Path | None,
+    card: bool,
+    interventions: Path | None,
+    tried: Path | None,
+    notes: Path | None,
     stages: tuple[tuple[str, ...], ...],
     scales: str,
     look: Look,
@@ -94,14 +121,27 @@ def report(
     A RUN is a folder of `skviz analyze`, or of `skviz controls`, whose verdicts are then in the
     report; the network is not needed. An IMAGE is a picture, which goes through the network at
     many scales, or the .json that `skviz attention --data json` wrote of it.
+
+    With --card the report is a model card: accuracy, size and speed of the network, the attention
+    difference per unit and scale beside the paper's values and random networks, and the verdict on
+    every unit. It needs the network, and the controls made with it.
     """
     from skviz.errors import UsageError
     from skviz.figures.style.sheets import style_names
     from skviz.reports.words import short_paths
     from skviz.reports.writers import writer_of
+    from skviz.studies.controls.suite import is_suite
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
+    if card:
+        if len(inputs) != 1 or not is_suite(inputs[0]):
+            raise UsageError("expected one folder of `skviz controls` for a model card")
+        _write_card(inputs[0], to, network, interventions, tried, notes, overwrite, echo)
+        return
+    for option, value in (("interventions", interventions), ("tried", tried), ("notes", notes)):
+        if value is not None:
+            raise UsageError(f"'--{option}' belongs to --card; leave it out")
     runs = [path for path in inputs if path.is_dir()]
     if runs and len(inputs) > 1:
         raise UsageError(
@@ -139,6 +179,47 @@ def report(
         raise Failure(f"{len(errors)} of {len(inputs)} images failed", IN_PART)
 
 
+def _write_card(
+    controls: Path,
+    out: Path,
+    network: Network,
+    interventions: Path | None,
+    tried: Path | None,
+    notes: Path | None,
+    overwrite: bool,
+    echo: Echo,
+) -> None:
+    """Measure what a card adds to the controls, and write it as JSON and Markdown."""
+    from skviz.models import DEFAULT_MODEL
+    from skviz.models.registry import bundled_weights
+    from skviz.reports.card import accuracy_table, check_card, write_card
+    from skviz.studies.card import model_card, read_notes, read_tried, replaced_attention
+    from skviz.studies.controls.suite import ControlSuite
+    from skviz.studies.interventions.result import InterventionRun
+
+    name = network.model or DEFAULT_MODEL
+    check_card(out, name, overwrite)
+    # Before anything is measured: what is wrong with the files must not show afterwards.
+    what = read_tried(tried) if tried else None
+    text = read_notes(notes) if notes else ""
+    model = network.load()
+    suite = ControlSuite(controls)
+    replaced = replaced_attention(InterventionRun(interventions), model) if interventions else None
+    path = network.weights or bundled_weights(name)
+    assert path is not None  # Weights that name their classes come from a file.
+    measured = model_card(suite, model, path, replaced=replaced, tried=what, notes=text)
+    if suite.missing:
+        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
+    written = write_card(measured, out, overwrite)
+    echo.document({**measured, "files": [str(file) for file in written]})
+    echo.result(accuracy_table(measured), "\n".join(measured["summary"]))
+    for file in written:
+        echo.result(f"written: {file}")
+    unreadable = len(suite.plain.errors)
+    if unreadable:
+        raise Failure(f"{unreadable} images could not be read and are left out", IN_PART)
+
+
 def _names(listed: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (listed or "").split(",") if name.strip())
 
@@ -146,10 +227,9 @@ def _names(listed: str | None) -> tuple[str, ...]:
 def _of_run(folder: Path, controls: Path | None) -> Document:
     from skviz.reports.documents.of_run import run_document
     from skviz.runs.records import Run
+    from skviz.studies.controls.suite import ControlSuite, is_suite
 
     if is_suite(folder):
-        from skviz.studies.controls.suite import ControlSuite
-
         return run_document(ControlSuite(folder).plain, folder if controls is None else controls)
     return run_document(Run(folder), controls)
 

@@ -1,4 +1,4 @@
-"""`skviz completion`: the script with which a shell completes skviz's commands."""
+"""The script with which a shell completes skviz's commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from click.shell_completion import get_completion_class
 
 from skviz.errors import UsageError
 
-from . import options
-from .echo import Echo, say
+from ..echo import Echo, say
 
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_SKVIZ_COMPLETE"
@@ -29,20 +28,17 @@ REPAIRS = {
 STARTUP = {"bash": ".bashrc", "zsh": ".zshrc", "fish": ".config/fish/config.fish"}
 
 
-@click.command()
-@click.argument("shell", type=options.NearChoice(SHELLS), required=False)
-@options.quiet
-@click.pass_context
-def completion(ctx: click.Context, shell: str | None, quiet: bool) -> None:
-    """Print the completion script of a SHELL: bash, zsh or fish; by default the one in use.
+def print_completion(root: click.Command, shell: str, echo: Echo) -> None:
+    """Print the completion script of a shell to stdout; say on stderr where to put it.
 
-    The script goes to stdout; where to put it is said on stderr.
+    "auto" is the user's shell. Raises `UsageError` where none is known.
     """
-    shell = shell or current_shell()
-    if shell is None:
+    if shell == "auto":
+        shell = current_shell() or ""
+    if not shell:
         raise UsageError(f"expected a shell, one of {', '.join(SHELLS)}: none is known from $SHELL")
-    say(completion_script(ctx.find_root().command, shell))
-    Echo(quiet=quiet).note(how_to_install(shell))
+    say(completion_script(root, shell))
+    echo.note(how_to_install(shell))
 
 
 def current_shell() -> str | None:
@@ -66,9 +62,10 @@ def completion_script(command: click.Command, shell: str) -> str:
 def how_to_install(shell: str) -> str:
     """Say what to do with the script."""
     file = f"~/{FILES[shell]}"
-    lines = [f"# {shell}: mkdir -p {Path(file).parent} && skviz completion {shell} -q > {file}"]
+    made = f"skviz doctor --completion {shell} -q"
+    lines = [f"# {shell}: mkdir -p {Path(file).parent} && {made} > {file}"]
     if shell == "bash":
-        lines.append('# (with bash-completion; without it: eval "$(skviz completion bash -q)" in')
+        lines.append(f'# (with bash-completion; without it: eval "$({made})" in')
         lines.append("# ~/.bashrc; bash 4.4 or newer)")
     if shell == "zsh":
         lines.append("# and in ~/.zshrc, before compinit: fpath+=(~/.zfunc)")
@@ -85,4 +82,4 @@ def installed(shell: str, home: Path) -> Path | None:
         text = startup.read_text("utf-8", errors="replace")
     except OSError:
         return None
-    return startup if "skviz completion" in text or VARIABLE in text else None
+    return startup if "skviz doctor --completion" in text or VARIABLE in text else None

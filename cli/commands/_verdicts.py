@@ -10,17 +10,10 @@ from typing import TYPE_CHECKING, Any
 from skviz.numbers import percent
 from skviz.reports.tables import Column, Table
 
-from .echo import Echo, command_line
+from ..echo import Echo, command_line
 
 if TYPE_CHECKING:
     from skviz.studies.controls.suite import ControlSuite
-
-
-def is_suite(folder: Path) -> bool:
-    """Tell whether a folder is one of `skviz controls`."""
-    from skviz.studies.controls.suite import SUITE
-
-    return (folder / SUITE.file).is_file() and not (folder / "run.json").is_file()
 
 
 def conclude(

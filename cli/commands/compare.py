@@ -13,8 +13,8 @@ from skviz.numbers import interval, known, number, percent
 from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
 
-from . import options
-from .echo import Echo, command_line
+from .. import options
+from ..echo import Echo, command_line
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options
-from .echo import Echo, command_line
-from .exit_codes import IN_PART, INTERRUPTED, Failure
-from .options.dataset import Dataset, dataset
-from .options.network import Network, network as chosen_network
-from .options.running import RunOptions, run_options, running, units, views
+from .. import options
+from ..echo import Echo, command_line
+from ..exit_codes import IN_PART, INTERRUPTED, Failure
+from ..options.dataset import Dataset, dataset
+from ..options.network import Network, network as chosen_network
+from ..options.running import RunOptions, run_options, running, units, views
 
 if TYPE_CHECKING:
     import pandas as pd

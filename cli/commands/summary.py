@@ -14,9 +14,10 @@ from skviz.numbers import Writer, number, signed
 from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
 
-from . import options
-from .echo import Echo
-from .verdicts import conclude, is_suite
+from .. import options
+from ..echo import Echo
+from ..exit_codes import Failure
+from ._verdicts import conclude
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="PATH", type=click.Path(path_type=Path))
 @click.option(
     "--csv",
     "csv",
@@ -40,6 +41,16 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="For DIR of `skviz controls`: write the page of verdicts there; it may be DIR itself.",
 )
+@click.option(
+    "--about",
+    is_flag=True,
+    help="Instead say what PATH is and how it was made: network, weights, data, command.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="The same, and compare every file of a run with its checksum: all of it is read.",
+)
 @options.bootstrap
 @options.quantity
 @options.null
@@ -51,6 +62,8 @@ def summary(
     run: Path,
     csv: Path | None,
     verdicts: Path | None,
+    about: bool,
+    check: bool,
     no_bootstrap: bool,
     resamples: int,
     confidence: float,
@@ -62,7 +75,7 @@ def summary(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Summarise a RUN: per unit and scale the attention difference, and how it shifts.
+    """Summarise the run at PATH: per unit and scale the attention difference, and how it shifts.
 
     The shift between two scales is the mean change of an image, with a bootstrap interval
     (whole classes are drawn where images have labels), paired effect sizes (d_z is the mean
@@ -71,9 +84,13 @@ def summary(
     channels that rise. Page's test asks whether the difference rises over all scales. With
     --quantity expected-kernel all of this is about the expected kernel size.
 
-    RUN may be the DIR of `skviz controls`: then it is the plain run in it, and of each unit it is
+    PATH may be the DIR of `skviz controls`: then it is the plain run in it, and of each unit it is
     said what its shift is consistent with. Controls that were not made are named, and a verdict
     that needs them is not given.
+
+    PATH may also be any other file or folder of skviz: a figure (PNG, PDF, SVG), a JSON document,
+    a folder of interventions. Then its caption, command and versions are printed, as stored in
+    it. With --check, exit code 1 means that a file is missing or was changed.
 
     With --null it also says where each unit's shift to the largest scale lies among those of
     random networks.
@@ -84,10 +101,14 @@ def summary(
     from skviz.reports.tables import write_tables
     from skviz.runs.records import Run
     from skviz.studies.controls.evidence import random_runs
-    from skviz.studies.controls.suite import ControlSuite
+    from skviz.studies.controls.suite import ControlSuite, is_suite
+    from skviz.studies.interventions.result import INTERVENTIONS
 
     echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
+    if about or check or run.is_file() or (run / INTERVENTIONS.file).is_file():
+        _describe(run, check, echo)
+        return
     suite = ControlSuite(run) if verdicts is not None or is_suite(run) else None
     records = suite.plain if suite else Run(run)
     if not records.complete:
@@ -114,6 +135,24 @@ def summary(
     echo.document({**document, "files": [str(file) for file in files]})
     for file in files:
         echo.result(f"written: {file}")
+
+
+def _describe(path: Path, check: bool, echo: Echo) -> None:
+    """Say what a file or folder of skviz is, how it was made, and what was changed since."""
+    from skviz.reports.info import Description, check_files, describe, in_words
+
+    faults = check_files(path) if check else []
+    # What a damaged run says of itself is not to be had.
+    found = Description(path, "damaged run") if faults else describe(path)
+    echo.document({**found.to_dict(), **({"faults": faults} if check else {})})
+    echo.result(f"{found.path}: {found.kind}")
+    for name, value in found.facts.items():
+        if value is not None:
+            echo.result(f"  {name}: {in_words(value)}")
+    if check and not faults:
+        echo.result("  files: all are as they were written")
+    if faults:
+        raise Failure("\n  ".join([f"of the files of '{path}':", *faults]))
 
 
 def _parts(found: Summary) -> list[str | Table]:

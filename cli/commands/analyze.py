@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options
-from .echo import Echo
-from .exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
-from .options.dataset import Dataset, dataset
-from .options.network import Network, network as chosen_network
-from .options.running import RunOptions, computing, kept, run_options, running, units, views
+from .. import options
+from ..echo import Echo
+from ..exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
+from ..options.dataset import Dataset, dataset
+from ..options.network import Network, network as chosen_network
+from ..options.running import RunOptions, computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
     from skviz.notes import Note

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from skviz.reports.tables import Table
+from skviz.reports.unit_table import notes_of, unit_to_dict, units_table
 
-from . import options
-from .echo import Echo
-from .options import candidates
-from .options.network import Network, named_network
+from .. import options
+from ..echo import Echo
+from ..options import candidates
+from ..options.network import Network, named_network
 
 if TYPE_CHECKING:
     from skviz.models import ModelCard
@@ -34,11 +36,9 @@ def models(name: str | None, network: Network, as_json: bool) -> None:
     """
     from skviz.models import known_models
 
-    from .unit_table import show_units
-
     echo = Echo(as_json=as_json)
     if name is not None:
-        show_units(name, network, echo)
+        _show_units(replace(network, model=name), echo)
         return
     if network != Network():
         raise click.UsageError("expected NAME with options of a network, got none")
@@ -46,6 +46,31 @@ def models(name: str | None, network: Network, as_json: bool) -> None:
     echo.document([_document(card) for card in cards])
     head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]
     echo.result(Table.of(head, map(_row, cards)))
+
+
+def _show_units(network: Network, echo: Echo) -> None:
+    """Print the units of a network as a table, or as the JSON document."""
+    from skviz.capture.probe import Probe
+    from skviz.models import model_info
+
+    built = network.build()
+    probe = Probe(built, attention=network.attention_at or None)
+    gates = [unit for unit in probe.gates if unit not in probe.units]
+    echo.document(
+        {
+            "model": network.model,
+            "units": [unit_to_dict(unit) for unit in probe.units],
+            "gates": [unit_to_dict(unit) for unit in gates],
+            "not_units": list(probe.rejected),
+            "notes": list(model_info(built).notes),
+        }
+    )
+    echo.result(units_table(probe.units))
+    if gates:
+        echo.result(f"\nand {len(gates)} squeeze-and-excitation gates, by their paths:")
+        echo.result(units_table(gates))
+    for note, names in notes_of(probe.units).items():
+        echo.warn(f"{names}: {note}")
 
 
 def _document(card: ModelCard) -> dict[str, object]:

@@ -1,0 +1,1 @@
+"""The installation itself: versions, checks of what skviz needs, shell completion."""
