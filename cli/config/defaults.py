@@ -89,7 +89,7 @@ def _key(key: str) -> str:
 
 
 def _is_table(key: str, value: Any, commands: Mapping[str, click.Command]) -> bool:
-    # `units` is a command and an option: `[units]` is the one, `units = "paper"` the other.
+    # `attention` is a command and an option: a table is the former, any other value the latter.
     return isinstance(value, dict) and key in commands
 
 
