@@ -16,5 +16,5 @@ attention = skviz.Probe(model)(views)
 figure = skviz.draw_attention(views, attention, "3_4")
 
 # %%
-# The numbers. A result shows itself as a table.
+# The numbers: a result is displayed as a table.
 attention

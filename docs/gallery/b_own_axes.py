@@ -1,8 +1,8 @@
 """
-On axes of your own
-===================
+On your own axes
+================
 
-Displays hold arrays and draw on any Matplotlib axes, next to whatever else belongs there.
+Displays hold arrays and draw on any Matplotlib axes, beside your other charts.
 """
 
 from matplotlib.figure import Figure

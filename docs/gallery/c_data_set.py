@@ -2,8 +2,9 @@
 Means over a data set
 =====================
 
-Figure 3 (c): a data set goes through the network once, and every figure is drawn from its records.
-The whiskers of the bars are standard deviations over images. Twelve drawn pictures serve here.
+Figure 3 (c): a data set passes through the network once, and every figure is drawn from its
+records. The whiskers of the bars are standard deviations over images. This example uses twelve
+drawn images.
 """
 
 from pathlib import Path
@@ -21,6 +22,6 @@ bars = skviz.draw_run(summary, "bars")
 lines = skviz.draw_run(summary, "lines")
 
 # %%
-# Whiskers tell how images differ. Whether a unit shifts is told by the paired change of the same
-# images; with so few drawn pictures the intervals are rough.
+# Whiskers show how much images differ. Whether a unit shifts is a question of the paired change
+# of the same images; with so few drawn images the intervals are rough.
 summary.shifts[["unit", "from_scale", "to_scale", "n", "shift", "low", "high", "note"]].tail(4)

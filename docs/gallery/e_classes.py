@@ -2,8 +2,8 @@
 Classes
 =======
 
-Figure 4: the mean attention difference of each class, a line per scale. Four classes of drawn
-pictures stand in for a thousand.
+Figure 4: the mean attention difference of each class, one line per scale. Four classes of drawn
+images stand in for a thousand.
 """
 
 from pathlib import Path

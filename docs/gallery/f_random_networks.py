@@ -1,11 +1,11 @@
 """
-Random networks as a yardstick
-==============================
+Random networks as a baseline
+=============================
 
-A shift is worth a word only where it is beyond what random networks do. The hatched band shows
-where this network would be if it shifted like random ones of the same architecture; it is made
-by ``skviz controls`` or, as here, from Python. Five seeds and twelve drawn pictures are few: the
-band is wide.
+A shift is meaningful only if it exceeds that of random networks. The hatched band shows where this
+network would lie if it shifted like random networks of the same architecture. Make these with
+``skviz controls`` or, as here, in Python. With only five seeds and twelve drawn images the band is
+wide.
 """
 
 from pathlib import Path

@@ -1,10 +1,10 @@
 """
-What if the attention were another?
-===================================
+Replaced attention
+==================
 
-Within ``skviz.intervene`` every forward pass works with replaced attention. Here all units take
-their largest kernel only, so that the attention difference is 1 everywhere. The bars are those of
-the unchanged network.
+Inside ``skviz.intervene`` every forward pass uses the replaced attention. Here all units use only
+their largest kernel, so the attention difference is 1 everywhere. The bars are those of the
+unchanged network.
 """
 
 import numpy as np
@@ -26,5 +26,5 @@ with skviz.figure_style():
 changed.difference("3_4")
 
 # %%
-# How far the class scores move (largest change of a logit), at each scale:
+# The largest change of a logit at each scale:
 dict(zip(views.scales, np.abs(changed.logits - plain.logits).max(axis=1).round(2), strict=True))
