@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -53,6 +54,13 @@ class Echo:
         """Say what is going on."""
         if not self.quiet:
             say(text, err=True)
+
+    def next(self, *commands: Sequence[object]) -> None:
+        """Say what may come next, as command lines without their first word."""
+        if not self.quiet and not self.as_json:
+            for number, words in enumerate(commands):
+                line = shlex.join(["skviz", *map(str, words)])
+                say(f"{'     ' if number else 'next:'} {line}", err=True)
 
     def warn(self, text: str) -> None:
         """Say what a reader of the results must know."""

@@ -165,6 +165,11 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
         f"{len(run.present)} classes"
     )
+    echo.next(
+        ["summary", run.path],
+        ["plot", run.path, "--figure", "3c", "--out", "figure3.pdf"],
+        ["report", run.path, "--to", "report.html"],
+    )
     if not errors or not analysis.missing:
         return
     for error in errors[:_SHOWN]:

@@ -84,8 +84,9 @@ def attention(
     """
     from skviz.files import check_output
     from skviz.notes import notes_on_pictures
-    from skviz.reports.single import ReportOptions, report_images, save_sheet
+    from skviz.reports.single import ReportOptions, check_before, report_images, save_sheet
     from skviz.scales import parse_scales
+    from skviz.studies.unit_choice import PAPER_LINE
 
     echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
@@ -96,12 +97,15 @@ def attention(
     chosen = ReportOptions(
         formats, data or (), out, overwrite, style, group, branch, command_line()
     )
+    names = [name for group in stages for name in group]
+    usual = [PAPER_LINE] if network.model is None else []
+    check_before(images, names or usual, chosen)
     reports = []
     for report in report_images(
         images,
         network.load(),
         attention=network.attention_at or None,
-        stages=[name for names in stages for name in names],
+        stages=names,
         scales=wanted,
         look=look,
         options=chosen,
@@ -119,6 +123,10 @@ def attention(
         echo.warn(str(assumption))
     document = _document(reports)
     echo.document(document if sheet is None else {**document, "sheet": str(sheet)})
+    if results:
+        shown = escaped(str(results[0].image))
+        same = network.words()
+        echo.next(["explore", shown, *same], ["report", shown, *same, "--to", "report.html"])
     _leave(reports)
 
 

@@ -128,6 +128,7 @@ def controls(
     _print(suite, said, echo)
     if count:
         _write_verdicts(suite, overwrite, bool(measured), echo)
+        echo.next(["summary", out], ["report", out, "--to", "report.html"])
     if errors:
         text = f"{len(errors)} of {len(opened)} images could not be read; each run lists them"
         raise Failure(text, IN_PART if count else FAILED)

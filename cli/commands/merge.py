@@ -38,3 +38,4 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
         }
     )
     echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")
+    echo.next(["summary", run.path], ["report", run.path, "--to", "report.html"])

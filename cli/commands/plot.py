@@ -167,6 +167,7 @@ def plot(
     save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")
+    echo.next(["report", run, "--to", "report.html"])
 
 
 def _draw_paper(kind: str, style: str, out: Path, overwrite: bool, echo: Echo) -> None:
@@ -196,3 +197,4 @@ def _draw_paper(kind: str, style: str, out: Path, overwrite: bool, echo: Echo) -
     save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": PAPER, "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")
+    echo.next(["attention", "example"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -10,24 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skviz.numbers import Writer, number, signed
-from skviz.reports.tables import Column, Table
-from skviz.scales import scale_label
-
 from .. import options
-from ..echo import Echo
+from ..echo import Echo, command_line
 from ..exit_codes import Failure
-from ._verdicts import conclude
+from ..options import candidates
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skviz.inference.null import Place
     from skviz.inference.summary import Summary
+    from skviz.studies.controls.suite import ControlSuite
+    from skviz.units import Unit
 
 
 @click.command()
 @click.argument("run", metavar="PATH", type=click.Path(path_type=Path))
+@click.option(
+    "--units",
+    "--stage",
+    "units",
+    type=options.CommaList(),
+    metavar="UNIT",
+    shell_complete=candidates.units,
+    multiple=True,
+    help="Units to show: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
+    "[default: paper, the last unit of every stage]",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Show every table: deviations, shifts between all scales with their tests, trends.",
+)
 @click.option(
     "--csv",
     "csv",
@@ -60,6 +74,8 @@ if TYPE_CHECKING:
 @options.quiet
 def summary(
     run: Path,
+    units: tuple[tuple[str, ...], ...],
+    everything: bool,
     csv: Path | None,
     verdicts: Path | None,
     about: bool,
@@ -98,6 +114,7 @@ def summary(
     from skviz.figures.style.sheets import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
+    from skviz.reports import summary as text
     from skviz.reports.tables import write_tables
     from skviz.runs.records import Run
     from skviz.studies.controls.evidence import random_runs
@@ -124,17 +141,26 @@ def summary(
     document = found.to_dict() if as_json else {}
     if null:
         document = {**document, "null": {kind: _null_dicts(row) for kind, row in places.items()}}
+    claims = _verdicts(suite, verdicts, style, overwrite, echo) if suite is not None else None
+    if claims is not None:
+        document = {**document, "verdicts": claims}
+        files = [*files, *map(Path, claims["files"])]
     if not as_json and not quiet:
-        echo.result(*_parts(found))
-        for kind, row in places.items():
-            echo.result(*_null_parts(kind, row, found))
-    if suite is not None:
-        found_verdicts = conclude(suite, verdicts, style, overwrite, echo)
-        document = {**document, "verdicts": found_verdicts}
-        files = [*files, *map(Path, found_verdicts["files"])]
+        chosen = _shown_units(found, units, everything)
+        echo.result(*text.head(found))
+        parts = text.tables if everything else partial(text.screen, verdicts=claims is not None)
+        echo.result(*parts(found, chosen), *text.null_tables(places, found, chosen))
+        if claims is not None:
+            echo.result(f"\nverdicts, from the controls in {run}")
+            echo.result(text.verdict_table(claims["claims"], chosen))
     echo.document({**document, "files": [str(file) for file in files]})
     for file in files:
         echo.result(f"written: {file}")
+    echo.next(
+        ["plot", records.path, "--figure", "3c", "--out", "figure3.pdf"],
+        ["report", run, "--to", "report.html"],
+        *([] if suite else [["controls", "DATASET", "--out", "controls"]]),
+    )
 
 
 def _describe(path: Path, check: bool, echo: Echo) -> None:
@@ -155,144 +181,34 @@ def _describe(path: Path, check: bool, echo: Echo) -> None:
         raise Failure("\n  ".join([f"of the files of '{path}':", *faults]))
 
 
-def _parts(found: Summary) -> list[str | Table]:
-    about = found.measurements.about
-    images = len(found.measurements.difference)
-    classes = len(found.class_table.labels)
-    parts: list[str | Table] = [
-        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
-        f"{images} images, {classes} classes, {about['unreadable']} unreadable",
-    ]
-    correct = [value for value in found.accuracy if value is not None]
-    if correct:
-        shares = ", ".join(
-            f"{scale_label(scale)} {100 * value:.2f} %"
-            for scale, value in zip(found.scales, found.accuracy, strict=True)
-            if value is not None
-        )
-        parts.append(f"correct: {shares}")
-    parts += ["", "attention difference, largest minus smallest kernel: mean (deviation)"]
-    parts.append(_means(found))
-    parts += _kernels(found)
-    shifts = found.shifts
-    if len(shifts):
-        parts += ["", f"paired shift of {_subject(found)}{_intervals(found)}"]
-        parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
-        parts += [_shifts(shifts)]
-    if len(found.scales) > 2:
-        words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
-        parts += ["", words, _trends(found.trends)]
-    return parts
+def _shown_units(
+    found: Summary, names: tuple[tuple[str, ...], ...], everything: bool
+) -> list[Unit]:
+    """Return the units asked for: by default the paper's, the last one of every stage."""
+    from skviz.units import paper_units, select_units
+
+    wanted = [name for group in names for name in group]
+    if wanted:
+        return select_units(wanted, found.units)
+    return list(found.units) if everything else paper_units(found.units)
+
+
+def _verdicts(
+    suite: ControlSuite, page: Path | None, style: str, overwrite: bool, echo: Echo
+) -> dict[str, Any]:
+    """Return the document of verdicts; `page` is the folder that gets it as a page, or None."""
+    from skviz.inference.judging import JudgeOptions
+    from skviz.reports.verdicts import to_document, write_verdicts
+
+    if suite.missing:
+        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
+    if page is None:
+        how = JudgeOptions()
+        return {**to_document(suite, suite.verdicts(how), how), "files": []}
+    files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
+    document = json.loads(files[1].read_text(encoding="utf-8"))
+    return {**document, "files": [str(file) for file in files]}
 
 
 def _null_dicts(places: Sequence[Place | None]) -> list[dict[str, float | None] | None]:
     return [None if place is None else asdict(place) for place in places]
-
-
-def _null_parts(kind: str, places: Sequence[Place | None], found: Summary) -> list[str | Table]:
-    """Say where each unit's shift lies among those of random networks."""
-    columns = (
-        Column("unit"),
-        Column("mean", "signed"),
-        Column("deviation", "plain"),
-        Column("95 % of more", "interval"),
-        Column("shift above", right=True),
-        Column("p (Holm)", "p"),
-    )
-    rows: list[list[Any]] = []
-    for unit, place in zip(found.units, places, strict=True):
-        if place is None:
-            rows.append([unit.name, None, None, (None, None), None, None])
-            continue
-        above = f"{place.above} of {place.seeds}"
-        ends = (place.low, place.high)
-        rows.append([unit.name, place.mean, place.std, ends, above, place.p_holm])
-    to = f"1 to {found.scales[-1]:g}"
-    words = {
-        "raw": f"shift from {to} in random networks",
-        "matched": "the same, of random networks that would vary as much over images at 1.0x",
-    }
-    return ["", words[kind], Table(columns, rows)]
-
-
-def _means(found: Summary) -> Table:
-    pairs = {
-        str(unit): list(zip(part["mean"], part["std"], strict=True))
-        for unit, part in found.to_frame().groupby("unit", sort=False)
-    }
-    return _per_scale(found, pairs, lambda pair: f"{signed(pair[0])} ({number(pair[1])})")
-
-
-def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Table:
-    columns = (Column("unit"), *(Column(scale_label(scale), write) for scale in found.scales))
-    return Table(columns, [[unit, *values] for unit, values in pairs.items()])
-
-
-def _kernels(found: Summary) -> list[str | Table]:
-    """Say the expected kernel size of the units whose kernels are known, and which are not."""
-    known = [unit for unit in found.units if unit.kernels_known]
-    unknown = [unit.name for unit in found.units if not unit.kernels_known]
-    parts: list[str | Table] = []
-    if known:
-        pairs = {}
-        frame = found.to_frame().set_index("unit")
-        for unit in known:
-            part = frame.loc[[unit.name]]
-            columns = part["expected_kernel"], part["expected_kernel_std"]
-            pairs[unit.name] = list(zip(*columns, strict=True))
-        table = _per_scale(found, pairs, lambda pair: f"{number(pair[0])} ({number(pair[1])})")
-        parts = ["", "expected kernel size in pixels: mean (deviation)", table]
-    if unknown:
-        which = "of no unit" if not known else f"not of {', '.join(unknown)}"
-        parts += ["", f"expected kernel size: {which}, for kernel sizes are not known"]
-    return parts
-
-
-def _subject(found: Summary) -> str:
-    kernels = found.options.quantity == "expected_kernel"
-    return "the expected kernel size" if kernels else "the difference"
-
-
-def _intervals(found: Summary) -> str:
-    intervals = found.intervals
-    if intervals is None:
-        return ""
-    chosen = found.options
-    return (
-        f", with {100 * chosen.confidence:g} % intervals ({chosen.resamples} bootstrap resamples"
-        f" of {intervals.clusters} {intervals.by}{'es' if intervals.by == 'class' else 's'},"
-        f" seed {chosen.seed})"
-    )
-
-
-def _shifts(shifts: pd.DataFrame) -> Table:
-    shares = ("images", "classes", "channels")
-    columns = (
-        Column("unit"),
-        Column("scales", right=True),
-        Column("shift", "signed"),
-        Column("interval", "interval"),
-        Column("d_z", "effect"),
-        Column("rank-bis.", "effect"),
-        Column("p (Holm)", "p"),
-        *(Column(share, "share") for share in shares),
-        Column("", right=True),
-    )
-    rows = []
-    for row in shifts.to_dict(orient="records"):
-        scales = f"{row['from_scale']:g} to {row['to_scale']:g}"
-        found = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
-        rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *found])
-    return Table(columns, rows)
-
-
-def _trends(trends: pd.DataFrame) -> Table:
-    columns = (
-        Column("unit"),
-        Column("images", "count"),
-        Column("correlation", partial(signed, digits=3)),
-        Column("p (Holm)", "p"),
-        Column("", right=True),
-    )
-    frame = trends[["unit", "n", "correlation", "p_holm", "note"]]
-    return Table(columns, list(frame.itertuples(index=False, name=None)))

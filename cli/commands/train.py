@@ -135,6 +135,8 @@ def train(
         raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
     echo.document(_document(result))
     echo.result(_table(result), f"written: {result.weights}")
+    named = ["--model", model or DEFAULT_MODEL, "--weights", result.weights]
+    echo.next(["controls", "PHOTOGRAPHS", *named, "--out", "controls"])
 
 
 class Interrupt:

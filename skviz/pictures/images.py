@@ -148,7 +148,9 @@ def _shown(name: str | None) -> str:
 def _folder(path: str | os.PathLike[str]) -> str:
     try:
         with os.scandir(path):
-            return "a folder, expected an image file"
+            return (
+                "a folder, expected an image file; `skviz analyze FOLDER --out RUN` takes all of it"
+            )
     except OSError:
         return "a folder that may not be listed; nothing in it was read"
 

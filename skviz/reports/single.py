@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,6 @@ from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.image import ImageAnalysis
 from skviz.studies.image_result import ImageResult
-from skviz.studies.unit_choice import UnitChoice
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,11 +97,9 @@ def report_images(
     checked = Scales(scales)
     style_names(options.style)
     analysis = ImageAnalysis.of(model, stages, attention=attention, photographs=images)
-    planned = plan_files(images, analysis.choice, options)
+    planned = plan_files(images, [unit.short for unit in analysis.choice.lines], options)
     output_folder(options.out)
-    for files in planned:
-        for file in files:
-            check_output(file, options.overwrite)
+    _check(planned, options)
     for image, files in zip(images, planned, strict=True):
         try:
             result = analysis(image, checked, **vars(look))
@@ -111,14 +109,35 @@ def report_images(
             yield ImageReport(image, result, save_result(result, files, options))
 
 
+def check_before(images: Sequence[Path], stages: Sequence[str], options: ReportOptions) -> None:
+    """Raise `OutputError` for files that are there, as far as units can be told without a network.
+
+    That is where they are named one by one: "3_4", "SK_3_4".
+    """
+    found = [re.fullmatch(r"(?:SK_)?(\d+)_(\d+)", name) for name in stages]
+    named = {(int(match[1]), int(match[2])) for match in found if match}
+    if found and all(found):
+        units = [f"{stage}_{place}" for stage, place in sorted(named)]
+        _check(plan_files(images, units, options), options, only_there=True)
+
+
+def _check(
+    planned: Iterable[Sequence[Path]], options: ReportOptions, only_there: bool = False
+) -> None:
+    for files in planned:
+        for file in files:
+            if not only_there or os.path.lexists(file):
+                check_output(file, options.overwrite)
+
+
 def plan_files(
-    images: Sequence[Path], choice: UnitChoice, options: ReportOptions
+    images: Sequence[Path], units: Sequence[str], options: ReportOptions
 ) -> list[tuple[Path, ...]]:
     """Name the files of each image: `<stem>_attention_<units>.<format>`, none of them twice.
 
     Images of one stem (a/dog.jpg, b/dog.jpg, dog.png) become dog, dog-2, dog-3.
     """
-    units = [re.sub(r"[^A-Za-z0-9._-]", "_", unit.short) for unit in choice.lines]
+    units = [re.sub(r"[^A-Za-z0-9._-]", "_", unit) for unit in units]
     what = "-".join(units) if len(units) <= _NAMES_IN_FILE else f"{len(units)}_units"
     endings = dict.fromkeys((*options.formats, *options.data))
     # What is no text in an image's name is none of its results' names.

@@ -10,13 +10,13 @@ from skviz.reports.tables import Column, Table
 
 
 def plain_table(table: Table) -> str:
-    """Return aligned columns of plain text: the first one to the left, all others to the right."""
+    """Return aligned columns of plain text."""
     rows = [table.heads, *_cells(table)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        first, *others = zip(row, widths, strict=True)
-        cells = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+        placed = zip(row, widths, table.right, strict=True)
+        cells = [cell.rjust(width) if right else cell.ljust(width) for cell, width, right in placed]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 

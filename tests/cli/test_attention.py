@@ -55,6 +55,8 @@ def test_figure_in_the_current_folder_and_a_table(photo: Path, work: Path) -> No
         "Warning: untrained network: this is the attention of random weights\n"
         "Warning: interpolated at 1.0x, 1.5x, 2.0x: the picture has fewer pixels there than the "
         "network sees\n"
+        f"next: skviz explore {photo} --model sknet26\n"
+        f"      skviz report {photo} --model sknet26 --to report.html\n"
     )
 
 
@@ -139,7 +141,7 @@ def test_a_note_says_of_how_many_images_it_is(photo: Path, tmp_path: Path) -> No
     large = draw_photo(tmp_path / "large.png", 800, 600)
     result = run(photo, large, "--scales", "1,2", "--model", "sknet50_lite")
     assert result.stderr.startswith("Warning: 1 of 2 images: interpolated at 2.0x: the picture")
-    assert run(large, "--scales", "1,2", "--overwrite").stderr == ""
+    assert run(large, "--scales", "1,2", "--overwrite", "--quiet").stderr == ""
 
 
 def test_json_says_untrained(photo: Path) -> None:

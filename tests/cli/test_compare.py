@@ -147,8 +147,9 @@ def test_comparing_loads_no_torch(runs: tuple[Path, Path], tmp_path: Path) -> No
 
 
 def test_summary_of_kernels(runs: tuple[Path, Path]) -> None:
-    result = call("summary", runs[0], "--no-bootstrap", "--quantity", "expected-kernel")
-    assert "expected kernel size in pixels: mean (deviation)" in result.stdout
+    words = ("--no-bootstrap", "--quantity", "expected-kernel", "--all")
+    result = call("summary", runs[0], *words)
+    assert "expected kernel size in pixels: mean (standard deviation)" in result.stdout
     assert "paired shift of the expected kernel size" in result.stdout
     document = json.loads(
         call("summary", runs[0], "--no-bootstrap", "--quantity", "expected-kernel", "--json").stdout

@@ -19,6 +19,7 @@ from skviz.figures.provenance import Provenance
 from skviz.inference.summary import summarise
 from skviz.models.registry import CONFIGS
 from skviz.names import escaped
+from skviz.numbers import counted
 from skviz.reports.documents.saved import read_result
 from skviz.runs.records import Run
 
@@ -184,7 +185,7 @@ def test_classes_are_those_with_images(
     assert f"{count} classes\n" in analyze(odd, out, *subset).stdout
     assert json.loads(skviz("summary", out, "--about", "--json").stdout)["classes"] == count
     shown = skviz("summary", out, "--no-bootstrap")
-    assert f" {count} classes," in shown.stdout
+    assert f" {counted(count, 'class', 'classes')}," in shown.stdout
     assert summary.to_dict()["classes"] == count
     assert Provenance.of_run(run).classes == Provenance.of_summary(summary).classes == count
 

@@ -82,7 +82,8 @@ def test_what_cannot_be_encoded_is_escaped(run: Path, encoding: str) -> None:
             f"{RUN} {words} --overwrite" if "csv" in words else f"{RUN} {words}",
             PYTHONIOENCODING=encoding,
         )
-        assert (done.returncode, done.stderr) == (0, b""), words
+        said = [line for line in done.stderr.splitlines() if b"skviz" not in line]
+        assert (done.returncode, said) == (0, []), words
         text = done.stdout.decode(codec)
         assert (NAME if codec == "utf-8" else r"\u72ac") in text
     done = shell(f"{RUN} summary {run} --about --json", PYTHONIOENCODING=encoding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -34,11 +35,42 @@ def test_summary_prints_every_unit(run: Path) -> None:
     result = call("summary", run)
     assert result.exit_code == 0, result.stderr
     assert "18 images, 6 classes, 0 unreadable" in result.stdout
+    assert "2000 bootstrap resamples of 6 classes, seed 0" in result.stdout
+    units = re.findall(r"^SK_\S+", result.stdout, re.MULTILINE)
+    assert units == ["SK_2_3", "SK_3_4", "SK_4_6", "SK_5_3"]
+    assert "shown: 4 of 16 units (--units all shows the others)" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert result.stderr.startswith(f"next: skviz plot {run} --figure 3c --out figure3.pdf\n")
+    assert call("summary", run, "--units", "all").stdout.count("\nSK_") == 16
+    assert "\nSK_2_1" in call("summary", run, "--stage", "2_1").stdout
+    wrong = call("summary", run, "--units", "9_9")
+    assert wrong.exit_code == 2 and "9_9" in wrong.stderr
+
+
+def test_summary_calls_a_change_by_its_interval(run: Path) -> None:
+    """The table's last word is that of figures and captions."""
+    words = ("summary", run, "--units", "all")
+    shifts = json.loads(call(*words, "--json").stdout)["shifts"]
+    ends = {
+        s["unit"]: (s["low"], s["high"])
+        for s in shifts
+        if s["to_scale"] == 2.0 and s["from_scale"] == 1.0
+    }
+    for line in call(*words).stdout.splitlines():
+        if line.startswith("SK_"):
+            low, high = ends[line.split()[0]]
+            word = "rises" if low > 0 else "falls" if high < 0 else "no clear change"
+            assert line.endswith(word), line
+
+
+def test_summary_prints_every_table(run: Path) -> None:
+    result = call("summary", run, "--all")
     assert "95 % intervals (2000 bootstrap resamples of 6 classes, seed 0)" in result.stdout
     assert "Page's test" in result.stdout
-    # Once for its means, once for its kernels, three times for its shifts, once for its trend.
-    assert result.stdout.count("SK_5_3") == 6
-    assert result.stderr == ""
+    # Once for its means, three times for its shifts, once for its trend.
+    assert result.stdout.count("SK_5_3") == 5
+    expected = call("summary", run, "--quantity", "expected-kernel").stdout
+    assert "expected kernel size in pixels: mean over images" in expected
 
 
 def test_summary_as_json(run: Path) -> None:

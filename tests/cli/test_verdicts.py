@@ -81,7 +81,7 @@ def test_plot_draws_the_band(suite: Path, tmp_path: Path) -> None:
 def test_summary_says_where_shifts_lie(suite: Path) -> None:
     result = call("summary", suite / "plain", "--no-bootstrap", "--null", suite)
     assert result.exit_code == 0, result.stderr
-    assert "shift from 1 to 2 in random networks" in result.stdout
+    assert "shift from 1.0x to 2.0x in random networks" in result.stdout
     assert "6 of 6" in result.stdout
     words = ("summary", suite / "plain", "--no-bootstrap", "--json")
     document = json.loads(call(*words, "--null", suite).stdout)

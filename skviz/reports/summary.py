@@ -1,0 +1,263 @@
+"""The summary of a run for the terminal: one screen of the units that matter, or every table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from skviz.figures.changes import change_name
+from skviz.inference.verdicts import VERDICTS
+from skviz.numbers import Writer, counted, number, percent, signed
+from skviz.quantities import EXPECTED_KERNEL
+from skviz.reports.tables import Column, Table
+from skviz.scales import scale_label
+from skviz.units import Unit
+
+if TYPE_CHECKING:
+    from skviz.inference.null import Place
+    from skviz.inference.summary import Summary
+
+Part = str | Table
+_SCALES = 3  # columns of a screen of 80 characters
+
+
+def head(found: Summary) -> list[Part]:
+    """Return what was measured: network, images, accuracy."""
+    about = found.measurements.about
+    parts: list[Part] = [
+        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
+        f"{counted(len(found.measurements.difference), 'image')},"
+        f" {counted(len(found.class_table.labels), 'class', 'classes')},"
+        f" {about['unreadable']} unreadable",
+    ]
+    shares = [
+        f"{scale_label(scale)} {percent(value, 2)}"
+        for scale, value in zip(found.scales, found.accuracy, strict=True)
+        if value is not None
+    ]
+    return [*parts, f"top-1 accuracy: {', '.join(shares)}"] if shares else parts
+
+
+def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> list[Part]:
+    """Return one table of the units: means, the change over all scales, and what to call it.
+
+    With `verdicts` the table does not name the change: they follow.
+    """
+    kernels = found.quantity is EXPECTED_KERNEL
+    parts = ["", _title(found), _means_and_change(found, units, kernels, verdicts)]
+    if len(found.scales) > 1:
+        ends = f"from {scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
+        drawn = f"; {_resamples(found)}" if found.intervals else ""
+        parts.append(f"change {ends}{drawn}")
+    if not kernels and any(unit.branches > 2 for unit in units):
+        parts += _kernels(found, units, deviations=False)
+    else:
+        parts += _without_kernels(units)
+    left_out = []
+    if len(units) < len(found.units):
+        left_out.append(f"{len(units)} of {len(found.units)} units (--units all shows the others)")
+    if len(found.scales) > _SCALES:
+        left_out.append(f"{_SCALES} of {len(found.scales)} scales (--all shows the others)")
+    return [*parts, f"shown: {', '.join(left_out)}"] if left_out else parts
+
+
+def tables(found: Summary, units: Sequence[Unit]) -> list[Part]:
+    """Return every table: means and deviations, the shifts between all scales, the trends."""
+    kernels = found.quantity is EXPECTED_KERNEL
+    parts: list[Part] = []
+    if not kernels:
+        pairs = _per_unit(found, units, "mean", "std")
+        what = "attention difference, largest minus smallest kernel: mean (standard deviation)"
+        parts += ["", what, _per_scale(found, pairs, _signed_pair)]
+    if kernels or any(unit.branches > 2 for unit in units):
+        parts += _kernels(found, units, deviations=True)
+    else:
+        parts += _without_kernels(units)
+    if len(found.scales) > 1:
+        parts += ["", f"paired shift of {_subject(found)}{_intervals(found)}"]
+        parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
+        parts += [_shifts(found, units)]
+    if len(found.scales) > 2:
+        words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
+        parts += ["", words, _trends(found, units)]
+    return parts
+
+
+def null_tables(
+    places: Mapping[str, Sequence[Place | None]], found: Summary, units: Sequence[Unit]
+) -> list[Part]:
+    """Return where each unit's shift lies among those of random networks."""
+    columns = (
+        Column("unit"),
+        Column("mean", "signed"),
+        Column("standard deviation", "plain"),
+        Column("95 % of more", "interval"),
+        Column("shift above", right=True),
+        Column("p (Holm)", "p"),
+    )
+    to = f"{scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
+    words = {
+        "raw": f"shift from {to} in random networks",
+        "matched": "the same, of random networks that would vary as much over images at 1.0x",
+    }
+    parts: list[Part] = []
+    for kind, row in places.items():
+        rows: list[list[Any]] = []
+        for unit, place in zip(found.units, row, strict=True):
+            if unit not in units:
+                continue
+            if place is None:
+                rows.append([unit.name, None, None, (None, None), None, None])
+                continue
+            above = f"{place.above} of {place.seeds}"
+            ends = (place.low, place.high)
+            rows.append([unit.name, place.mean, place.std, ends, above, place.p_holm])
+        parts += ["", words[kind], Table(columns, rows)]
+    return parts
+
+
+def verdict_table(claims: Sequence[Mapping[str, Any]], units: Sequence[Unit]) -> Table:
+    """Return what each unit's shift is consistent with, of the claims of a verdict document."""
+    names = {unit.name for unit in units}
+    columns = (Column("unit"), Column("survives", partial(percent, digits=0)), Column("verdict"))
+    rows = [
+        [claim["unit"], claim["survives"], VERDICTS[claim["verdict"]]]
+        for claim in claims
+        if claim["unit"] in names
+    ]
+    return Table(columns, rows)
+
+
+def _title(found: Summary) -> str:
+    if found.quantity is EXPECTED_KERNEL:
+        return "expected kernel size in pixels: mean over images"
+    return "attention difference, largest minus smallest kernel: mean over images"
+
+
+def _means_and_change(
+    found: Summary, units: Sequence[Unit], kernels: bool, verdicts: bool
+) -> Table:
+    write = partial(number, digits=3) if kernels else signed
+    last = len(found.scales) - 1
+    shown = range(last + 1) if last < _SCALES else (0, last // 2, last)
+    columns = [Column("unit"), *(Column(scale_label(found.scales[v]), write) for v in shown)]
+    means = _per_unit(found, units, "expected_kernel" if kernels else "mean")
+    rows = [[name, *(values[v][0] for v in shown)] for name, values in means.items()]
+    if last:
+        columns.append(Column("change", "signed"))
+        changes = _changes(found)
+        rows = [[*row, changes[row[0]]["shift"]] for row in rows]
+        if found.intervals is not None:
+            columns.append(Column(f"{100 * found.options.confidence:g} % interval", "interval"))
+            ends = {name: (row["low"], row["high"]) for name, row in changes.items()}
+            rows = [[*row, ends[row[0]]] for row in rows]
+            if not verdicts:
+                columns.append(Column(""))
+                rows = [[*row, change_name(ends[row[0]])] for row in rows]
+    return Table(tuple(columns), rows)
+
+
+def _changes(found: Summary) -> dict[str, dict[str, Any]]:
+    """Return the shift of every unit from the smallest to the largest scale."""
+    rows = found.shifts.to_dict(orient="records")
+    low, high = found.scales[0], found.scales[-1]
+    return {r["unit"]: r for r in rows if (r["from_scale"], r["to_scale"]) == (low, high)}
+
+
+def _per_unit(found: Summary, units: Sequence[Unit], *columns: str) -> dict[str, list[Any]]:
+    """Return a tuple of the columns per scale, by the units' names."""
+    frame = found.to_frame().set_index("unit")
+    parts = {unit.name: frame.loc[[unit.name]] for unit in units}
+    return {
+        name: list(zip(*(part[column] for column in columns), strict=True))
+        for name, part in parts.items()
+    }
+
+
+def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Table:
+    columns = (Column("unit"), *(Column(scale_label(scale), write) for scale in found.scales))
+    return Table(columns, [[unit, *values] for unit, values in pairs.items()])
+
+
+def _kernels(found: Summary, units: Sequence[Unit], deviations: bool) -> list[Part]:
+    """Return the expected kernel sizes, and say of which units there are none."""
+    known = [unit for unit in units if unit.kernels_known]
+    parts: list[Part] = []
+    if known and deviations:
+        pairs = _per_unit(found, known, "expected_kernel", "expected_kernel_std")
+        what = "expected kernel size in pixels: mean (standard deviation)"
+        parts = ["", what, _per_scale(found, pairs, _pair)]
+    elif known:
+        pairs = _per_unit(found, known, "expected_kernel")
+        what = "expected kernel size in pixels: mean over images"
+        parts = ["", what, _per_scale(found, pairs, lambda one: number(one[0]))]
+    return parts + _without_kernels(units)
+
+
+def _without_kernels(units: Sequence[Unit]) -> list[Part]:
+    unknown = [unit.name for unit in units if not unit.kernels_known]
+    which = "of no unit" if len(unknown) == len(units) else f"not of {', '.join(unknown)}"
+    return [f"expected kernel size: {which}, for kernel sizes are not known"] if unknown else []
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    return f"{number(pair[0])} ({number(pair[1])})"
+
+
+def _signed_pair(pair: tuple[float, float]) -> str:
+    return f"{signed(pair[0])} ({number(pair[1])})"
+
+
+def _subject(found: Summary) -> str:
+    kernels = found.quantity is EXPECTED_KERNEL
+    return "the expected kernel size" if kernels else "the difference"
+
+
+def _intervals(found: Summary) -> str:
+    if found.intervals is None:
+        return ""
+    return f", with {100 * found.options.confidence:g} % intervals ({_resamples(found)})"
+
+
+def _resamples(found: Summary) -> str:
+    assert found.intervals is not None
+    by = found.intervals.by
+    drawn = counted(found.intervals.clusters, by, "classes" if by == "class" else None)
+    return f"{found.options.resamples} bootstrap resamples of {drawn}, seed {found.options.seed}"
+
+
+def _shifts(found: Summary, units: Sequence[Unit]) -> Table:
+    shares = ("images", "classes", "channels")
+    columns = (
+        Column("unit"),
+        Column("scales", right=True),
+        Column("shift", "signed"),
+        Column("interval", "interval"),
+        Column("d_z", "effect"),
+        Column("rank-bis.", "effect"),
+        Column("p (Holm)", "p"),
+        *(Column(share, "share") for share in shares),
+        Column("", right=True),
+    )
+    names = {unit.name for unit in units}
+    rows = []
+    for row in found.shifts.to_dict(orient="records"):
+        if row["unit"] in names:
+            scales = f"{scale_label(row['from_scale'])} to {scale_label(row['to_scale'])}"
+            rest = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
+            rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *rest])
+    return Table(columns, rows)
+
+
+def _trends(found: Summary, units: Sequence[Unit]) -> Table:
+    columns = (
+        Column("unit"),
+        Column("images", "count"),
+        Column("correlation", partial(signed, digits=3)),
+        Column("p (Holm)", "p"),
+        Column("", right=True),
+    )
+    frame = found.trends[["unit", "n", "correlation", "p_holm", "note"]]
+    frame = frame[frame["unit"].isin([unit.name for unit in units])]
+    return Table(columns, list(frame.itertuples(index=False, name=None)))
