@@ -47,8 +47,9 @@ def writer_of(
             f"expected a report that ends with {', '.join(known)}, or a folder without an ending,"
             f" got '{path}'.{did_you_mean(ending, known)}"
         )
-    if ending:
-        check_output(path, overwrite)
+    module, function = WRITERS[ending]
+    writers = importlib.import_module(f"skviz.reports.{module}")
+    check_output(path, overwrite) if ending else writers.check_folder(path, overwrite)
     options: dict[str, Any] = {}
     if talk:
         if ending != ".pptx":
@@ -69,8 +70,7 @@ def writer_of(
         options["style"] = style
     if ending != ".html":  # it has no place for it
         options["command"] = command
-    module, function = WRITERS[ending]
-    write = getattr(importlib.import_module(f"skviz.reports.{module}"), function)
+    write = getattr(writers, function)
 
     def write_report(document: Document) -> list[Path]:
         found: list[Path] = write(document, path, overwrite=overwrite, **options)

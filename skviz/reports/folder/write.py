@@ -55,7 +55,7 @@ def write_folder(
     """
     document = with_names(document)
     target = Path(os.path.realpath(path))
-    _check(Path(path), target, overwrite)
+    check_folder(Path(path), overwrite)
     remove_leftovers(target.parent)
     temporary, held = temporary_name(target), -1
     try:
@@ -63,7 +63,7 @@ def write_folder(
         held = os.open(temporary, os.O_RDONLY)
         hold(held)
         files = _fill(temporary, document, style or "default", command)
-        _check(Path(path), target, overwrite)  # meanwhile somebody may have put files there
+        check_folder(Path(path), overwrite)  # meanwhile somebody may have put files there
         _give_name(temporary, target)
     except OSError as error:
         raise OutputError(f"cannot write '{path}': {error.strerror or error}") from error
@@ -148,8 +148,12 @@ def _stems(parts: Iterable[FigurePart | TablePart]) -> list[str]:
     return file_stems(part.name for part in parts)
 
 
-def _check(shown: Path, target: Path, overwrite: bool) -> None:
-    """Check that the folder may be written: nothing is there, or a report that may go."""
+def check_folder(shown: Path, overwrite: bool) -> None:
+    """Check that a report may be written: nothing is there, or a report that may go.
+
+    Raises `OutputError`.
+    """
+    target = Path(os.path.realpath(shown))
     if not target.exists():
         if not target.parent.is_dir():
             raise OutputError(
