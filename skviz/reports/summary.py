@@ -45,7 +45,7 @@ def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> lis
     With `verdicts` the table does not name the change: they follow.
     """
     kernels = found.quantity is EXPECTED_KERNEL
-    parts = ["", _title(found), _means_and_change(found, units, kernels, verdicts)]
+    parts: list[Part] = ["", _title(found), _means_and_change(found, units, kernels, verdicts)]
     if len(found.scales) > 1:
         ends = f"from {scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
         drawn = f"; {_resamples(found)}" if found.intervals else ""
@@ -158,11 +158,12 @@ def _means_and_change(
     return Table(tuple(columns), rows)
 
 
-def _changes(found: Summary) -> dict[str, dict[str, Any]]:
+def _changes(found: Summary) -> dict[str, dict[Any, Any]]:
     """Return the shift of every unit from the smallest to the largest scale."""
     rows = found.shifts.to_dict(orient="records")
     low, high = found.scales[0], found.scales[-1]
-    return {r["unit"]: r for r in rows if (r["from_scale"], r["to_scale"]) == (low, high)}
+    whole = [row for row in rows if (row["from_scale"], row["to_scale"]) == (low, high)]
+    return {str(row["unit"]): dict(row) for row in whole}
 
 
 def _per_unit(found: Summary, units: Sequence[Unit], *columns: str) -> dict[str, list[Any]]:

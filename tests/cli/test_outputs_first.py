@@ -32,7 +32,9 @@ CASES = {
         "x.png", "skviz.figures.runs.paper_figures.draw_paper",
     ),
     "summary run --csv x": ("x/units.csv", "skviz.inference.summary.Summary.to_frame"),
-    "summary suite --verdicts x": ("x/verdicts.md", "skviz.studies.controls.suite.ControlSuite.verdicts"),
+    "summary suite --verdicts x": (
+        "x/verdicts.md", "skviz.studies.controls.suite.ControlSuite.verdicts",
+    ),
     "compare run run --csv x.csv": ("x.csv", "skviz.inference.compare.compare"),
     "compare run --paper --figure x.png": (
         "x.png", "skviz.inference.paper.compare_with_paper",
