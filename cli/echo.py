@@ -87,7 +87,7 @@ def say(text: str, err: bool = False, nl: bool = True) -> None:
 
 def say_table(table: Table) -> None:
     """Print a table: for eyes on a terminal, else as plain aligned columns."""
-    from skviz.reports.terminal import plain_table, rich_table
+    from skviz.reports.terminal.tables import plain_table, rich_table
 
     if sys.stdout.isatty():
         colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

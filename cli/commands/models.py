@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skviz.reports.tables import Table
-from skviz.reports.unit_table import notes_of, unit_to_dict, units_table
+from skviz.reports.terminal.units import notes_of, unit_to_dict, units_table
 
 from .. import options
 from ..echo import Echo

@@ -9,7 +9,6 @@ from itertools import chain
 
 import numpy as np
 
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.text import storable
 from skviz.figures.wording import (
@@ -25,6 +24,7 @@ from skviz.figures.wording import (
     trend,
     upper_first,
 )
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray

@@ -17,7 +17,7 @@ from skviz.reports.folder.latex import table_environment
 from skviz.reports.markdown import markdown_table
 from skviz.reports.pdf import pdf_bytes
 from skviz.reports.tables import FORMATS, Column, Table
-from skviz.reports.terminal import plain_table, rich_table
+from skviz.reports.terminal.tables import plain_table, rich_table
 
 NAME = "SK_2_1 \N{EN DASH} a"
 HOSTILE = '#read("x") $a_b$ \\input{x} <b>|*c*'

@@ -20,7 +20,6 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
-from skviz.figures.changes import change_intervals
 from skviz.figures.display import Display
 from skviz.figures.expected import shows_kernels
 from skviz.figures.layout.page import (
@@ -43,6 +42,7 @@ from skviz.figures.runs.null_bands import (
 from skviz.figures.selection import choose_scales, required_scales
 from skviz.figures.style.palette import bar_handles, scale_styles
 from skviz.figures.wording import branch_phrase, scales_in_words
+from skviz.inference.changes import change_intervals
 from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
 from skviz.typing import FloatArray

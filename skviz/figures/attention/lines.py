@@ -22,7 +22,6 @@ from skviz.figures.attention.channel_curves import (
 )
 from skviz.figures.attention.headings import legend_above, name_above
 from skviz.figures.caption import Caption, mean_of, message, null_words
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_name, channel_change
 from skviz.figures.display import Display
 from skviz.figures.expected import channel_kernels, shows_kernels
 from skviz.figures.layout.page import (
@@ -41,6 +40,7 @@ from skviz.figures.selection import choose_scales, required_scales
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.figures.style.text import storable
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name, channel_change
 from skviz.numbers import counted
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels

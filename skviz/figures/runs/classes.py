@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, null_words
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.expected import shows_kernels
 from skviz.figures.layout.panels import panel_columns
@@ -24,6 +23,7 @@ from skviz.figures.selection import choose_scales
 from skviz.figures.style.fonts import can_draw_all
 from skviz.figures.style.text import storable
 from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.inference.class_table import ClassTable
 from skviz.numbers import counted, signed
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL

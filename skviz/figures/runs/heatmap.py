@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
 from skviz.figures.caption import Caption, mean_of, message
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.expected import channel_kernels, shows_kernels
 from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
@@ -33,6 +32,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
 from skviz.scales import scale_labels

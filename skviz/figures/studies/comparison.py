@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.caption import Caption, mean_of
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.display import Display
 from skviz.figures.layout.page import (
     figure_size,
@@ -28,6 +27,7 @@ from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable
 from skviz.figures.wording import listed, signed
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray

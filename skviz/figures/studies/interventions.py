@@ -10,7 +10,6 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.display import Display
 from skviz.figures.layout.page import keep_ticks
 from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
@@ -27,6 +26,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted
 from skviz.scales import scale_labels
 from skviz.studies.interventions.result import ALL, CHOSEN

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from skviz.figures.attention.bars import UnitBars
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_name
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.text import storable
 from skviz.figures.wording import from_to, listed, per_scale, upper_first
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted
 from skviz.quantities import DIFFERENCE

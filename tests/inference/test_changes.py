@@ -9,12 +9,12 @@ import pytest
 
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_intervals, change_name
 from skviz.inference.summary import Summary, summarise
 from skviz.quantities import DIFFERENCE
 from tests.helpers.synthetic import make_run, stage_units
