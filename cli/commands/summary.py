@@ -114,8 +114,8 @@ def summary(
     from skviz.figures.style.sheets import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
-    from skviz.reports import summary as text
     from skviz.reports.tables import write_tables
+    from skviz.reports.terminal import summary as text
     from skviz.runs.records import Run
     from skviz.studies.controls.evidence import random_runs
     from skviz.studies.controls.suite import ControlSuite, is_suite

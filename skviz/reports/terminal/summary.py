@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from skviz.figures.changes import change_name
+from skviz.inference.changes import change_name
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import Writer, counted, number, percent, signed
 from skviz.quantities import EXPECTED_KERNEL
