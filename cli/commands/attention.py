@@ -82,6 +82,7 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
+    from skviz.data.example import example_photo
     from skviz.files import check_output
     from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, check_before, report_images, save_sheet
@@ -124,7 +125,8 @@ def attention(
     document = _document(reports)
     echo.document(document if sheet is None else {**document, "sheet": str(sheet)})
     if results:
-        shown = escaped(str(results[0].image))
+        image = results[0].image
+        shown = options.EXAMPLE if image == str(example_photo()) else image
         same = network.words()
         echo.next(["explore", shown, *same], ["report", shown, *same, "--to", "report.html"])
     _leave(reports)

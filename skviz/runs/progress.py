@@ -1,17 +1,18 @@
-"""How far an analysis is, on stderr: a bar on a terminal, else a line now and then."""
+"""How far an analysis is: a bar on a terminal or in a notebook, else a line now and then."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar, TaskID
 
-# Seconds between two lines where there is no terminal.
+# Seconds between two lines where there is no terminal, and between two states of a notebook's bar.
 EVERY = 30.0
+EVERY_IN_NOTEBOOK = 0.5
 
 
 class Progress:
@@ -23,6 +24,7 @@ class Progress:
         self._start = self._said = time.monotonic()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
+        self._cell: Any = None  # IPython's handle of what it shows
 
     def __enter__(self) -> Self:
         self._start = self._said = time.monotonic()
@@ -30,6 +32,11 @@ class Progress:
             self._bar = _bar()
             self._task = self._bar.add_task("analyze", total=self.images, rate="")
             self._bar.start()
+        elif self.show and in_notebook():
+            from IPython.display import display
+
+            self.every = EVERY_IN_NOTEBOOK
+            self._cell = display(self._shown(), raw=True, display_id=True)
         return self
 
     def __exit__(
@@ -40,6 +47,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._cell is not None:
+            self._cell.update(self._shown(), raw=True)
 
     @property
     def rate(self) -> float:
@@ -53,13 +62,28 @@ class Progress:
             self._bar.update(self._task, advance=images, rate=f"{self.rate:.1f} images/s")
         elif self.show and time.monotonic() - self._said >= self.every:
             self._said = time.monotonic()
+            if self._cell is not None:
+                self._cell.update(self._shown(), raw=True)
+                return
             print(f"skviz: {self.line()}", file=sys.stderr, flush=True)
+
+    def _shown(self) -> dict[str, str]:
+        """The state as a notebook's cell shows it."""
+        bar = f'<progress value="{self.done}" max="{self.images}"></progress>'
+        return {"text/plain": self.line(), "text/html": f"{bar} {self.line()}"}
 
     def line(self) -> str:
         """The state in words: "1,024 of 50,000 images, 85.3 images/s, 9:34 left"."""
         left = round((self.images - self.done) / self.rate) if self.done else None
         remaining = "" if left is None else f", {clock(left)} left"
         return f"{self.done:,} of {self.images:,} images, {self.rate:.1f} images/s{remaining}"
+
+
+def in_notebook() -> bool:
+    """Tell whether a notebook's kernel runs this; nothing is imported for it."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell is not None else None
+    return getattr(running, "kernel", None) is not None
 
 
 def clock(seconds: int) -> str:

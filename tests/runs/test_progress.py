@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,22 @@ def test_before_the_first_image() -> None:
 
 def test_clock() -> None:
     assert [clock(s) for s in (5, 574, 4174)] == ["0:05", "9:34", "1:09:34"]
+
+
+@pytest.mark.slow  # starts a kernel
+def test_a_bar_in_a_notebook(tmp_path: Path) -> None:
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    code = (
+        "from skviz.runs.progress import Progress\n"
+        "with Progress(2000) as progress:\n"
+        "    progress.advance(500)\n"
+        "    progress.advance(1500)\n"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    settings = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=120, resources=settings).execute()
+    (shown,) = notebook.cells[0].outputs
+    assert '<progress value="2000" max="2000">' in shown.data["text/html"]
+    assert shown.data["text/plain"].startswith("2,000 of 2,000 images")

@@ -31,7 +31,13 @@ def rich_table(table: Table, width: int, colour: bool = True) -> str:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    shown = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold" if colour else "")
+    shown = RichTable(
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        header_style="bold" if colour else "",
+    )
     for column in table.columns:
         shown.add_column(
             Text(printable(column.title)),
