@@ -33,10 +33,11 @@ class Progress:
             self._task = self._bar.add_task("analyze", total=self.images, rate="")
             self._bar.start()
         elif self.show and in_notebook():
-            from IPython.display import display
+            from IPython import display
 
+            show: Any = display.display  # typed in part only
             self.every = EVERY_IN_NOTEBOOK
-            self._cell = display(self._shown(), raw=True, display_id=True)
+            self._cell = show(self._shown(), raw=True, display_id=True)
         return self
 
     def __exit__(

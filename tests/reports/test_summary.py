@@ -8,9 +8,9 @@ import pytest
 
 from skviz.inference.judging import JudgeOptions
 from skviz.inference.summary import Summary, summarise
-from skviz.reports import summary as text
 from skviz.reports.tables import Table
-from skviz.reports.terminal import plain_table, rich_table
+from skviz.reports.terminal import summary as text
+from skviz.reports.terminal.tables import plain_table, rich_table
 from skviz.reports.verdicts import to_document
 from skviz.studies.controls.suite import ControlSuite
 from skviz.units import paper_units
