@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folder of each top package, as in [tool.setuptools.package-dir].
 FOLDERS = {"skviz": "skviz", "skviz.cli": "cli", "skviz.assets": "assets"}
 # Distributions whose module has another name.
-MODULES = {"pillow": "PIL", "pillow-heif": "pillow_heif", "python-pptx": "pptx"}
+MODULES = {
+    "pillow": "PIL",
+    "ipython": "IPython",
+    "pillow-heif": "pillow_heif",
+    "python-pptx": "pptx",
+}
 
 
 @pytest.fixture(scope="module")
