@@ -306,7 +306,7 @@
       box.append(html("p", { class: "none" }, "The picture was not found when this report was made."));
     }
     if (data.classes) {
-      const list = html("ol", { class: "seen", "aria-label": "most probable classes" });
+      const list = html("ol", { class: "seen", "aria-label": "top predictions" });
       for (const [name, probability] of data.classes[index]) {
         const item = html("li");
         item.append(html("bdi", {}, name), html("span", {}, `${Math.round(100 * probability)} %`));

@@ -189,7 +189,7 @@ def _parts(result: ImageResult) -> list[str | Table]:
 
 
 def _classes(result: ImageResult) -> list[str]:
-    """What the network takes the picture for, one line per scale."""
+    """Top predictions, one line per scale."""
     classes = result.classes
     if classes is None:
         return []
@@ -197,7 +197,7 @@ def _classes(result: ImageResult) -> list[str]:
         f"  {label:>5}  " + ", ".join(f"{name} {probability:.0%}" for name, probability in best)
         for label, best in zip(result.views.labels, classes, strict=True)
     ]
-    return ["most probable classes:", *lines]
+    return ["top predictions:", *lines]
 
 
 def _digits(largest_change: float) -> int:

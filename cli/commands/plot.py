@@ -57,7 +57,7 @@ _OF_RUNS = (
     type=click.IntRange(min=1),
     metavar="N",
     default=1,
-    help="Draw the mean of N successive classes.",
+    help="Draw the mean of N consecutive classes.",
 )
 @click.option(
     "--sort",

@@ -209,7 +209,7 @@ def _write_card(
     assert path is not None  # Weights that name their classes come from a file.
     measured = model_card(suite, model, path, replaced=replaced, tried=what, notes=text)
     if suite.missing:
-        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
+        echo.warn(f"unfinished and left out: {', '.join(suite.missing)}")
     written = write_card(measured, out, overwrite)
     echo.document({**measured, "files": [str(file) for file in written]})
     echo.result(accuracy_table(measured), "\n".join(measured["summary"]))

@@ -201,7 +201,7 @@ def _verdicts(
     from skviz.reports.verdicts import to_document, write_verdicts
 
     if suite.missing:
-        echo.warn(f"not finished, and left out: {', '.join(suite.missing)}")
+        echo.warn(f"unfinished and left out: {', '.join(suite.missing)}")
     if page is None:
         how = JudgeOptions()
         return {**to_document(suite, suite.verdicts(how), how), "files": []}

@@ -138,7 +138,7 @@ group = click.option(
     "--group",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Successive channels that one point of a line averages; 1 shows every channel.  "
+    help="Consecutive channels that one point of a line averages; 1 shows every channel.  "
     "[default: a sixteenth of the channels]",
 )
 branch = click.option(

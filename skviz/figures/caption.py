@@ -29,7 +29,7 @@ from skviz.numbers import counted
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
-DEVIATION = "one standard deviation over images (n \N{MINUS SIGN} 1) to either side"
+DEVIATION = "\N{PLUS-MINUS SIGN} one standard deviation over images (n \N{MINUS SIGN} 1)"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def together(parts: Sequence[Caption], *, alike: bool) -> Caption:
 def null_words(scales: Sequence[float] | None) -> str:
     """Say what a hatched band is, at the scale that it belongs to."""
     where = f" at {scale_labels(scales)[-1]}" if scales else ""
-    return f"Hatched: where this network would be{where} if it shifted like random ones."
+    return f"Hatched: where this network would lie{where} if it shifted like random networks."
 
 
 def mean_of(about: Provenance, what: str) -> str:

@@ -26,7 +26,7 @@ _CONTROLS = {
     "blur": "the 1.0x view reduced to 1/s and back: resolution is lost, nothing is enlarged",
     "object": "what the enlarged view shows at its 1.0x size, with a {} surround",
     "masked": "the object ({}) grows on a blank ground, without any change of context",
-    "zoom-out": "the object is made smaller; what is beyond the image is filled with {}",
+    "zoom-out": "the object is made smaller; the area outside the image is filled with {}",
     "resample": "images resized with the {} filter",
     "random": "all weights of the network are random",
     "cascade": "all weights from the classifier down to {} are random",
@@ -159,10 +159,10 @@ class Provenance:
 
     @property
     def source(self) -> str:
-        """The images in words: "the image 'dog.jpg'", "500 images of 'val' in 10 classes"."""
+        """The images in words: "the image 'dog.jpg'", "500 images of 'val' (10 classes)"."""
         if self.single:
             return f"the image '{self.image}'" if self.image else "one image"
-        classes = f" in {counted(self.classes, 'class', 'classes')}" if self.classes else ""
+        classes = f" ({counted(self.classes, 'class', 'classes')})" if self.classes else ""
         origin = f" of '{self.dataset}'" if self.dataset else ""
         return f"{counted(self.images, 'image')}{origin}{classes}"
 
@@ -191,10 +191,10 @@ class Provenance:
             parts.append("The network is untrained: this is the attention of random weights.")
         parts += [f"Note: {note}." for note in self.notes]
         if self.scales:
-            parts.append(f"Scales that were measured: {scales_in_words(self.scales)}.")
+            parts.append(f"Measured scales: {scales_in_words(self.scales)}.")
         if self.interpolated:
             labels = listed(self.interpolated)
-            parts.append(f"Interpolated beyond the picture's own pixels: {labels}.")
+            parts.append(f"Interpolated from fewer pixels than the network's input: {labels}.")
         if self.control:
             parts.append(f"This is a control: {control_in_words(self.control)}.")
         if not self.complete:

@@ -53,7 +53,7 @@ def trend(values: ArrayLike, scales: Sequence[float], digits: int = DIGITS) -> s
     if (steps == 0).all():
         return UNCHANGED
     if whole == 0:
-        return "ends where it began"
+        return "returns to its first value"
     verb = "rises" if whole > 0 else "falls"
     return verb if (steps * whole > 0).all() else f"{verb} overall"
 

@@ -39,7 +39,7 @@ CONTROLS = {
     BLUR: "blur alone",
     "object-constant": "lost context alone (blank surround)",
     "object-blurred": "lost context alone (blurred surround)",
-    "masked": "size alone, on a blank ground,",
+    "masked": "size alone (blank surround)",
 }
 
 
@@ -156,7 +156,8 @@ def _total(verdict: Verdict) -> str:
         f" {interval(verdict.total)} over {verdict.images} images"
     )
     if len(verdict.steps) > 1 and verdict.sign:
-        text += ", going the same way at every scale" if verdict.steady else ", not at every scale"
+        text += ", " if verdict.steady else ", but not "
+        text += "in the same direction at every scale"
     return text + "."
 
 
@@ -172,13 +173,13 @@ def _controls(verdict: Verdict) -> str:
         if share is not None:
             text += f", {percent(share, 0)} of it"
         if name in verdict.left:
-            text += f", which leaves {interval(verdict.left[name])}"
+            text += f", leaving {interval(verdict.left[name])}"
         parts.append(text)
     for name in OBJECTS:
         both = verdict.left.get(f"{BLUR} + {name}")
         if both is not None and len(parts) > 1 and verdict.sign:
             ground = "blank" if name == OBJECTS[0] else "blurred"
-            parts.append(f"taking off blur and context ({ground}) leaves {interval(both)}")
+            parts.append(f"without blur and context ({ground}), {interval(both)} remains")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
@@ -189,7 +190,7 @@ def _null(verdict: Verdict) -> str:
     text = f"{verdict.raw.seeds} random networks give {_place(verdict.raw)}"
     if verdict.matched is not None:
         text += (
-            f"; as much as this one varies over images, they would give {_place(verdict.matched)}"
+            f"; scaled to this network's variation over images, they give {_place(verdict.matched)}"
         )
     return text + "."
 
@@ -197,7 +198,8 @@ def _null(verdict: Verdict) -> str:
 def _place(place: Place) -> str:
     return (
         f"{signed(place.mean)} on average (95 % from {signed(place.low)} to {signed(place.high)};"
-        f" the shift exceeds {place.above} of {place.seeds}, p {p_value(place.p_holm)} over units)"
+        f" the shift exceeds {place.above} of {place.seeds}, p {p_value(place.p_holm)}, Holm over"
+        " units)"
     )
 
 

@@ -154,7 +154,7 @@ def _attention(card: dict[str, Any]) -> list[str]:
     judged = _judged(card)
     told = "\n".join(f"- {sentence}" for sentence in card["summary"])
     if card.get("unfinished"):
-        told += f"\n- Not finished, and left out: {', '.join(card['unfinished'])}."
+        told += f"\n- Unfinished and left out: {', '.join(card['unfinished'])}."
     shown = [text for (unit, _), (_, text) in judged.items() if unit in paper]
     found = "\n".join(f"- {text}" for text in shown or [text for _, text in judged.values()])
     older = card["format"] == OLDER

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from skviz.studies.interventions.result import InterventionRun
 
 _three = partial(signed, digits=3)
-STAR = "* the 95 % interval leaves out zero"
+STAR = "* the 95 % interval excludes zero"
 
 
 def unit_table(frame: pd.DataFrame, scale: float) -> Table:
@@ -71,7 +71,8 @@ def about(run: InterventionRun, frame: pd.DataFrame) -> list[str]:
     truth = (
         "the true class is the label"
         if run.labelled
-        else "no label for all images: what the unchanged network predicts counts as true class"
+        else "not all images have labels: the class predicted by the unchanged network counts as"
+        " the true class"
     )
     images = int(frame["images"].max())
     rows = [f"{target}: {group_label(run, target)}" for target in run.together]

@@ -165,7 +165,7 @@ def markdown(document: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     if verdicts[0].missing:
         parts.append(f"**Not made: {', '.join(verdicts[0].missing)}.** The verdict needs them.")
     if document["unfinished"]:
-        parts.append(f"Not finished, and left out: {', '.join(document['unfinished'])}.")
+        parts.append(f"Unfinished and left out: {', '.join(document['unfinished'])}.")
     parts += ["## Units", _summary(verdicts), "## What survives which control", _left(verdicts)]
     parts += _more(verdicts)
     parts += ["## In words", *(f"**{escaped(c.unit)}: {c.title}.** {c.sentence}" for c in verdicts)]

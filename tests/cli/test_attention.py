@@ -123,7 +123,10 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert document["note"] == said
     with Image.open(document["files"][0]) as figure:
-        assert "Interpolated beyond the picture's own pixels: 2.0x." in figure.text["Description"]
+        assert (
+            "Interpolated from fewer pixels than the network's input: 2.0x."
+            in figure.text["Description"]
+        )
     assert document["image"] == str(photo)
     assert document["model"] == "sknet50_lite"
     assert document["weights"]["name"] == "mine.pth"

@@ -75,9 +75,9 @@ def test_the_table_for_a_reader(given: Path, controls: Path, tmp_path: Path) -> 
     assert result.exit_code == 3, result.output
     assert result.stdout.startswith("scale  ")
     assert "The paper finds that attention moves to the larger kernel" in result.stdout
-    assert "not finished, and left out: blur" in result.stderr
+    assert "unfinished and left out: blur" in result.stderr
     text = (tmp_path / "card" / "sknet50_lite.card.md").read_text()
-    assert "Not finished, and left out: blur." in text
+    assert "Unfinished and left out: blur." in text
 
 
 @pytest.mark.parametrize(

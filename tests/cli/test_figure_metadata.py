@@ -70,7 +70,7 @@ def test_compare(tmp_path: Path, kind: str) -> None:
     told = info(out)
     assert told["command"] == command
     assert "published, figure 3 (c) shift the same way in" in told["title"]
-    assert "Mean over 8 images of 'made-up' in 2 classes" in told["caption"]
+    assert "Mean over 8 images of 'made-up' (2 classes)" in told["caption"]
     if kind == "png":
         assert width(out) == 3.5 * 600
 
@@ -110,7 +110,7 @@ def test_controls(data: Path, tmp_path: Path) -> None:
     assert views["title"] == "The image 'ant/0.png' in 2 controls"
     told = info(tmp_path / "c" / "verdicts.png")
     assert told["command"] == command
-    assert "per unit, and what is left of it: whole shift, without blur." in told["caption"]
+    assert "per unit, and what remains of it: whole shift, without blur." in told["caption"]
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf"])

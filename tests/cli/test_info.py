@@ -32,8 +32,8 @@ def test_a_figure_tells_how_it_was_made(run: Path, tmp_path: Path, kind: str) ->
     told = json.loads(skviz("summary", out, "--about", "--json").stdout)
     assert told["kind"] == f"{kind.upper()} figure"
     assert "the attention difference rises in 3 of 4 units" in told["title"]
-    assert "Mean over 60 images of 'made-up' in 10 classes" in told["caption"]
-    assert "Error bars: one standard deviation over images" in told["caption"]
+    assert "Mean over 60 images of 'made-up' (10 classes)" in told["caption"]
+    assert "Error bars: ± one standard deviation over images" in told["caption"]
     assert told["alternative"].startswith("Bar chart of the attention difference")
     assert told["command"].startswith("skviz plot ")
     assert told["command"].endswith(f"--out {out} --for paper")

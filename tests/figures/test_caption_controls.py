@@ -24,7 +24,7 @@ from skviz.units import Kernel, Unit
 from tests.helpers.synthetic import make_run, stage_units
 
 RUN = Provenance("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
-ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."
+ENDING = "Network: sknet50; weights: photos. Measured scales: 1.0x and 2.0x."
 WIDTHS = np.array([[40.0, 50.04], [44.0, 55.0]])
 MAPS = FieldMaps(
     np.full((2, 2, 8, 8), 1 / 64, np.float32), WIDTHS, (1.0, 2.0), ("3x3", "mixed"), "SK_3_4"
@@ -38,9 +38,9 @@ def test_maps_of_fields() -> None:
         "SK_3_4: the width of the mixed field in pixels rises from 50.0 at 1.0x to 55.0 at 2.0x"
     )
     assert caption.text.startswith(
-        "Mean over 1,500 images of 'val' in 10 classes of the effective receptive field (gradient"
+        "Mean over 1,500 images of 'val' (10 classes) of the effective receptive field (gradient"
         " of the central output with respect to the input) of SK_3_4: one row per field (3x3 and"
-        " mixed), one column per scale (1.0x and 2.0x). One colour scale"
+        " mixed), one column per scale (1.0x and 2.0x). All maps share one colour scale"
     )
     assert "White squares: the width of the field" in caption.text
     assert "White squares: the width of the field" in caption.note
@@ -105,7 +105,7 @@ def test_interventions() -> None:
         " together at 2.0x (\N{MINUS SIGN}0.5000)"
     )
     assert caption.text == (
-        "Mean over 1,500 images of 'val' in 10 classes of the change of the probability of the true"
+        "Mean over 1,500 images of 'val' (10 classes) of the change of the probability of the true"
         " class where the attention of one unit is replaced; all: all units of the network"
         " together. One panel per replacement (uniform and images exchanged), one mark per scale"
         " (1.0x and 2.0x)."
@@ -151,8 +151,8 @@ def test_verdicts() -> None:
     caption = caption_of(shown, RUN)
     assert caption.title == "In 1 of 2 units larger objects get the larger kernel"
     assert caption.text.startswith(
-        "Mean over 1,500 images of 'val' in 10 classes of the shift of the attention difference"
-        " from 1.0x to 2.0x, per unit, and what is left of it: whole shift. To the right"
+        "Mean over 1,500 images of 'val' (10 classes) of the shift of the attention difference"
+        " from 1.0x to 2.0x, per unit, and what remains of it: whole shift. On the right"
     )
     assert "Bars: 95 % bootstrap intervals of the mean." in caption.text
     assert "Bars: 95 % bootstrap intervals of the mean." in caption.note
@@ -163,7 +163,7 @@ def test_verdicts() -> None:
     )
     banded = replace(shown, null=np.array([[-0.1, 0.1], [-0.1, 0.1]]))
     assert (
-        "Hatched: where this network would be if it shifted like random ones."
+        "Hatched: where this network would lie if it shifted like random networks."
         in caption_of(banded, RUN).text
     )
 
@@ -175,7 +175,7 @@ def test_intervals_are_named_where_there_are_some() -> None:
     drawn = ComparedShifts(values, values, values, ("2_3",), ("a", "b"), (1.0, 2.0))
     text = caption_of(drawn, RUN).text
     assert "a and b. Bars: bootstrap confidence intervals of the mean." in text
-    assert text.startswith("Mean over 1,500 images of 'val' in 10 classes of the shift of the")
+    assert text.startswith("Mean over 1,500 images of 'val' (10 classes) of the shift of the")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from tests.helpers.synthetic import make_run
 
 RUN = Provenance("sknet50", "photos", True, 1500, 10, "val", (1.0, 2.0))
 IMAGE = Provenance("sknet50", "none", False, scales=(1.0, 2.0), image="dog.jpg")
-ENDING = "Network: sknet50; weights: photos. Scales that were measured: 1.0x and 2.0x."
+ENDING = "Network: sknet50; weights: photos. Measured scales: 1.0x and 2.0x."
 
 
 def lines(**changes: object) -> ChannelLines:
@@ -56,10 +56,10 @@ def test_lines_of_one_image() -> None:
     )
     assert caption.text == (
         "Attention of the 5x5 kernel over the 6 channels of SK_3_4, of the image 'dog.jpg',"
-        " each point the mean of 2 successive channels, one line per scale (1.0x and 2.0x)."
+        " each point the mean of 2 consecutive channels, one line per scale (1.0x and 2.0x)."
         " Network: sknet50; weights: none."
         " The network is untrained: this is the attention of random weights."
-        " Scales that were measured: 1.0x and 2.0x."
+        " Measured scales: 1.0x and 2.0x."
     )
     assert caption.alt == (
         "Line chart of the attention of the 5x5 kernel over the 6 channels of SK_3_4."
@@ -76,9 +76,9 @@ def test_lines_of_one_image() -> None:
 def test_lines_of_a_run_with_bands() -> None:
     caption = caption_of(lines(deviations=np.full((2, 3), 0.1)), RUN)
     assert caption.text == (
-        "Mean over 1,500 images of 'val' in 10 classes of the attention of the 5x5 kernel over the"
-        " 6 channels of SK_3_4, each point the mean of 2 successive channels, one line per scale"
-        " (1.0x and 2.0x). Bands: one standard deviation over images to either side, averaged over"
+        "Mean over 1,500 images of 'val' (10 classes) of the attention of the 5x5 kernel over the"
+        " 6 channels of SK_3_4, each point the mean of 2 consecutive channels, one line per scale"
+        " (1.0x and 2.0x). Bands: ± one standard deviation over images, averaged over"
         f" the channels of a point. {ENDING}"
     )
 
@@ -104,7 +104,7 @@ def test_fields_are_joined_where_they_are_written() -> None:
 def test_charts_on_a_page_say_what_their_bands_are_once() -> None:
     banded = [lines(unit=unit, deviations=np.full((2, 3), 0.1)) for unit in ("SK_3_4", "SK_4_6")]
     caption = caption_of(banded, RUN)
-    assert caption.text.count("Bands: one standard deviation") == 1
+    assert caption.text.count("Bands: ± one standard deviation") == 1
     assert len(caption.drawn) == 2
 
 
@@ -131,9 +131,9 @@ def test_bars() -> None:
     caption = caption_of(BARS, RUN)
     assert caption.title == "The attention difference rises in 2 of 3 units from 1.0x to 2.0x"
     assert caption.text == (
-        "Mean over 1,500 images of 'val' in 10 classes of the attention difference (5x5 − 3x3) per"
-        " unit, one bar per scale (1.0x and 2.0x). Error bars: one standard deviation over images"
-        f" (n − 1) to either side. {ENDING}"
+        "Mean over 1,500 images of 'val' (10 classes) of the attention difference (5x5 − 3x3) per"
+        " unit, one bar per scale (1.0x and 2.0x). Error bars: ± one standard deviation over"
+        f" images (n − 1). {ENDING}"
     )
     assert caption.alt == (
         "Bar chart of the attention difference (5x5 − 3x3) of 3 units."
@@ -167,7 +167,7 @@ def test_many_units_say_what_stands_out() -> None:
         " From 1.0x to 2.0x values rise in 11 of 23 units, most in 4_22 (+0.1100), least in 4_0"
         " (−0.1100)."
     )
-    assert "Bands: one standard deviation" in caption.text
+    assert "Bands: ± one standard deviation" in caption.text
 
 
 def test_nothing_known() -> None:
@@ -192,7 +192,7 @@ def test_classes() -> None:
     caption = caption_of(CURVES, RUN)
     assert caption.title == "From 1.0x to 2.0x, 1 of 2 classes rise in SK_2_3"
     assert caption.text.startswith(
-        "Mean attention difference per class over 1,500 images of 'val' in 10 classes, one point"
+        "Mean attention difference per class over 1,500 images of 'val' (10 classes), one point"
         " per class, in the order of their index; one panel per unit (SK_2_3), one colour per scale"
         " (1.0x and 2.0x). "
     )
@@ -210,7 +210,7 @@ def test_classes_thinned_or_smoothed() -> None:
     assert "every 5th class, in the order of their shift, the largest first" in caption.text
     assert caption.title == "Attention difference of 20 classes at 1.0x"
     smooth = ClassCurves(values, np.arange(20), (1.0,), ("SK_2_3",), smooth=4)
-    assert "each point the mean of 4 successive classes" in caption_of(smooth, RUN).text
+    assert "each point the mean of 4 consecutive classes" in caption_of(smooth, RUN).text
 
 
 def test_heatmap() -> None:
@@ -269,7 +269,7 @@ def test_what_is_no_display() -> None:
         ([1, 3, 2], "rises overall"),
         ([2, 3, 1], "falls overall"),
         ([1, 1, 1], "is unchanged"),
-        ([1, 2, 1], "ends where it began"),
+        ([1, 2, 1], "returns to its first value"),
         ([1, float("nan"), 2], "rises"),
         ([float("nan"), 1, 2], ""),
         ([1], ""),

@@ -77,7 +77,7 @@ def test_native_charts_say_what_they_show(display: Display) -> None:
 def test_what_a_native_chart_lacks_is_not_said_of_it() -> None:
     depth = depth_of(STAGES["four"], 2)
     (chart,) = depth.native_charts(depth.caption(ABOUT))
-    assert "Vertical lines part the stages." in depth.caption(ABOUT).drawn
+    assert "Vertical lines separate the stages." in depth.caption(ABOUT).drawn
     assert "Vertical" not in chart.caption.text
     curves = curves_of(2, 2, 5)
     charts = curves.native_charts(curves.caption(ABOUT))
@@ -89,13 +89,13 @@ def test_what_a_native_chart_lacks_is_not_said_of_it() -> None:
 def test_slides_of_verdicts_leave_out_what_can_be_read_there() -> None:
     rows = verdicts_of(("2_1", "3_4"))
     caption = rows.caption(ABOUT)
-    assert "To the right the verdict" in caption.shown
-    assert f"what is left of it: {rows.labels[0]}" in caption.shown
+    assert "On the right: the verdict" in caption.shown
+    assert f"what remains of it: {rows.labels[0]}" in caption.shown
     short = rows.short_caption(caption)
     assert short.shown.startswith("Mean over 500 images")
-    assert "what is left of it. Bars" in short.shown
+    assert "what remains of it. Bars" in short.shown
     assert "Hatched" not in short.shown.partition("Bars")[0]
-    assert "To the right" not in short.shown
+    assert "On the right" not in short.shown
     assert short.details == caption.details
 
 

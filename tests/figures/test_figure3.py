@@ -51,7 +51,7 @@ def test_lines_and_bars_are_one_figure(summary: Summary, style: str) -> None:
     np.testing.assert_allclose(np.transpose(heights), bars.values)
     assert left.get_title("left") == "SK_3_4"
     assert caption.title == bars.caption(caption.provenance).title
-    assert "Left: Mean over 12 images" in caption.text and "Error bars: one" in caption.text
+    assert "Left: Mean over 12 images" in caption.text and "Error bars: ± one" in caption.text
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["1.0x", "1.5x", "2.0x"]
     one, other = left.get_position(), right.get_position()

@@ -53,13 +53,13 @@ def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
     if not trained:
         line = next(text for text in figure.texts if text.get_text() == UNTRAINED)
         assert to_hex(line.get_color()).upper() == WARNING_COLOUR
-    assert ("Error bars: one standard deviation" in said) == (kind in ("bars", "3c"))
+    assert ("Error bars: ± one standard deviation" in said) == (kind in ("bars", "3c"))
 
 
 @pytest.mark.parametrize("kind", ["lines", "units"])
 def test_bands_are_explained_where_they_are(run: Run, kind: str) -> None:
     summary = summarise(run, resamples=0)
-    assert "Bands: one standard" in below(RunFigure(kind, deviations=True).drawn(summary)[0])
+    assert "Bands: ± one standard" in below(RunFigure(kind, deviations=True).drawn(summary)[0])
     assert "Bands" not in below(RunFigure(kind).drawn(summary)[0])
 
 

@@ -152,7 +152,7 @@ def test_many_channels_are_dots_with_their_means(attention: Attention) -> None:
     np.testing.assert_allclose([line.get_ydata() for line in means], usual.curves, atol=1e-9)
     np.testing.assert_array_equal(means[0].get_xdata(), np.arange(16) * 16 + 7.5)
     said = lines.caption(ABOUT).details
-    assert said == ("Dots: single channels; lines: means of 16 successive channels.",)
+    assert said == ("Dots: single channels; lines: means of 16 consecutive channels.",)
     assert usual.caption(ABOUT).details == ()
 
 

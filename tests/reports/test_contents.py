@@ -136,7 +136,7 @@ def test_captions_tell_what_is_shown_from_what_was_measured(many_scales: ImageRe
     eleven = "1.0x, 1.1x, 1.2x, 1.3x, 1.4x, 1.5x, 1.6x, 1.7x, 1.8x, 1.9x and 2.0x"
     assert ("Scales", "11 from 1.0x to 2.0x") in contents.facts
     for part in (*contents.figures, *contents.tables):
-        assert f"Scales that were measured: {eleven}." in part.caption.text
+        assert f"Measured scales: {eleven}." in part.caption.text
         assert "1.0x, 1.5x and 2.0x" in part.caption.text
 
 

@@ -130,4 +130,4 @@ def test_unfinished_controls_are_named(tmp_path: Path) -> None:
     folder = made["make_suite"](tmp_path / "suite", SHIFTS)
     (folder / "blur" / "run.json").unlink()
     notes = run_document(Run(folder / "plain"), folder, resamples=50).notes
-    assert notes == ["Controls that are not finished, and left out: blur."]
+    assert notes == ["Controls that are unfinished and left out: blur."]

@@ -223,7 +223,7 @@ class ChannelLines(Display):
         kernels = self.quantity is not None
         quantity = "expected kernel size (pixels)" if kernels else f"attention of {branch}"
         what = f"{quantity} over the {counted(self.channels, 'channel')} of {unit}"
-        points = "every channel" if self.group == 1 else f"{self.group} successive channels"
+        points = "every channel" if self.group == 1 else f"{self.group} consecutive channels"
         each = (
             "one point per channel"
             if self.group == 1
@@ -236,10 +236,10 @@ class ChannelLines(Display):
         if self.dense:
             step = int(mean_starts(self)[1]) * self.group
             dots = "single channels" if self.group == 1 else f"means of {self.group}"
-            marks.append(f"Dots: {dots}; lines: means of {step} successive channels.")
+            marks.append(f"Dots: {dots}; lines: means of {step} consecutive channels.")
         if self.deviations is not None:
             marks.append(
-                "Bands: one standard deviation over images to either side, averaged over the"
+                "Bands: \N{PLUS-MINUS SIGN} one standard deviation over images, averaged over the"
                 " channels of a point."
             )
         unclear = change_name(self.change) == NO_CLEAR_CHANGE

@@ -68,7 +68,7 @@ class Thumbnails(Display):
         if self.captions is not None:
             seen = [f" ({storable(caption)})" for caption in self.captions]
         views = listed([f"{label}{words}" for label, words in zip(labels, seen, strict=True)])
-        captions = "; below each the most probable class" if self.captions is not None else ""
+        captions = "; below each the top prediction" if self.captions is not None else ""
         text = [f"What the network sees of {provenance.source} at {listed(labels)}{captions}."]
         alt = [f"{counted(len(labels), 'picture')} of {provenance.source}, enlarged: {views}."]
         title = f"{upper_first(provenance.source)} at {listed(labels)}"

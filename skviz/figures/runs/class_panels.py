@@ -203,7 +203,7 @@ def _x_label(curves: ClassCurves, named: bool) -> str:
     if curves.sort == "index" and not named:
         label = "class index"
     if curves.smooth > 1:
-        label += f" (each point the mean of {curves.smooth} successive classes)"
+        label += f" (each point the mean of {curves.smooth} consecutive classes)"
     elif curves.every > 1:
         label += f" (every {curves.every}th)"
     return label

@@ -239,7 +239,7 @@ class ClassCurves(Display):
 
     def _sentence(self, provenance: Provenance, panels: str = "") -> str:
         if self.smooth > 1:
-            points = f"each point the mean of {self.smooth} successive classes"
+            points = f"each point the mean of {self.smooth} consecutive classes"
         elif self.every > 1:
             points = f"every {self.every}th class"
         else:
@@ -269,7 +269,7 @@ class ClassCurves(Display):
             "name": "classes by name",
         }[self.sort]
         if step > 1:
-            how = f"every {step}th" if self.every > 1 else f"means of {step} successive classes"
+            how = f"every {step}th" if self.every > 1 else f"means of {step} consecutive classes"
             label += f" ({how})"
         title, alt, numbers = self._words(unit)
         if len(self.units) > 1:

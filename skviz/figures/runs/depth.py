@@ -120,7 +120,7 @@ class DepthLines(Display):
         text = [
             f"{mean_of(provenance, self.quantity)} of {counted(len(self.units), 'unit')} in the"
             f" order of execution, one line per scale ({scales_in_words(self.scales)}).",
-            "Vertical lines part the stages.",
+            "Vertical lines separate the stages.",
         ]
         marks = [] if self.errors is None else [f"Bands: {DEVIATION}."]
         if self.null is not None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     AnyMeasurements = Measurements | RunMeasurements
 
-LABEL = "as random networks shift"
+LABEL = "shift of random networks"
 _HATCH = "////"
 
 

@@ -37,7 +37,7 @@ _SOURCE = (
 _READ = {
     "3a": "How to read it: the higher the bar, the more attention the 5x5 kernel gets.",
     "3b": "How to read it: where the line of a larger scale lies above, and the bar is higher,"
-    " the 5x5 kernel gets more attention. Of 1.0x the paper shows no line.",
+    " the 5x5 kernel gets more attention. The paper shows no line for 1.0x.",
     "3c": "How to read it: where the line of a larger scale lies above, and the bar is higher,"
     " the 5x5 kernel gets more attention.",
     "4": "How to read it: where the line of 1.5x lies above that of 1.0x, larger objects of"

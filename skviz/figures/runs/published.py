@@ -165,13 +165,13 @@ def with_paper(caption: Caption, display: object) -> Caption:
     if isinstance(display, ChannelLines):
         said = (
             f"Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own {_CHANNELS}"
-            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. Only level and order"
-            " of the lines compare."
+            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. Only the level and"
+            " the order of the lines are comparable."
         )
         caption = replace(caption, details=(*caption.details, _APART))
     elif isinstance(display, ClassCurves):
         said = (
-            "Broad pale lines: the paper's (figure 4). The classes of this run are taken to be"
+            "Wide pale lines: the paper's (figure 4). The classes of this run are taken to be"
             " ImageNet's, in the same order."
         )
     else:

@@ -104,7 +104,7 @@ class FieldMaps(Display):
         what = f"{FIELD} of {unit}"
         text = [
             f"{mean_of(provenance, what)}: one row per field ({listed(labels)}), one column per"
-            f" scale ({scales_in_words(self.scales)}). One colour scale for all maps, in steps of"
+            f" scale ({scales_in_words(self.scales)}). All maps share one colour scale, spaced by"
             " the square root."
         ]
         marks = [

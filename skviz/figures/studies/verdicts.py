@@ -127,8 +127,8 @@ class VerdictRows(Display):
         count = len(self.units)
         labels = f": {', '.join(self.labels)}"
         text = [
-            f"{self._sentence(provenance)}{labels}. To the right the verdict, which needs every"
-            " check at once."
+            f"{self._sentence(provenance)}{labels}. On the right: the verdict, which"
+            " requires every check."
         ]
         alt = [f"Rows of marks for {counted(count, 'unit')}."]
         rows = zip(self.units, self.values[0, :, 0], self.verdicts, strict=True)
@@ -148,7 +148,7 @@ class VerdictRows(Display):
 
     def _sentence(self, provenance: Provenance) -> str:
         what, to = "shift of the attention difference", scale_labels((1.0, self.scale))[1]
-        return f"{mean_of(provenance, what)} from 1.0x to {to}, per unit, and what is left of it"
+        return f"{mean_of(provenance, what)} from 1.0x to {to}, per unit, and what remains of it"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per mark and unit: its mean with its interval, and the verdict."""

@@ -149,8 +149,8 @@ def _classes(
     words = ["most probable", "second", "third", *(f"{n}th" for n in range(4, count + 1))][:count]
     heads = [head for word in words for head in (word, f"{word}: probability")]
     frame = pd.DataFrame(rows, columns=["scale", *heads])
-    title = "What the network takes the picture for"
-    what = f"The most probable classes of {about.source} at {scales_in_words(shown)}"
+    title = "Top predictions"
+    what = f"Top predictions for {about.source} at {scales_in_words(shown)}"
     formats = dict.fromkeys(heads[1::2], "share") | {"scale": "scale"}
     return TablePart(
         f"classes_{name}",

@@ -36,7 +36,7 @@ def verdict_parts(
     figure = verdict_figure(verdicts, about)
     notes = []
     if suite.missing:
-        notes.append(f"Controls that are not finished, and left out: {', '.join(suite.missing)}.")
+        notes.append(f"Controls that are unfinished and left out: {', '.join(suite.missing)}.")
     return [figure], [_verdicts(verdicts, about, options), _sentences(verdicts, about)], notes
 
 
