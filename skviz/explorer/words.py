@@ -13,7 +13,7 @@ TERMS = [
     {
         "term": "attention",
         "text": "In a selective-kernel unit every channel has one weight per kernel. The weights "
-        "of a channel add up to 1. The lines show the weight of the largest kernel, channel by "
+        "of a channel sum to 1. The lines show the weight of the largest kernel, channel by "
         "channel.",
     },
     {
@@ -24,8 +24,8 @@ TERMS = [
     },
     {
         "term": "scale",
-        "text": "How much larger the object is made. At 1.0x the network sees its usual crop; at "
-        "2.0x it sees the middle half of it, resized to the same input.",
+        "text": "The factor by which the object is enlarged. At 1.0x the network sees its usual "
+        "crop; at 2.0x it sees the middle half of it, resized to the same input.",
     },
     {
         "term": "unit",
@@ -40,7 +40,7 @@ TERMS = [
     {
         "term": "blurred as enlarging blurs",
         "text": "The 1.0x view, reduced by the scale and resized back: detail is lost as in "
-        "enlarging, but nothing is larger. What moves here too is due to blur, not to size.",
+        "enlarging, but nothing is larger. A shift that appears here too is due to blur, not size.",
     },
     {
         "term": "surround",
@@ -49,7 +49,7 @@ TERMS = [
     },
     {
         "term": "untrained network",
-        "text": "The same architecture with random weights. What moves here too has not been "
+        "text": "The same architecture with random weights. A shift that appears here too was not "
         "learned.",
     },
 ]
@@ -64,7 +64,7 @@ def known_of(model: ModelInfo) -> str:
     )
     if model.sha256 is not None and model.sha256 == card["weights"].get("sha256"):
         return " ".join(card["summary"][:1])
-    return "Whether its attention follows the object's size is not known; `skviz controls` tells."
+    return "Whether its attention follows the object's size is unknown; `skviz controls` tests it."
 
 
 def published() -> dict[str, Any]:

@@ -19,22 +19,22 @@ from skviz.studies.card_words import PAPER
 
 SURROUND = OBJECTS[0]
 NULL = (
-    "The column of random networks has where 95 % of them would shift to, from {seeds} networks of "
-    "the same architecture whose BN statistics are re-estimated on the same photographs at 1.0x, "
-    "as they are or with attention that varies as much over the photographs as this one's."
+    "The column of random networks gives the range of 95 % of their shifts, estimated from {seeds} "
+    "networks of the same architecture with BN statistics re-estimated on the same photographs at "
+    "1.0x, unchanged or scaled to this network's variation over the photographs."
 )
 RULE = (
     'A unit gets the verdict "larger objects get the larger kernel" only if its shift from 1.0x '
-    "to the largest scale, and what is left of it without blur, without context and without both, "
+    "to the largest scale, and what remains of it without blur, without context and without both, "
     "are above zero (bootstrap intervals), the shift is beyond that of random networks (Holm's "
     "correction over units), and the mean rises from every scale to the next. Every other verdict "
     "names the first check that fails."
 )
 OLDER = "skviz model card 1"
 OLDER_NULL = (
-    "The column of untrained networks has the mean change in {seeds} untrained networks of the "
-    "same architecture, their BN statistics re-estimated on the same photographs at 1.0x: the "
-    "least to the greatest."
+    "The column of untrained networks gives the smallest and largest mean change in {seeds} "
+    "untrained networks of the same architecture, with BN statistics re-estimated on the same "
+    "photographs at 1.0x."
 )
 OLDER_RULE = (
     "A unit counts as rising if the mean change from 1.0x to the largest scale is at least two "
@@ -69,8 +69,8 @@ def markdown(card: dict[str, Any]) -> str:
     """Return a card as a Markdown document."""
     parts = [
         f"# Model card: {card['model']}",
-        "Every number and sentence below is made by `skviz report --card` from measurements, but "
-        f"for the credits{', what was tried' if card.get('tried') else ''} and notes.",
+        "`skviz report --card` made every number and sentence below from measurements, except the "
+        f"credits{', what was tried' if card.get('tried') else ''} and notes.",
         *_about(card),
         *_data(card),
         *_training(card),
@@ -119,11 +119,11 @@ def _data(card: dict[str, Any]) -> list[str]:
 def _training(card: dict[str, Any]) -> list[str]:
     recipe = card["description"].get("recipe", {})
     if not recipe:
-        return ["## Training", "The file does not say how it was trained."]
+        return ["## Training", "The file does not describe its training."]
     rows = [[name.replace("_", " "), _value(value)] for name, value in recipe.items()]
     return [
         "## Training",
-        "The command that repeats it:",
+        "To repeat the training:",
         f"```\n{card['command']}\n```",
         _table(["recipe", "value"], rows),
     ]
@@ -142,7 +142,7 @@ def _accuracy(card: dict[str, Any]) -> list[str]:
     return [
         "## Accuracy",
         f"On the {seen['images']} photographs{left_out} of `{seen['folder']}`, {seen['classes']} "
-        f"classes of the {len(card['description'].get('classes', ()))} that the network knows, "
+        f"of the network's {len(card['description'].get('classes', ()))} classes, "
         "with the central object at several scales:",
         markdown_table(accuracy_table(card), str).rstrip(),
     ]
@@ -164,14 +164,14 @@ def _attention(card: dict[str, Any]) -> list[str]:
     heads += ["images", "classes", "untrained" if older else "random networks", "verdict"]
     return [
         "## Attention and object scale",
-        f"The network's own section 4.4, over the {card['photographs']['images']} photographs: "
-        "attention difference (mean over channels of the largest minus the smallest kernel), "
-        "mean and standard deviation over the photographs.",
+        "The analysis of the paper's section 4.4 on the "
+        f"{card['photographs']['images']} photographs: attention difference (largest minus "
+        "smallest kernel, mean over channels), mean and standard deviation over the photographs.",
         _table(["unit", *labels, *(f"paper {label}" for label in labels)], _published_rows(paper)),
         "The change from 1.0x, and the shares of photographs and of classes whose difference "
         "rises. " + null.format(seeds=seeds),
         _table(heads, _change_rows(card, judged)),
-        "### Where the paper's pattern appears, and where not",
+        "### Where the paper's pattern appears",
         told,
         rule,
         found,
@@ -232,10 +232,10 @@ def _surround(verdicts: Sequence[dict[str, Any]]) -> list[str]:
         return []
     scale = scale_label(made[0]["scale"])
     return [
-        "### A blank surround, and enlarging",
-        f"How far the attention difference moves when what {scale} leaves out is blank and the "
-        f"object keeps its size, and when the object is enlarged to {scale}; the last column is "
-        "the one by the other, where enlarging clearly moves the unit.",
+        "### A blank surround compared with enlarging",
+        f"How far the attention difference moves when everything outside the {scale} crop is blank "
+        f"and the object keeps its size, and when the object is enlarged to {scale}. The last "
+        "column is their ratio, where enlarging clearly moves the unit.",
         _table(["unit", "blank surround", f"enlarged to {scale}", "times"], rows),
     ]
 
@@ -252,10 +252,10 @@ def _replaced(replaced: dict[str, Any] | None) -> list[str]:
         change += "" if low is None else f" ({interval(low, high, _points)})"
         rows.append([row["what"], row["scale"], percent(before), percent(after), change])
     return [
-        "## When all units get another attention",
+        "## Replaced attention in all units",
         f"Top-1 on {replaced['images']} photographs of `{replaced['folder']}`, with the attention "
         f"of {replaced['replaced']} replaced at once.",
-        _table(["attention in its place", "scale", "top-1 before", "after", "change"], rows),
+        _table(["replaced by", "scale", "top-1 before", "after", "change"], rows),
     ]
 
 

@@ -39,16 +39,16 @@ INTRODUCTION = """\
 Each unit's shift is the change of its attention difference (largest minus smallest kernel) from \
 1.0x to {scale}, paired over images, with {confidence:g} % bootstrap intervals over {drawn}. \
 Enlarging does three things at once: the object grows, resolution is lost, and context is lost. \
-The controls do one of the last two alone; what is left of the shift without them is what a \
-larger object may account for, if the effects add up. Random networks say how far a network \
+Each control isolates one of the last two; what remains of the shift without them is what a \
+larger object may account for, if the effects add up. Random networks show how far a network \
 shifts that has learned nothing.
 
-"Larger objects get the larger kernel" is said only where the shift, what is left without blur, \
-without context and without both are above zero, the shift is beyond that of random networks \
-(p at most {alpha:g} after Holm's correction over units, also for random networks whose attention \
-would vary as much over images), and it goes the same way from every scale to the next. It is a \
-statement about these images and this network. Every other verdict says what the shift is \
-consistent with; that is no proof of it."""
+"Larger objects get the larger kernel" requires that the shift and what remains of it without \
+blur, without context and without both are above zero, that the shift exceeds that of random \
+networks (p at most {alpha:g} after Holm's correction over units, also for random networks whose \
+attention would vary as much over images), and that it has the same direction from every scale to \
+the next. It is a statement about these images and this network. Every other verdict says what \
+the shift is consistent with, which is not proof."""
 
 
 def write_verdicts(
@@ -194,8 +194,8 @@ def _left(verdicts: Sequence[Verdict]) -> str:
         cells = [interval(verdict.left[name]) for name in names]
         rows.append([verdict.unit, *cells, percent(verdict.survives, 0)])
     note = (
-        "*survives*: the smallest of these by the whole shift, where that is clearly not zero;"
-        " below 0 % or above 100 % a control gives more than the whole shift, or works against it."
+        "*survives*: the smallest of these as a share of the whole shift, where that is clearly not"
+        " zero; below 0 % or above 100 %, a control gives more than the whole shift or opposes it."
     )
     return f"{text_table(['unit', *heads, 'survives'], rows)}\n\n{note}"
 
@@ -215,13 +215,15 @@ def _more(verdicts: Sequence[Verdict]) -> list[str]:
                 [interval(verdict.high_resolution)] if verdict.high_resolution is not None else []
             )
             rows.append([verdict.unit, *(interval(verdict.shifts[name]) for name in names), *more])
-        note = "Zooming out goes from the smallest scale to 1.0x, all others as the whole shift."
+        note = (
+            "Zooming out: from the smallest scale to 1.0x. Others: from 1.0x to the largest scale."
+        )
         parts += ["## Other controls", note, text_table(heads, rows)]
     if verdicts[0].others:
         heads = ["unit", *verdicts[0].others]
         rows = [[c.unit, *(signed(part.mean) for part in c.others.values())] for c in verdicts]
-        note = "The whole shift after some weights were drawn anew; see the controls' names."
-        parts += ["## Networks that are random in part", note, text_table(heads, rows)]
+        note = "The whole shift after some weights were randomised; see the names of the controls."
+        parts += ["## Partly random networks", note, text_table(heads, rows)]
     return parts
 
 

@@ -284,6 +284,7 @@ def test_replaced_attention_is_that_of_the_records(
     records = interventions.records()
     records = records[records["unit"] == "all"]
     told = markdown(card)
+    assert "## Replaced attention in all units" in told
     assert "with the attention of all 16 units replaced at once" in told
     assert {row["kind"] for row in card["replaced"]["rows"]} == {"images", "uniform"}
     for row in card["replaced"]["rows"]:
@@ -321,11 +322,11 @@ def test_card_without_recipe_and_extras(
     card: dict, suite: ControlSuite, network: torch.nn.Module, weights: Path
 ) -> None:
     told = markdown({**card, "description": {}, "command": None, "notes": ""})
-    assert "does not say how it was trained" in told
+    assert "does not describe its training" in told
     assert "No credits are recorded" in told
     assert "## Notes" not in told
     bare = markdown(model_card(suite, network, weights))
-    assert "another attention" not in bare
+    assert "Replaced attention" not in bare
     assert "What was tried" not in bare
 
 

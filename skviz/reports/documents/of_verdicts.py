@@ -59,12 +59,12 @@ def _verdicts(verdicts: Sequence[Verdict], about: Provenance, options: JudgeOpti
     text = (
         f"Verdict per unit, over {about.source}. shift: mean change of the attention difference"
         f" from 1.0x to {scale_label(verdicts[0].scale)}, paired over images, with its"
-        f" {100 * options.confidence:g} % bootstrap interval; p: that the shift is one of random"
-        " networks', Holm's correction over units."
+        f" {100 * options.confidence:g} % bootstrap interval; p: probability of such a shift in a"
+        " random network, after Holm's correction over units."
     )
     further = (
-        "Further columns: what is left of the shift without what each control gives; survives: the"
-        " smallest of these by the whole shift, where that is clearly not zero."
+        "Further columns: the shift minus that of each control; survives: the smallest of these as"
+        " a share of the whole shift, where that is clearly not zero."
     )
     alt = f"Table of {len(frame)} units with their verdicts."
     return TablePart(
@@ -85,11 +85,11 @@ def _sentences(verdicts: Sequence[Verdict], about: Provenance) -> TablePart:
         "unit": [verdict.unit for verdict in verdicts],
         "what was found": [verdict.sentence for verdict in verdicts],
     })  # fmt: skip
-    about, alt = replace(about, scales=()), f"Table of {len(frame)} units in sentences."
+    about, alt = replace(about, scales=()), f"Table of {len(frame)} units with a sentence for each."
     return TablePart(
         "findings",
         "Verdicts in words",
-        Caption("Verdicts in words", ("What the verdicts rest on, in words.",), (), about, alt),
+        Caption("Verdicts in words", ("The evidence for each verdict, in words.",), (), about, alt),
         frame,
         prose=True,
     )

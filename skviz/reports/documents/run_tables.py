@@ -74,9 +74,9 @@ def _shifts(summary: Summary, about: Provenance) -> TablePart:
             f" ({chosen.resamples:,} resamples of {intervals.clusters:,} {drawn})"
         )
     text += (
-        "; d_z: mean change by its deviation; rank-biserial: balance of rises and falls; p:"
-        " Wilcoxon's signed-rank test, Holm's correction over units; last: the shares of images,"
-        " classes and channels that rise"
+        "; d_z: mean change divided by its standard deviation; rank-biserial: balance of rises and"
+        " falls; p: Wilcoxon's signed-rank test, Holm's correction over units; last columns: shares"
+        " of images, classes and channels that rise"
     )
     numbers = ["shift", "low", "high"]
     return TablePart(
@@ -104,8 +104,8 @@ def _trends(summary: Summary, about: Provenance) -> TablePart:
         frame = frame.drop(columns="note")
     text = (
         f"Whether the {_QUANTITY} rises over all scales: Page's test, one-sided, over"
-        f" {about.source}; correlation: mean over images of Spearman's, with the scale; p after"
-        " Holm's correction over units, near 1 where it falls"
+        f" {about.source}; correlation: Spearman's correlation with the scale, mean over images; p"
+        " after Holm's correction over units, near 1 where it falls"
     )
     return TablePart(
         "trends",
@@ -121,7 +121,7 @@ def _accuracy(summary: Summary, about: Provenance) -> TablePart:
     import pandas as pd
 
     frame = pd.DataFrame({"scale": summary.scales, "correct": summary.accuracy})
-    text = f"Share of the labelled ones of {about.source} that the network classifies correctly"
+    text = f"Top-1 accuracy on {about.source}, where they have labels"
     return TablePart(
         "accuracy",
         "Accuracy at every scale",

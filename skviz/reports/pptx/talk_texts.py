@@ -101,7 +101,7 @@ def limits(talk: Talk) -> set[str]:
     if left:
         names = ", ".join(image.title for image in left)
         paragraphs.insert(0, ("Not shown.", f"{len(left)} more images: {names}."))
-    _prose_slide(talk, "What this does not say", paragraphs, document.notes)
+    _prose_slide(talk, "What this does not show", paragraphs, document.notes)
     return set()
 
 

@@ -49,8 +49,8 @@ def how_to_read(example: UnitBars) -> Paragraphs:
     paragraphs = [
         (
             "Attention.",
-            "A selective-kernel unit looks at its input with several kernels, and weighs them"
-            " channel by channel. The weights, its attention, add up to 1 (Li et al. 2019, eq. 5).",
+            "A selective-kernel unit applies several kernels to its input and weights them channel"
+            " by channel. The weights, its attention, sum to 1 (Li et al. 2019, eq. 5).",
         ),
     ]
     if example.quantity.startswith(DIFFERENCE.label):
@@ -58,18 +58,18 @@ def how_to_read(example: UnitBars) -> Paragraphs:
         paragraphs.append((
             f"Attention difference{what}.",
             "The mean attention of the largest kernel minus that of the smallest. Above zero the"
-            " larger kernel has more of it.",
+            " larger kernel gets more.",
         ))  # fmt: skip
     if len(scales) > 1:
         paragraphs.append((
             "Scale.",
-            f"At {larger} the central object is enlarged so much, and the picture is cut to its old"
-            " size: the object grows, what is around it and its fine detail are lost.",
+            f"At {larger} the central object is enlarged by that factor and the image cropped to"
+            " its original size: the object grows, but context and fine detail are lost.",
         ))  # fmt: skip
     values = per_scale(example.values[0], scales)
     label = example.quantity.partition(" (")[0]
     paragraphs.append(
-        ("Example.", f"To the right: the {label} of unit {storable(unit)}, {values}.")
+        ("Example.", f"On the right: the {label} of unit {storable(unit)}, {values}.")
     )
     return paragraphs
 
@@ -105,8 +105,8 @@ def controls_title(rows: VerdictRows) -> str:
     held = [unit for unit, verdict in zip(rows.units, rows.verdicts, strict=True)
             if verdict == VERDICTS["larger"]]  # fmt: skip
     if held:
-        return f"The controls leave the shift standing in {listed([storable(u) for u in held])}"
-    return f"The controls leave the shift standing in none of {counted(count, 'unit')} shown"
+        return f"The shift survives all controls in {listed([storable(u) for u in held])}"
+    return f"The shift survives all controls in none of the {counted(count, 'unit')} shown"
 
 
 def verdicts(rows: VerdictRows) -> tuple[str, Paragraphs]:
@@ -115,8 +115,8 @@ def verdicts(rows: VerdictRows) -> tuple[str, Paragraphs]:
     title = f"Verdict: in {held} of {counted(len(rows.units), 'unit')} {VERDICTS['larger']}"
     needs = (
         "What a claim needs.",
-        "The shift, and what is left of it without blur, without context and without both, are"
-        " above zero; it is beyond that of random networks; it goes the same way at every scale.",
+        "The shift, and what remains of it without blur, without context and without both, are"
+        " above zero; it exceeds that of random networks; it has one direction at every scale.",
     )
     return title, [*_grouped(rows.units, rows.verdicts), needs]
 
@@ -132,8 +132,8 @@ def changes(bars: UnitBars | DepthLines) -> tuple[str, Paragraphs]:
     paragraphs = _grouped(bars.units, said)
     paragraphs.append((
         "Why no verdict.",
-        "Enlarging also costs context and detail, and random networks shift too. Controls tell"
-        " them apart: make them with skviz controls, and report on its folder.",
+        "Enlarging also removes context and detail, and random networks shift too. Controls"
+        " separate these effects: run skviz controls, and report on its folder.",
     ))  # fmt: skip
     return title, paragraphs
 
@@ -151,32 +151,32 @@ def _grouped(units: Sequence[str], verdicts: Sequence[str]) -> Paragraphs:
 
 
 def limits(document: Document, about: Provenance | None, *, controls: bool) -> Paragraphs:
-    """Return what these numbers do not say, what is most in the way first."""
+    """Return the limits of these numbers, the most important first."""
     found: Paragraphs = [("Note.", _sentence(note)) for note in document.notes[:3]]
     if about is not None and about.single:
         found.append((
             "One photograph." if len(document.images) == 1 else "Single photographs.",
-            "What is seen here need not hold for others: skviz analyze measures a data set.",
+            "Other images may show something else: skviz analyze measures a data set.",
         ))  # fmt: skip
     elif about is not None:
         of = f" of {about.classes:,} classes" if about.classes else ""
         found.append((
             "These images, this network.",
-            f"{about.images:,} images{of}; other images, or other weights, may say something else.",
+            f"{about.images:,} images{of}; other images or weights may give other results.",
         ))  # fmt: skip
     found.append((
         "Enlarging does three things.",
         "The object grows, context is lost, detail is lost. "
-        + ("Controls do the last two alone; that their effects add up is an assumption."
-           if controls else "Without controls the three cannot be told apart."),
+        + ("Controls isolate the last two; that the effects add up is an assumption."
+           if controls else "Without controls the three cannot be separated."),
     ))  # fmt: skip
     found.append((
         "Means over channels.",
-        "Single channels may go the other way.",
+        "Single channels may move in the other direction.",
     ))  # fmt: skip
     found.append((
-        "Attention is no effect.",
-        "It says how kernels are weighed, not what the answer depends on: skviz intervene"
+        "Attention is not an effect.",
+        "It shows how kernels are weighted, not what the output depends on: skviz intervene"
         " measures that.",
     ))  # fmt: skip
     return found[:_MOST_LIMITS]
