@@ -6,12 +6,13 @@ reads, also inside of a module, becomes an output of the graph, which any engine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.fx import GraphModule
 
 from skviz.capture.checks import checked_all
@@ -60,6 +61,30 @@ def traced(
     return graph
 
 
+def with_weights(graph: GraphModule, network: nn.Module, other: nn.Module) -> GraphModule | None:
+    """Return the graph that was traced in `network` with the weights of `other`.
+
+    None where the graph holds tensors that are not the network's own, or the other network is
+    not of the same modules. A number that a pass reads out of a weight is not seen here: what
+    comes out is to be compared with a pass of the other network.
+    """
+    names = {id(value): name for name, value in _weights(network)}
+    values = dict(_weights(other))
+    tensors: dict[str, Tensor] = {}
+    for node in graph.graph.find_nodes(op="get_attr"):
+        old = getattr(graph, node.target)
+        new = values.get(names.get(id(old), ""))
+        if new is None or new.shape != old.shape or new.dtype != old.dtype:
+            return None
+        tensors[node.target] = new
+    return GraphModule(tensors, copy.deepcopy(graph.graph))
+
+
+def _weights(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters()
+    yield from network.named_buffers()
+
+
 class GraphProbe(Probe):
     """A probe whose passes an engine runs, as a graph made by `traced` for batches of one size.
 
@@ -67,9 +92,9 @@ class GraphProbe(Probe):
     ones are split. The checks are those of any probe.
     """
 
-    def __init__(self, probe: Probe, run: Runner, images: Tensor) -> None:
+    def __init__(self, probe: Probe, run: Runner, images: Tensor, graph: GraphModule) -> None:
         self.__dict__.update(probe.__dict__)
-        self.run, self.batch = run, len(images)
+        self.run, self.batch, self.graph = run, len(images), graph
         last = images.is_contiguous(memory_format=torch.channels_last)
         self.order = torch.channels_last if last else torch.contiguous_format
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from skviz.capture.probe import Probe
     from skviz.data.loading import ViewMaker
     from skviz.runs.attention import RecordOptions
+    from skviz.runs.engines.family import Family
     from skviz.runs.forward import Forward
-    from skviz.runs.loop import Measurement
-    from skviz.runs.storage.shards import ShardedRecords
+    from skviz.runs.loop import Job
 
 _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 
@@ -85,22 +85,22 @@ class Analysis:
         Raises `Interrupted` (a KeyboardInterrupt) at the next batch after Ctrl-C, `OutputError`
         when the records cannot be written, `CaptureError`.
         """
+        measure_together([self], progress)
+        return self.run
+
+    def job(self) -> Job:
+        """Make the network ready; returns what it has to measure."""
         from skviz.runs.attention import AttentionMeasurement
+        from skviz.runs.loop import Job
         from skviz.runs.tuning import Arithmetic
 
-        if not self.missing:
-            return self.run
         self.settle()
         self.find_batch_size()
         # What the run was begun with, also where this process would choose otherwise.
         arithmetic = Arithmetic.of(self.run.settings.get("arithmetic"))
         self.forward.adopt(arithmetic, self.images, self.views)
         measurement = AttentionMeasurement(self.images, self.forward, self.record)
-        at_once = max(1, self.forward.batch_size // len(self.run.scales))
-        self.measure(measurement, self.run, self.missing, at_once, progress)
-        if self.run.complete:
-            RUN.clean(self.run.path)
-        return self.run
+        return Job(measurement, self.run, self.missing)
 
     def find_batch_size(self) -> None:
         """Settle how many views the network gets at once."""
@@ -109,29 +109,38 @@ class Analysis:
         scales = len(self.run.scales)
         self.forward.batch_size = self.options.batch_size or find_batch_size(self.forward, scales)
 
-    def measure(
-        self,
-        measurement: Measurement,
-        folder: ShardedRecords,
-        shards: Sequence[int],
-        at_once: int,
-        progress: bool,
-    ) -> None:
-        """Take a measurement of shards of these images, with these options, into a folder."""
+    def measure(self, jobs: Sequence[Job], at_once: int, progress: bool) -> None:
+        """Take measurements of these images, with these options, in one pass over them."""
         from skviz.runs.loop import measure
 
         measure(
             self.images,
-            measurement,
-            folder,
+            jobs,
             views=self.views,
-            shards=shards,
             at_once=at_once,
             device=self.forward.device,
             workers=self.options.workers,
             processes=self.ranks.local_world,
             progress=progress and self.ranks.first,
         )
+
+
+def measure_together(analyses: Sequence[Analysis], progress: bool = True) -> None:
+    """Do what is missing of analyses of the same views, in one pass over the data.
+
+    They are of one data set, with the same options and views, of networks that may differ.
+    Raises what `Analysis` does.
+    """
+    unfinished = [analysis for analysis in analyses if analysis.missing]
+    if not unfinished:
+        return
+    jobs = [analysis.job() for analysis in unfinished]
+    first = unfinished[0]
+    views = min(analysis.forward.batch_size for analysis in unfinished)
+    first.measure(jobs, max(1, views // len(first.run.scales)), progress)
+    for analysis in unfinished:
+        if analysis.run.complete:
+            RUN.clean(analysis.run.path)
 
 
 def prepare(
@@ -145,10 +154,12 @@ def prepare(
     options: Options | None = None,
     command: str | None = None,
     change: Change | None = None,
+    family: Family | None = None,
 ) -> Analysis:
     """Check everything that can be checked, and begin or find the run in `out`.
 
-    See `skviz.analyze`. `change` is what is different from a plain run, such as a control.
+    See `skviz.analyze`. `change` is what is different from a plain run, such as a control;
+    `family` is shared by the runs that are made after one another for the same network.
     """
     from skviz.capture.probe import Probe
     from skviz.capture.trained import settled
@@ -156,6 +167,7 @@ def prepare(
     from skviz.hardware.allocator import keep_memory
     from skviz.runs.attention import RecordOptions
     from skviz.runs.classes import class_map, class_notes
+    from skviz.runs.engines.family import Family
     from skviz.runs.engines.settle import settle_arithmetic
     from skviz.runs.forward import Forward, check_precision
 
@@ -178,7 +190,12 @@ def prepare(
     views = plain if changed is None else changed.views
     if changed is not None and changed.network is not None:
         probe = probe.on(changed.network)
-    forward = Forward(probe, info.spec, len(views.scales), options.precision, predictions)
+    work = len(images) * len(views.scales)
+    forward = Forward(
+        probe, info.spec, len(views.scales), options.precision, predictions, family or Family(work)
+    )
+    if changed is None or changed.network is None:
+        forward.ready = forward.family.ready
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
     notes = (
@@ -218,8 +235,7 @@ def prepare(
     settle = functools.cache(changed.settle if changed is not None else lambda: None)
     if not (path / RUN.file).exists():
         settle()  # An engine freezes the weights as they are.
-        work = len(images) * len(views.scales)
-        chosen, errors = settle_arithmetic(forward, images, views, work, options)
+        chosen, errors = settle_arithmetic(forward, images, views, options)
         settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
     resumed = RUN.begin(path, settings)
     make_folders(path, bool(vectors))

@@ -18,6 +18,7 @@ from skviz.capture.traced import GraphProbe
 from skviz.errors import ImageError, SkvizError, UsageError, did_you_mean, out_of_memory
 from skviz.pictures.scaling import InputSpec
 from skviz.runs.classes import check_output
+from skviz.runs.engines.family import Family
 from skviz.runs.tuning import PLAIN, Arithmetic, apply
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Forward:
 
     `batch_size` is in views, over images and scales; it halves by itself when memory runs out.
     Without `predictions` the pass ends behind the deepest unit. `arithmetic` says how the
-    network computes; `plain` is the probe of the network as it was given.
+    network computes; `plain` is the probe of the network as it was given. `family` are the runs
+    of networks with the same graph.
     """
 
     def __init__(
@@ -65,11 +67,13 @@ class Forward:
         batch_size: int,
         precision: str,
         predictions: bool = True,
+        family: Family | None = None,
     ) -> None:
         self.probe, self.spec, self.batch_size = probe, spec, batch_size
         self.plain, self.arithmetic, self.predictions = probe, PLAIN, predictions
         # Copies of the network that were made already. To be emptied when its weights change.
         self.ready: dict[Arithmetic, Probe] = {}
+        self.family = family or Family(0)
         self.device = next(probe.network.parameters(), torch.empty(0)).device
         self.precision = precision
         # (x / 255 - mean) / std as one product and one sum: a pass over the views less.
@@ -114,15 +118,21 @@ class Forward:
             return
         if arithmetic not in self.ready:
             # An engine is made ready for whole batches.
-            example = self.images(sample(images, views, self.batch_size))
-            self.ready[arithmetic] = apply(
-                self.plain,
-                arithmetic,
-                example,
-                output=self.predictions,
-                dtype=PRECISIONS[self.precision],
-            )
+            self.make_ready(arithmetic, self.images(sample(images, views, self.batch_size)))
         self.probe, self.arithmetic = self.ready[arithmetic], arithmetic
+
+    def make_ready(self, arithmetic: Arithmetic, example: Tensor) -> Probe:
+        """Make the network compute so for batches like `example`; see `tuning.apply`."""
+        made = apply(
+            self.plain,
+            arithmetic,
+            example,
+            output=self.predictions,
+            dtype=PRECISIONS[self.precision],
+            like=self.family.traced,
+        )
+        self.ready[arithmetic] = made
+        return made
 
     def images(self, views: Tensor) -> Tensor:
         """Return what the network gets for uint8 views: (N, 3, size, size), normalised."""

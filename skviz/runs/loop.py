@@ -6,7 +6,8 @@ import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -41,53 +42,94 @@ class Measurement(Protocol):
         """Return what was measured since the last shard, and begin the next one."""
 
 
+@dataclass(frozen=True)
+class Job:
+    """A measurement of some shards of a data set, and the folder that they are written to."""
+
+    measurement: Measurement
+    folder: ShardedRecords
+    shards: Sequence[int]
+
+
 def measure(
     images: ImageSet,
-    measurement: Measurement,
-    folder: ShardedRecords,
+    jobs: Sequence[Job],
     *,
     views: ViewMaker,
-    shards: Sequence[int],
     at_once: int,
     device: torch.device,
     workers: int | None = None,
     processes: int = 1,
     progress: bool = True,
 ) -> None:
-    """Measure shards of a data set, and write each into the folder when its last batch is there.
+    """Measure shards of a data set, and write each into its folder when its last batch is there.
 
-    A shard that another process has claimed is left to that one (see `Claims`).
+    Several jobs share one pass over the data, in which every batch is read once; their folders
+    have shards of one size. A shard that another process has claimed is left to that one (see
+    `Claims`).
 
-    `views` makes what the network sees, `at_once` images are a batch. `workers` processes read
+    `views` makes what the networks see, `at_once` images are a batch. `workers` processes read
     them, None chooses; `processes` like this one share the machine.
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
-    claims = Claims(folder.path, lambda shard: table_file(folder.path, shard).exists())
-    plan = Plan(shards, len(images), folder.shard_size, at_once, claims.take)
+    turns = [_Turn(job) for job in jobs]
+    shards = list(dict.fromkeys(shard for job in jobs for shard in job.shards))
+
+    def take(shard: int) -> bool:
+        taken = [turn.take(shard) for turn in turns]  # All of them, not up to the first.
+        return any(taken)
+
+    plan = Plan(shards, len(images), jobs[0].folder.shard_size, at_once, take)
     if workers is None:
         todo = sum(plan.size(shard) for shard in shards)
         workers = choose_workers(todo, device.type == "cpu", processes)
-    # The disk is waited for while the network runs on; one shard at a time, in order.
-    writing: Future[None] | None = None
-
-    def write(shard: Shard, number: int) -> None:
-        shard.write(folder.path, number)
-        claims.release(number)
-
-    with (
-        closing(claims),
-        closing(read(images, views, plan, workers, device, progress)) as loaded,
-        ThreadPoolExecutor(1) as writer,
-    ):
+    with ExitStack() as stack:
+        for turn in turns:
+            stack.enter_context(closing(turn.claims))
+        loading = read(images, views, plan, workers, device, progress)
+        loaded = stack.enter_context(closing(loading))
+        writer = stack.enter_context(ThreadPoolExecutor(1))
+        # The disk is waited for while the networks run on; a shard at a time, in order.
+        writing: list[Future[None]] = []
         for batch in loaded:
-            measurement.add(batch)
+            having = [turn for turn in turns if batch.chunk.shard in turn.taken]
+            for turn in having:
+                turn.job.measurement.add(batch)
             if batch.chunk.last:
-                if writing is not None:
-                    writing.result()
-                writing = writer.submit(write, measurement.finish(), batch.chunk.shard)
-        if writing is not None:
-            writing.result()
+                _wait_for(writing)
+                writing = [
+                    writer.submit(turn.write, turn.job.measurement.finish(), batch.chunk.shard)
+                    for turn in having
+                ]
+        _wait_for(writing)
+
+
+class _Turn:
+    """A job under way: the shards of it that this process has claimed."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, self.folder = job, job.folder.path
+        self.wanted = frozenset(job.shards)
+        self.claims = Claims(self.folder, lambda shard: table_file(self.folder, shard).exists())
+        self.taken: set[int] = set()
+
+    def take(self, shard: int) -> bool:
+        """Claim a shard, if it is one of this job's."""
+        taken = shard in self.wanted and self.claims.take(shard)
+        if taken:
+            self.taken.add(shard)
+        return taken
+
+    def write(self, found: Shard, shard: int) -> None:
+        """Write what was measured, and give the claim back."""
+        found.write(self.folder, shard)
+        self.claims.release(shard)
+
+
+def _wait_for(writing: Sequence[Future[None]]) -> None:
+    for one in writing:
+        one.result()
 
 
 def read(

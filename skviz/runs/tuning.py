@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from skviz.capture.probe import Probe
+from skviz.capture.traced import GraphProbe
 from skviz.models.folding import folded
 from skviz.quantities import DIFFERENCE
 from skviz.runs.engines.table import ENGINES, engine_probe
@@ -104,11 +105,12 @@ def apply(
     *,
     output: bool = True,
     dtype: torch.dtype | None = None,
+    like: GraphProbe | None = None,
 ) -> Probe:
     """Return a probe whose network computes so: a copy, unless nothing changes.
 
-    An engine is made ready for batches of as many as `example` has; `output` and `dtype` are
-    as for `engine_probe`, and so is what is raised.
+    An engine is made ready for batches of as many as `example` has; `output`, `dtype` and `like`
+    are as for `engine_probe`, and so is what is raised.
     """
     made = probe
     if arithmetic.folded:
@@ -117,7 +119,7 @@ def apply(
         made = _channels_last(made)
         example = example.contiguous(memory_format=torch.channels_last)
     if arithmetic.engine in ENGINES:
-        return engine_probe(arithmetic.engine, made, example, output=output, dtype=dtype)
+        return engine_probe(arithmetic.engine, made, example, output=output, dtype=dtype, like=like)
     return made
 
 

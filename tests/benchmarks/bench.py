@@ -32,6 +32,7 @@ SECTIONS = (
     "early_stop",
     "engines",
     "interventions",
+    "controls",
     "preprocessing",
     "end_to_end",
     "bundled",

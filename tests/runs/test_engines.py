@@ -14,11 +14,12 @@ from torch import Tensor, nn
 
 from skviz import Probe, load_model
 from skviz.capture.discovery.adapters import own, register_adapter, unregister_adapter
-from skviz.capture.traced import GraphProbe, traced
+from skviz.capture.traced import GraphProbe, traced, with_weights
 from skviz.errors import CaptureError, UsageError
 from skviz.models.sknet import SKNet, SKNetConfig
 from skviz.runs.analyze import prepare
-from skviz.runs.engines import settle
+from skviz.runs.engines import openvino, settle, table
+from skviz.runs.engines.family import Family
 from skviz.runs.engines.inductor import Inductor
 from skviz.runs.engines.openvino import OpenVINO
 from skviz.runs.engines.table import ENGINES, engine_probe
@@ -98,6 +99,41 @@ def test_attention_inside_of_a_module_is_an_output_too(
     agrees(probe, engine_probe(name, probe, images, output=True), images)
 
 
+@pytest.mark.parametrize("name", ENGINE)
+def test_a_network_of_the_same_graph_is_neither_traced_nor_converted_again(
+    name: str, images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = Probe(small_network()), Probe(small_network(1))
+    made = engine_probe(name, first, images, output=True)
+    converted = []
+    monkeypatch.setattr(table, "traced", lambda *given, **named: pytest.fail("traced again"))
+    monkeypatch.setattr(openvino, "_converted", lambda *given: converted.append(given))
+    again = engine_probe(name, other, images, output=True, like=made)
+    agrees(other, again, images)
+    agrees(first, made, images)
+    assert not converted
+
+
+def test_a_graph_with_numbers_of_its_own_serves_one_network(images: Tensor) -> None:
+    class Scaled(nn.Module):
+        """Its factor is made of a buffer, outside of what is traced."""
+
+        def __init__(self, seed: int) -> None:
+            super().__init__()
+            self.inner = small_network(seed)
+            self.register_buffer("factor", torch.tensor(2.0 + seed))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(x / self.factor.sqrt())
+
+    one, two = (Probe(Scaled(seed).eval(), attention="inner.*.attention:1") for seed in (0, 1))
+    graph = traced(one, images)
+    assert with_weights(graph, one.network, two.network) is None
+    # Nor one of other shapes.
+    small = Probe(small_network())
+    assert with_weights(traced(small, images), small.network, load_model()) is None
+
+
 @needs_openvino
 @pytest.mark.slow
 def test_the_bundled_network_by_openvino() -> None:
@@ -123,13 +159,14 @@ def test_without_output_the_graph_ends_behind_the_deepest_unit(images: Tensor) -
     whole, short = (traced(probe, images, output=output) for output in (True, False))
     assert len(short.graph.nodes) < len(whole.graph.nodes)
     assert len(short(images)) == len(whole(images)) - 1 == 1
-    made = GraphProbe(probe, short, images)
+    made = GraphProbe(probe, short, images, short)
     assert made.capture(images, output=True)[1] is None
 
 
 def test_the_checks_are_those_of_any_probe(images: Tensor) -> None:
     probe = Probe(small_network())
-    made = GraphProbe(probe, lambda batch: [torch.full((4, 2, 32), 0.7)], images)
+    graph = traced(probe, images)
+    made = GraphProbe(probe, lambda batch: [torch.full((4, 2, 32), 0.7)], images, graph)
     with pytest.raises(CaptureError, match="sum to 1 over the branches"):
         made.capture(images)
 
@@ -231,11 +268,10 @@ def test_auto_takes_what_is_done_first(tmp_path: Path, monkeypatch: pytest.Monke
     def seconds(probe: Probe, batch: Tensor, *, output: bool) -> float:
         return speed[getattr(probe, "engine", "eager")]
 
-    def prepared(forward: object, arithmetic: Arithmetic, *_: object) -> Arithmetic:
+    def prepared(forward: object, arithmetic: Arithmetic, *_: object) -> None:
         probe = Probe(small_network())
         probe.engine = arithmetic.engine  # type: ignore[attr-defined]
         forward.ready[arithmetic] = probe  # type: ignore[attr-defined]
-        return arithmetic
 
     monkeypatch.setattr(settle, "seconds_of_pass", seconds)
     monkeypatch.setattr(settle, "_prepared", prepared)
@@ -245,9 +281,16 @@ def test_auto_takes_what_is_done_first(tmp_path: Path, monkeypatch: pytest.Monke
         pictures(tmp_path / "pictures", 2), small_network(), out=tmp_path / "run", scales=(1,)
     ).forward
     example = torch.randn(10, 3, 32, 32)
-    choose = lambda work: settle._first_done(forward, Arithmetic(), example, work).engine  # noqa: E731
+
+    def choose(work: int, networks: int = 1) -> str:
+        forward.family = Family(work, networks)
+        return settle._first_done(forward, Arithmetic(), example).engine
+
     assert choose(10) == "eager"  # One batch: nothing is worth preparing.
     assert choose(300) == "openvino"
+    # Ten networks of one graph: it is converted once, compiled for each.
+    assert choose(300, networks=10) == "eager"
+    assert choose(600, networks=10) == "openvino"
     # Inductor is expected to be no faster than OpenVINO was, so it is not even prepared.
     assert choose(10**6) == "openvino"
     speed["openvino"] = 1.2  # Slower than expected: thrown away, and the other one tried.

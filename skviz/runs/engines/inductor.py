@@ -16,7 +16,7 @@ class Inductor(Engine):
     """`torch.compile` with inductor, frozen: it needs a C++ compiler, on a card Triton."""
 
     name, words = "compile", "compiled"
-    start, each, share = 8.0, 0.03, 0.8
+    start, each, again, share = 8.0, 0.03, 1.0, 0.8
     folds, memory_format = True, "channels_last"
 
     def why_not(self, device: torch.device, dtype: torch.dtype | None) -> str | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from skviz.capture.traced import GraphProbe
 from skviz.errors import CaptureError
 from skviz.runs.engines.table import ENGINES
-from skviz.runs.forward import FIRST_GPU_BATCH, PRECISIONS, cpu_batch, find_batch_size, sample
+from skviz.runs.forward import PRECISIONS, find_batch_size, sample
 from skviz.runs.tuning import (
     PLAIN,
     ROUNDING,
     Arithmetic,
     Rounding,
-    apply,
     choose,
     for_engine,
     rounding,
@@ -24,7 +25,6 @@ from skviz.runs.tuning import (
 )
 
 if TYPE_CHECKING:
-    from skviz.capture.probe import Probe
     from skviz.data.imageset import ImageSet
     from skviz.data.loading import ViewMaker
     from skviz.runs.forward import Forward
@@ -41,34 +41,43 @@ _PER_UNIT = 50
 
 
 def settle_arithmetic(
-    forward: Forward, images: ImageSet, views: ViewMaker, work: int, options: Options
+    forward: Forward, images: ImageSet, views: ViewMaker, options: Options
 ) -> tuple[Arithmetic, Rounding | None]:
-    """Choose how the network computes for `work` views, and measure what that costs in digits.
+    """Choose how the network computes, and measure what that costs in digits.
 
-    Everything stays plain for little work, where choosing would take longer than it saves. An
-    engine that was asked for and cannot be used is replaced by the tuned network, and `why` of
-    what is returned says so.
+    What the first run of a family chose is taken, where it changes no more than digits here too.
+    Else everything stays plain for little work, where choosing would take longer than it saves.
+    An engine that was asked for and cannot be used is replaced by the tuned network, and `why`
+    of what is returned says so.
     """
-    dtype, engine = PRECISIONS[options.precision], options.engine_asked
-    if dtype is None and (engine == "eager" or (engine == "auto" and _quick(forward, work))):
+    dtype, engine, family = PRECISIONS[options.precision], options.engine_asked, forward.family
+    chosen = family.chosen
+    if chosen is None:
+        work = family.views
+        if dtype is None and (engine == "eager" or (engine == "auto" and _quick(forward, work))):
+            chosen = PLAIN
+    if chosen == PLAIN and dtype is None:
+        family.chosen = PLAIN
         return PLAIN, None
-    on_cpu = forward.device.type == "cpu"
-    usual = options.batch_size or (cpu_batch(views.spec.size) if on_cpu else FIRST_GPU_BATCH)
-    example = forward.images(sample(images, views, min(_TRIED, usual) if on_cpu else usual))
-    tuned = PLAIN if engine == "eager" else choose(forward.plain, example)
+    # An engine is prepared for one size of batches: at once for that of the run.
+    whole = options.batch_size or find_batch_size(forward, len(views.scales))
+    example = forward.images(sample(images, views, whole))
+    few = example[:_TRIED] if forward.device.type == "cpu" else example
+    if chosen is not None:
+        if chosen.engine not in ENGINES:
+            example = few
+        with suppress(CaptureError):
+            return chosen, _prepared(forward, chosen, example, dtype)
+    tuned = PLAIN if engine == "eager" else choose(forward.plain, few)
     chosen = tuned
-    if engine in ENGINES or (engine == "auto" and dtype is None):
-        # Prepared for one size of batches: at once for that of the run.
-        whole = options.batch_size or find_batch_size(forward, len(views.scales))
-        example = forward.images(sample(images, views, whole))
-        if engine in ENGINES:
-            chosen = _asked(forward, engine, tuned, example, dtype)
-        else:
-            chosen = _first_done(forward, tuned, example, work)
+    if engine in ENGINES:
+        chosen = _asked(forward, engine, tuned, example, dtype)
+    elif engine == "auto" and dtype is None:
+        chosen = _first_done(forward, tuned, example)
     if chosen not in forward.ready:
-        forward.ready[chosen] = apply(forward.plain, chosen, example)
-    other = forward.ready[chosen]
-    return chosen, rounding(forward.plain, other, example, dtype)
+        forward.make_ready(chosen, example)
+    family.chosen = family.chosen or chosen
+    return chosen, rounding(forward.plain, forward.ready[chosen], example, dtype)
 
 
 def _asked(
@@ -76,25 +85,29 @@ def _asked(
 ) -> Arithmetic:
     """The engine that was asked for; where it cannot be used the tuned network, and why."""
     try:
-        return _prepared(forward, for_engine(engine, tuned), example, dtype)
+        asked = for_engine(engine, tuned)
+        _prepared(forward, asked, example, dtype)
+        return asked
     except CaptureError as error:
         why = f"--engine {engine} is not used: {error}"
         return Arithmetic(tuned.folded, tuned.memory_format, tuned.engine, why)
 
 
-def _first_done(forward: Forward, tuned: Arithmetic, example: Tensor, work: int) -> Arithmetic:
-    """What is done first with the work, preparing counted.
+def _first_done(forward: Forward, tuned: Arithmetic, example: Tensor) -> Arithmetic:
+    """What is done first with the work of the family, preparing counted.
 
     The tuned network is timed on a whole batch. An engine is prepared where it can be expected
     to win, the one that is quickest to prepare first; then it is timed too.
     """
-    batches = work / len(example)
-    best, plain = tuned, forward.ready.setdefault(tuned, apply(forward.plain, tuned, example))
+    family = forward.family
+    batches = family.views / len(example)
+    best, plain = tuned, forward.ready.get(tuned) or forward.make_ready(tuned, example)
     once = seconds = seconds_of_pass(plain, example, output=forward.predictions)
     operations = _PER_UNIT * len(forward.probe.units)
     for name, engine in ENGINES.items():
         left = batches * seconds
-        expected = engine.seconds(operations) + batches * min(seconds, engine.share * once)
+        preparing = engine.seconds(operations, family.networks)
+        expected = preparing + batches * min(seconds, engine.share * once)
         if expected > _WORTH * left or engine.why_not(forward.device, None):
             continue
         candidate = for_engine(name, tuned)
@@ -113,19 +126,19 @@ def _first_done(forward: Forward, tuned: Arithmetic, example: Tensor, work: int)
 
 def _prepared(
     forward: Forward, arithmetic: Arithmetic, example: Tensor, dtype: torch.dtype | None
-) -> Arithmetic:
-    """Make an engine ready; raises `CaptureError` where it changes more than digits."""
-    probe: Probe = apply(
-        forward.plain, arithmetic, example, output=forward.predictions, dtype=dtype
-    )
-    if dtype is None:
-        error = rounding(forward.plain, probe, example, None).attention
-        if error > ROUNDING:
-            raise CaptureError(
-                f"it changes the attention by {error:.1e}, more than rounding ({ROUNDING:.0e}) does"
-            )
-    forward.ready[arithmetic] = probe
-    return arithmetic
+) -> Rounding:
+    """Make the network compute so; raises `CaptureError` where it changes more than digits."""
+    probe = forward.ready.get(arithmetic) or forward.make_ready(arithmetic, example)
+    error = rounding(forward.plain, probe, example, dtype)
+    if dtype is None and error.attention > ROUNDING:
+        del forward.ready[arithmetic]
+        raise CaptureError(
+            f"it changes the attention by {error.attention:.1e}, more than rounding "
+            f"({ROUNDING:.0e}) does"
+        )
+    if isinstance(probe, GraphProbe) and forward.family.traced is None:
+        forward.family.traced = probe
+    return error
 
 
 def _quick(forward: Forward, work: int) -> bool:

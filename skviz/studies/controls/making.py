@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +19,11 @@ from skviz.data.loading import ViewMaker
 from skviz.errors import ScaleError, UsageError, did_you_mean
 from skviz.files import output_folder, write_json
 from skviz.models import model_info
-from skviz.runs.analyze import Analysis, prepare
+from skviz.runs.analyze import Analysis, measure_together, prepare
+from skviz.runs.engines.family import Family
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
+from skviz.runs.records import RUN
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.controls.change import change_of
 from skviz.studies.controls.control import Control
@@ -43,6 +45,8 @@ DEFAULT_SEEDS, QUICK_SEEDS = 10, 3
 QUICK = (PLAIN, "blur", "object-constant", "masked", "random-*")
 # The first two of these that are not the plain run's own filter.
 _FILTERS = ("bilinear", "lanczos", "bicubic")
+# Bytes of the random networks that run together: each is there as it is, folded, and compiled.
+_NETWORKS, _COPIES = 2 * 2**30, 3
 
 Report = Callable[[ControlSuite, str, int, int], object]
 
@@ -190,33 +194,73 @@ def controls(
     named = {PLAIN if control is None else control.name: control for control in wanted}
     for name, control in named.items():
         entries.setdefault(name, Entry(name, control))
-    for number, (name, control) in enumerate(named.items(), start=1):
+    new = [control for name, control in named.items() if not RUN.is_one(path / name)]
+    family = _family(new, len(images) * len(checked))
+    number = 0
+    for group in _groups(named, model):
         _write(path, entries)
         started = time.perf_counter()
-        analysis = prepare(
-            images,
-            model,
-            out=path / name,
-            scales=checked,
-            units=units,
-            attention=attention,
-            options=options,
-            change=change_of(control, calibration),
-        )
-        before(analysis)
-        already = set(analysis.run.done)
+        analyses = {
+            name: prepare(
+                images,
+                model,
+                out=path / name,
+                scales=checked,
+                units=units,
+                attention=attention,
+                options=options,
+                change=change_of(named[name], calibration),
+                family=family,
+            )
+            for name in group
+        }
+        for analysis in analyses.values():
+            before(analysis)
+        already = {name: set(analysis.run.done) for name, analysis in analyses.items()}
         try:
-            analysis(progress=progress)
+            measure_together(list(analyses.values()), progress)
         finally:
             # Also when it is interrupted: what was measured until then took this time.
-            new = set(analysis.run.done) - already
-            if new:
-                entries[name] = _timed(entries[name], analysis, new, time.perf_counter() - started)
-                _write(path, entries)
-        report(ControlSuite(path), name, number, len(named))
+            measured = {name: set(one.run.done) - already[name] for name, one in analyses.items()}
+            seconds = (time.perf_counter() - started) / max(1, sum(map(bool, measured.values())))
+            for name, shards in measured.items():
+                if shards:
+                    entries[name] = _timed(entries[name], analyses[name], shards, seconds)
+            _write(path, entries)
+        for name in group:
+            number += 1
+            report(ControlSuite(path), name, number, len(named))
     if kept is not None:
         kept.close()
     return ControlSuite(path)
+
+
+def _family(new: Sequence[Control | None], views: int) -> Family:
+    """Return what runs share that are to be made: the given network, and others of its graph."""
+    random = sum(control is not None and control.on_network for control in new)
+    return Family(len(new) * views, random + (random < len(new)))
+
+
+def _groups(named: Mapping[str, Control | None], model: nn.Module) -> Iterator[list[str]]:
+    """Yield the names of runs that are made in one pass over the data.
+
+    The views of controls differ; networks of controls see the same views, as many at a time as
+    memory allows.
+    """
+    weights = sum(tensor.nbytes for tensor in (*model.parameters(), *model.buffers()))
+    most = max(1, _NETWORKS // max(1, _COPIES * weights))
+    group: list[str] = []
+    for name, control in named.items():
+        alone = control is None or not control.on_network
+        if group and (alone or len(group) == most):
+            yield group
+            group = []
+        group.append(name)
+        if alone:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _chosen(listed: list[Control], only: list[str], skip: list[str]) -> list[Control]:

@@ -72,12 +72,14 @@ class Interventions:
             self.seconds["baseline"] = time.perf_counter() - start
         missing = self.run.missing
         if missing:
+            from skviz.runs.loop import Job  # It loads torch.
+
             start = time.perf_counter()
             self.analysis.find_batch_size()
             self._adopt(baseline)
             means = {name: moments.mean for name, moments in baseline.moments().items()}
             measurement = InterventionMeasurement(self.run, self.analysis, means)
-            self.analysis.measure(measurement, self.run, missing, GROUP, progress)
+            self.analysis.measure([Job(measurement, self.run, missing)], GROUP, progress)
             self.seconds["interventions"] = time.perf_counter() - start
         return self.run
 

@@ -17,6 +17,7 @@ from skviz.data.kept import KeptViews
 from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
 from skviz.pictures.images import Picture
 from skviz.reports.controls import draw_views, write_views
+from skviz.runs.engines import settle
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
 from skviz.runs.records import Run
@@ -357,11 +358,60 @@ def test_random_networks_see_the_plain_views_without_decoding_again(
 
     monkeypatch.setattr(ImageSet, "picture", counting)
     once = controls(images, tiny, out=tmp_path / "once", **how)
-    shared = len(decoded)
+    # The plain run, and the pictures at 1.0x on which statistics are re-estimated.
+    assert len(decoded) == 2 * len(images)
+    decoded.clear()
     monkeypatch.setattr(KeptViews, "get", lambda self, number: None)
     again = controls(images, tiny, out=tmp_path / "again", **how)
-    assert len(decoded) - shared == shared + 2 * len(images)
+    # Without room on the disk: both random networks share one more pass.
+    assert len(decoded) == 3 * len(images)
     for ours, theirs in zip((once.plain, *once.random), (again.plain, *again.random), strict=True):
         columns = ["image", "unit", "scale", "difference"]
         assert ours.records(columns).equals(theirs.records(columns))
     assert not list((tmp_path / "once").glob(".skviz*"))
+
+
+def test_random_networks_in_one_pass_are_those_of_runs_of_their_own(
+    tiny: torch.nn.Module, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"scales": (1, 2), "seeds": 3, "only": ["random-*"], **QUIET}
+    suite = controls(few, tiny, out=tmp_path / "together", **how)
+    columns = ["image", "unit", "scale", "difference", "predicted"]
+    for seed, run in enumerate(suite.random):
+        alone = analyze(few, tiny, out=tmp_path / f"alone-{seed}", control=f"random:{seed}",
+                        scales=(1, 2), workers=0, shard_size=8, progress=False)  # fmt: skip
+        assert run.records(columns).equals(alone.records(columns))
+    # One is finished, one is not begun, of one a shard is lost: each gets what it lacks.
+    kept = tmp_path / "together"
+    shutil.rmtree(kept / "random-01")
+    (kept / "random-02/shards/00001.parquet").unlink()
+    before = {p: p.stat().st_mtime_ns for p in kept.glob("random-*/shards/*.parquet")}
+    again = controls(few, tiny, out=kept, **how)
+    assert again.missing == ()
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    assert again.entries["random-02"].measured == 16 + 8
+    # Where memory is short they run one by one.
+    monkeypatch.setattr(making, "_NETWORKS", 1)
+    single = controls(few, tiny, out=tmp_path / "single", **how)
+    for ours, theirs in zip(suite.random, single.random, strict=True):
+        assert ours.records(columns).equals(theirs.records(columns))
+
+
+def test_what_a_suite_chose_is_chosen_once(
+    tiny: torch.nn.Module, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = []
+    choose = settle.choose
+
+    def watched(*given: object) -> object:
+        chosen.append(given)
+        return choose(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(settle, "choose", watched)
+    how = {**QUIET, "options": Options(workers=0, shard_size=8, engine="tuned")}
+    suite = controls(few, tiny, out=tmp_path, only=["blur", "random-*"], seeds=2, **how)
+    assert len(chosen) == 1
+    arithmetic = [suite.run(name).settings["arithmetic"] for name in suite.names]
+    assert arithmetic == [arithmetic[0]] * 4
+    assert arithmetic[0]["folded"] > 0
+    assert all(suite.run(name).settings["rounding"]["attention"] < 1e-5 for name in suite.names)
