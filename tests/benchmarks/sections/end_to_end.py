@@ -21,7 +21,7 @@ ABOUT = (
     "reached here. Twice as fast was wished for: that supposes that batches of three views are "
     "half as fast as large ones, which they are not on this machine (see Speed)."
 )
-SHARE = 0.45
+SHARE = 0.44
 QUICK = True
 LIMIT, NOTEBOOK, PEER = 0.93, 1.0, 1.0
 ANALYZE = "skviz analyze"
