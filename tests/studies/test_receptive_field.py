@@ -18,6 +18,7 @@ from skviz.capture.features import central_features
 from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import unchanged
+from skviz.data.loading import normalised
 from skviz.errors import CaptureError, ImageError, OutputError, SkvizError, UnitError, UsageError
 from skviz.models import Branch, SKConv, SKNet, SKNetConfig
 from skviz.models.registry import ModelInfo
@@ -210,6 +211,33 @@ def test_gradient_by_finite_differences() -> None:
             slope = (moved[0] - moved[1]) / (2 * step)
             assert float(gradient[place]) == pytest.approx(slope, abs=1e-6)
     assert float(gradient.abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_every_field_is_that_of_a_pass_of_its_own(network: SKNet, through: bool) -> None:
+    probe, scales = Probe(network), (1.0, 1.5, 2.0)
+    measure = FieldMeasure.of(probe, "3_1", scales, InputSpec(24), through)
+    pixels = torch.randint(0, 256, (2, 3, 24, 24, 3), dtype=torch.uint8)
+    passes: list[object] = []
+    hook = network.register_forward_pre_hook(lambda *given: passes.append(given))
+    found = measure(pixels).maps.reshape(6, 6, 24, 24)
+    hook.remove()
+    # One for the attention, the branches and the mixture, one for each clamp, one for the fixed.
+    assert len(passes) == 4 + through
+    images = normalised(pixels.flatten(0, 1), InputSpec(24), torch.empty(0))
+    attention, _ = probe.capture(images)
+    first = {name: array[[0, 0, 0, 3, 3, 3]] for name, array in attention.items()}
+    own = {} if through else dict.fromkeys(attention, unchanged())
+    kinds = [own] * 3 + [dict.fromkeys(attention, end) for end in ("smallest", "largest")] + [first]
+    for number, replacements in enumerate(kinds):
+        views = images.clone().requires_grad_()
+        with intervene(probe, replacements, constant=True):
+            features = central_features(probe, measure.unit, views)
+        feature = features.branches[number] if number < 2 else features.output
+        (gradient,) = torch.autograd.grad(feature.sum(), views)
+        expected = gradient.abs().sum(dim=1).double()
+        expected /= expected.sum(dim=(1, 2), keepdim=True)
+        assert np.abs(found[:, number] - expected.numpy()).max() < 1e-6
 
 
 def test_attention_held_or_not(network: SKNet, pictures: Path) -> None:

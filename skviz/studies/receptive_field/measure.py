@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from skviz.capture.features import CentralFeatures, branch_paths, central_features
 from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
-from skviz.capture.replacements import Replacement, branch, fixed, unchanged
+from skviz.capture.replacements import Replacement, branch, fixed
 from skviz.data.loading import normalised
 from skviz.errors import CaptureError, UnitError
 from skviz.pictures.scaling import InputSpec
@@ -100,36 +100,74 @@ class FieldMeasure:
         n, count = pixels.shape[:2]
         like = next(self.probe.network.parameters(), torch.empty(0))
         images = normalised(pixels.flatten(0, 1), self.spec, like)
-        attention, _ = self.probe.capture(images)
         maps = np.empty((n, count, len(self.fields), *images.shape[-2:]))
-        for numbers, replacements, features in self._passes(attention, n):
-            with intervene(self.probe, replacements, constant=True):
-                gradients = self._gradients(images, features)
-            for number, gradient in zip(numbers, gradients, strict=True):
-                maps[:, :, number] = gradient.reshape(n, count, *gradient.shape[-2:])
-        own = attention[self.unit.name].double().cpu().numpy()
-        own = own.reshape(n, count, *own.shape[1:]).mean(axis=-1)
-        expected = EXPECTED_KERNEL.of(own, self.unit)
-        return Measured(maps, moments(maps), own[..., self.unit.largest], expected)
 
-    def _passes(
-        self, attention: Weights, n: int
-    ) -> Iterator[tuple[list[int], dict[str, Replacement], Pick]]:
-        """Yield what each forward pass is for: numbers of fields, attention, and features.
+        def keep(number: int, gradient: FloatArray, scales: Sequence[int] = range(count)) -> None:
+            maps[:, scales, number] = gradient.reshape(n, len(scales), *gradient.shape[-2:])
 
-        Branches and mixture share one pass, in which the attention is its own, held constant.
-        """
-        names = [unit.name for unit in self.probe.units]
         own = [i for i, field in enumerate(self.fields) if field.kind in (BRANCH, MIXED)]
-        held = {} if self.through_attention else dict.fromkeys(names, unchanged())
-        yield own, held, lambda found: (*found.branches, found.output)
-        for i, field in enumerate(self.fields):
+        attention, gradients = self._own(images)
+        for number, gradient in zip(own, gradients, strict=True):
+            keep(number, gradient)
+        for number, field in enumerate(self.fields):
             if field.kind == CLAMPED:
                 which = "smallest" if field.branch == self.unit.smallest else "largest"
-                yield [i], dict.fromkeys(names, branch(which)), lambda found: (found.output,)
+                keep(number, self._replaced(images, dict.fromkeys(attention, branch(which))))
             elif field.kind == FIXED:
-                kept = {name: fixed(self._of_reference(attention[name], n)) for name in names}
-                yield [i], kept, lambda found: (found.output,)
+                others = self._others(count)
+                keep(number, self._fixed(images, attention, n, others), others)
+                if len(others) < count:
+                    mixed = maps[:, self.reference, own[-1]]
+                    maps[:, self.reference, number] = mixed
+        weights = attention[self.unit.name].double().cpu().numpy()
+        weights = weights.reshape(n, count, *weights.shape[1:]).mean(axis=-1)
+        expected = EXPECTED_KERNEL.of(weights, self.unit)
+        return Measured(maps, moments(maps), weights[..., self.unit.largest], expected)
+
+    def _own(self, images: Tensor) -> tuple[Weights, list[FloatArray]]:
+        """Return the attention, and the maps of branches and mixture: one pass serves them all.
+
+        The attention is its own, held constant, or else another pass has read it.
+        """
+        if self.through_attention:
+            attention, _ = self.probe.capture(images)
+            return attention, self._gradients(images, _all_features)
+        seen: Weights = {}
+
+        def watch(attention: Tensor, unit: Unit) -> Tensor:
+            seen[unit.name] = attention.detach()
+            return attention
+
+        names = [unit.name for unit in self.probe.units]
+        held = dict.fromkeys(names, Replacement("unchanged", watch, depends=True))
+        with intervene(self.probe, held, constant=True):
+            gradients = self._gradients(images, _all_features)
+        return seen, gradients
+
+    def _replaced(self, images: Tensor, replacements: Mapping[str, Replacement]) -> FloatArray:
+        """Return the maps of the mixture with other attention: all before it changes, too."""
+        with intervene(self.probe, replacements, constant=True):
+            (gradient,) = self._gradients(images, lambda found: (found.output,))
+        return gradient
+
+    def _others(self, count: int) -> list[int]:
+        """Numbers of the scales whose fixed field is not their mixed one."""
+        # The attention of the reference scale is fixed as it is: that field is there already,
+        # unless gradients went through the attention.
+        return [i for i in range(count) if i != self.reference or self.through_attention]
+
+    def _fixed(
+        self, images: Tensor, attention: Weights, n: int, scales: Sequence[int]
+    ) -> FloatArray:
+        """Return the maps at some scales with the attention of the reference scale."""
+
+        def of(views: Tensor, wanted: Sequence[int]) -> Tensor:
+            by_image = views.reshape(n, len(self.scales), *views.shape[1:])
+            return by_image[:, list(wanted)].flatten(0, 1)
+
+        reference = [self.reference] * len(scales)
+        kept = {name: fixed(of(array, reference)) for name, array in attention.items()}
+        return self._replaced(of(images, scales), kept)
 
     def _gradients(self, images: Tensor, pick: Pick) -> list[FloatArray]:
         """Return the maps (B, H, W) of the picked features, each of mass 1 or nan."""
@@ -149,10 +187,9 @@ class FieldMeasure:
             maps.append((field / field.sum(dim=(1, 2), keepdim=True)).cpu().numpy())
         return maps
 
-    def _of_reference(self, attention: Tensor, n: int) -> Tensor:
-        """Give every view of an image the attention of its view at the reference scale."""
-        views = attention.reshape(n, len(self.scales), *attention.shape[1:])
-        return views[:, self.reference, None].expand_as(views).reshape_as(attention)
+
+def _all_features(found: CentralFeatures) -> tuple[Tensor, ...]:
+    return (*found.branches, found.output)
 
 
 def _fields(
