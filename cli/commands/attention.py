@@ -82,7 +82,6 @@ def attention(
 
     With --json, one image gives one object; several give {"images": [...], "errors": [...]}.
     """
-    from skviz.data.example import example_photo
     from skviz.files import check_output
     from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, check_before, report_images, save_sheet
@@ -125,8 +124,7 @@ def attention(
     document = _document(reports)
     echo.document(document if sheet is None else {**document, "sheet": str(sheet)})
     if results:
-        image = results[0].image
-        shown = options.EXAMPLE if image == str(example_photo()) else image
+        shown = options.image_word(results[0].image or "")
         same = network.words()
         echo.next(["explore", shown, *same], ["report", shown, *same, "--to", "report.html"])
     _leave(reports)

@@ -121,6 +121,9 @@ def compare(
         echo.result(*parts)
     for file in files:
         echo.result(f"written: {file}")
+    if figure is None:
+        compared = ["--paper"] if other is None else [other]
+        echo.next(["compare", run, *compared, "--figure", "compared.pdf"])
 
 
 def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:

@@ -67,6 +67,8 @@ def doctor(ctx: click.Context, shell: str | None, as_json: bool, quiet: bool) ->
     echo.document({"ok": fine, "checks": [asdict(check) for check in found]})
     echo.result(_text(found))
     echo.result(_verdict(found))
+    if fine:
+        echo.next(["attention", "example"])
     ctx.exit(0 if fine else EXIT_FAILED)
 
 

@@ -140,6 +140,7 @@ def intervene(
     _print(run, frame, work, echo)
     for file in files:
         echo.result(f"written: {file}")
+    echo.next(["report", "CONTROLS", "--card", "--interventions", out, "--to", "card"])
     if errors:
         for error in errors[:_SHOWN]:
             echo.error(f"{error['image']}: {error['reason']}")

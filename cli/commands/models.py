@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=candidates.models)
 @named_network
 @options.as_json
-def models(name: str | None, network: Network, as_json: bool) -> None:
+@options.quiet
+def models(name: str | None, network: Network, as_json: bool, quiet: bool) -> None:
     """List the networks that skviz can build, or the units of one of any kind.
 
     Without NAME: learnable parameters, multiply-adds for one image of the input size (in the
@@ -36,7 +37,7 @@ def models(name: str | None, network: Network, as_json: bool) -> None:
     """
     from skviz.models import known_models
 
-    echo = Echo(as_json=as_json)
+    echo = Echo(quiet=quiet, as_json=as_json)
     if name is not None:
         _show_units(replace(network, model=name), echo)
         return
@@ -46,6 +47,7 @@ def models(name: str | None, network: Network, as_json: bool) -> None:
     echo.document([_document(card) for card in cards])
     head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]
     echo.result(Table.of(head, map(_row, cards)))
+    echo.next(["models", "sknet50_lite"])
 
 
 def _show_units(network: Network, echo: Echo) -> None:
@@ -71,6 +73,7 @@ def _show_units(network: Network, echo: Echo) -> None:
         echo.result(units_table(gates))
     for note, names in notes_of(probe.units).items():
         echo.warn(f"{names}: {note}")
+    echo.next(["attention", "example", *network.words()])
 
 
 def _document(card: ModelCard) -> dict[str, object]:

@@ -128,6 +128,10 @@ def receptive_field(
     if not found.about["trained"]:
         echo.warn("untrained network: this is the field of random weights")
     echo.document(documents[0] if len(documents) == 1 else {"units": documents})
+    if images[0].is_dir():
+        echo.next(["analyze", images[0], *network.words(), "--out", "run"])
+    else:
+        echo.next(["attention", options.image_word(images[0]), *network.words()])
     _leave(found, echo)
 
 

@@ -175,6 +175,10 @@ def report(
     echo.document({"title": document.title, "files": files, "errors": failed})
     for file in files:
         echo.result(f"written: {file}")
+    if not runs:
+        echo.next(["analyze", "DATASET", *network.words(), "--out", "run"])
+    elif controls is None and not is_suite(runs[0]):
+        echo.next(["controls", "DATASET", "--out", "controls"])
     if errors:
         raise Failure(f"{len(errors)} of {len(inputs)} images failed", IN_PART)
 

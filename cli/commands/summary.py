@@ -147,7 +147,6 @@ def summary(
         files = [*files, *map(Path, claims["files"])]
     if not as_json and not quiet:
         chosen = _shown_units(found, units, everything)
-        echo.result(*text.head(found))
         parts = text.tables if everything else partial(text.screen, verdicts=claims is not None)
         echo.result(*parts(found, chosen), *text.null_tables(places, found, chosen))
         if claims is not None:

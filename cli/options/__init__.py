@@ -80,6 +80,13 @@ class ImagePath(click.Path):
         return super().convert(value, param, ctx)
 
 
+def image_word(path: str | Path) -> str:
+    """Return the word for an image on a command line: its path, or `example`."""
+    from skviz.data.example import example_photo
+
+    return EXAMPLE if Path(path) == example_photo() else str(path)
+
+
 model = click.option(
     "--model",
     metavar="NAME",

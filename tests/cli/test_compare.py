@@ -40,7 +40,7 @@ def test_two_runs(runs: tuple[Path, Path]) -> None:
     assert "units that only a has: SK_5_3" in result.stdout
     assert "95 %, 2000 bootstrap resamples of classes, seed 0" in result.stdout
     assert result.stdout.count("SK_5_2 ") == 6
-    assert result.stderr == ""
+    assert result.stderr == f"next: skviz compare {runs[0]} {runs[1]} --figure compared.pdf\n"
 
 
 def test_two_runs_as_json_with_table_and_figure(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_here_everything_works() -> None:
         in done.stdout
     )
     assert done.stdout.splitlines()[-1].startswith("skviz works here")
-    assert done.stderr == ""
+    assert done.stderr == "next: skviz attention example\n"
 
 
 def test_json_has_every_line_once() -> None:

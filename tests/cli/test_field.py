@@ -35,7 +35,7 @@ def test_table_and_files(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     result = run(pictures, "--stage", "2_1", "--scales", "1,2", "--out", out, "--format", "png,svg")
     assert result.exit_code == 0, result.stderr
-    assert result.stderr == ""
+    assert result.stderr == f"next: skviz analyze {pictures} --out run\n"
     assert sorted(path.name for path in out.iterdir()) == [
         f"field_2_1.{ending}" for ending in ("csv", "json", "npz", "png", "svg")
     ]

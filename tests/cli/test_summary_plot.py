@@ -18,6 +18,7 @@ from skviz.cli.main import cli
 ROOT = Path(__file__).resolve().parent.parent.parent
 synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
+make_suite = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py"))["make_suite"]
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +210,41 @@ def test_plot_and_summary_load_no_torch(run: Path, tmp_path: Path) -> None:
     )
     words = [sys.executable, "-c", code, str(run), str(tmp_path / "x.png")]
     subprocess.run(words, check=True, cwd=ROOT, capture_output=True)
+
+
+@pytest.mark.parametrize("units", [(3, 4, 6, 3), (1, 1, 1, 1)])
+def test_summary_fits_a_screen(units: tuple[int, ...], tmp_path: Path) -> None:
+    """24 lines of 80 characters on a terminal, with the prompt and what may come next."""
+    make_run(tmp_path / "run", stage_units(units, channels=4), classes=8, per_class=3)
+    lines = on_a_terminal(call("summary", tmp_path / "run"), tmp_path / "run")
+    assert sum(line.startswith("SK_") for line in lines) == 4
+    assert any(line.endswith("no clear change") for line in lines)
+
+
+def test_summary_of_controls_fits_a_screen(tmp_path: Path) -> None:
+    shifts = dict.fromkeys(("plain", "blur", "object-constant"), (0.05, 0.05, 0.0, -0.05))
+    make_suite(tmp_path / "suite", shifts, seeds=3)
+    lines = on_a_terminal(call("summary", tmp_path / "suite"), tmp_path / "suite")
+    assert sum(line.startswith("SK_") for line in lines) == 8
+    assert any("rises, but" in line for line in lines)
+
+
+def test_more_branches_and_scales_say_what_is_left_out(tmp_path: Path) -> None:
+    units = stage_units((1, 1, 1, 1), branches=3, channels=4)
+    make_run(tmp_path / "run", units, scales=(0.5, 1.0, 1.2, 1.5, 2.0), classes=4, per_class=2)
+    shown = "\n".join(on_a_terminal(call("summary", tmp_path / "run"), tmp_path / "run", 26))
+    heads = [line.split() for line in shown.splitlines() if line.startswith("unit")]
+    assert [[word for word in line if word.endswith("x")] for line in heads] == [
+        ["0.5x", "1.0x", "2.0x"], ["0.5x", "1.0x", "2.0x"],
+    ]  # fmt: skip
+    assert "shown: 3 of 5 scales (--all shows the others)" in shown
+
+
+def on_a_terminal(result: Result, path: Path, most: int = 24) -> list[str]:
+    """The lines of a screen of 80 columns, for a path of usual length."""
+    assert result.exit_code == 0, result.stderr
+    text = (result.stdout + result.stderr).replace(str(path), "runs/imagenet-val")
+    lines = text.splitlines()
+    assert len(lines) + 1 <= most
+    assert max(map(len, lines)) <= 80
+    return lines

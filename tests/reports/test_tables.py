@@ -126,3 +126,16 @@ def test_csv_holds_numbers_as_they_are() -> None:
     (head, first, _) = csv.reader(io.StringIO(part().frame.to_csv(index=False)))
     assert head == ["unit", "shift"]
     assert float(first[1]) == -0.01234
+
+
+def test_a_table_wider_than_the_terminal_goes_on_below() -> None:
+    heads = (Column("unit"), *(Column(f"column {n}", "signed") for n in range(9)), Column("note"))
+    rows = [[f"SK_2_{n}", *(n / 10 + k / 1000 for k in range(9)), "a few words"] for n in range(3)]
+    table = Table(heads, rows)
+    shown = rich_table(table, 60, colour=False)
+    assert max(map(len, shown.splitlines())) <= 60
+    assert "…" not in shown
+    for row in table.cells:
+        assert shown.count(row[0]) > 1, "its first column is in each part"
+        assert all(shown.count(cell) >= 1 for cell in row)
+    assert rich_table(table, 200, colour=False).count("SK_2_1") == 1

@@ -7,11 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from skviz.inference.changes import change_name
+from skviz.inference.null import origin_of
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import Writer, counted, number, percent, signed
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.reports.tables import Column, Table
-from skviz.scales import scale_label
+from skviz.scales import Scales, scale_label
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _SCALES = 3  # columns of a screen of 80 characters
 
 
 def head(found: Summary) -> list[Part]:
-    """Return what was measured: network, images, accuracy."""
+    """Return what was measured: network and images."""
     about = found.measurements.about
     parts: list[Part] = [
         f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
@@ -31,47 +32,55 @@ def head(found: Summary) -> list[Part]:
         f" {counted(len(found.class_table.labels), 'class', 'classes')},"
         f" {about['unreadable']} unreadable",
     ]
+    return parts
+
+
+def accuracy(found: Summary, columns: Sequence[int]) -> list[Part]:
+    """Return the top-1 accuracy at the scales of `columns`, where images have labels."""
     shares = [
-        f"{scale_label(scale)} {percent(value, 2)}"
-        for scale, value in zip(found.scales, found.accuracy, strict=True)
-        if value is not None
+        f"{scale_label(found.scales[column])} {percent(found.accuracy[column], 2)}"
+        for column in columns
+        if found.accuracy[column] is not None
     ]
-    return [*parts, f"top-1 accuracy: {', '.join(shares)}"] if shares else parts
+    return [f"top-1 accuracy: {', '.join(shares)}"] if shares else []
 
 
 def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> list[Part]:
     """Return one table of the units: means, the change over all scales, and what to call it.
 
-    With `verdicts` the table does not name the change: they follow.
+    With `verdicts` the table does not name the change: they follow. Expected kernel sizes are added
+    where there are more than two branches and a screen has room for them.
     """
     kernels = found.quantity is EXPECTED_KERNEL
-    parts: list[Part] = ["", _title(found), _means_and_change(found, units, kernels, verdicts)]
+    columns = _columns(found)
+    parts = [*head(found), *accuracy(found, columns), "", _title(found)]
+    parts.append(_means_and_change(found, units, columns, verdicts))
     if len(found.scales) > 1:
         ends = f"from {scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
         drawn = f"; {_resamples(found)}" if found.intervals else ""
         parts.append(f"change {ends}{drawn}")
-    if not kernels and any(unit.branches > 2 for unit in units):
-        parts += _kernels(found, units, deviations=False)
+    if not kernels and not verdicts and any(unit.branches > 2 for unit in units):
+        parts += _kernels(found, units, columns)
     else:
         parts += _without_kernels(units)
     left_out = []
     if len(units) < len(found.units):
         left_out.append(f"{len(units)} of {len(found.units)} units (--units all shows the others)")
-    if len(found.scales) > _SCALES:
-        left_out.append(f"{_SCALES} of {len(found.scales)} scales (--all shows the others)")
+    if len(columns) < len(found.scales):
+        left_out.append(f"{len(columns)} of {len(found.scales)} scales (--all shows the others)")
     return [*parts, f"shown: {', '.join(left_out)}"] if left_out else parts
 
 
 def tables(found: Summary, units: Sequence[Unit]) -> list[Part]:
     """Return every table: means and deviations, the shifts between all scales, the trends."""
     kernels = found.quantity is EXPECTED_KERNEL
-    parts: list[Part] = []
+    parts = [*head(found), *accuracy(found, range(len(found.scales)))]
     if not kernels:
         pairs = _per_unit(found, units, "mean", "std")
         what = "attention difference, largest minus smallest kernel: mean (standard deviation)"
         parts += ["", what, _per_scale(found, pairs, _signed_pair)]
     if kernels or any(unit.branches > 2 for unit in units):
-        parts += _kernels(found, units, deviations=True)
+        parts += _kernels(found, units)
     else:
         parts += _without_kernels(units)
     if len(found.scales) > 1:
@@ -96,7 +105,8 @@ def null_tables(
         Column("shift above", right=True),
         Column("p (Holm)", "p"),
     )
-    to = f"{scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
+    origin = found.scales[origin_of(found.scales)]
+    to = f"{scale_label(origin)} to {scale_label(found.scales[-1])}"
     words = {
         "raw": f"shift from {to} in random networks",
         "matched": "the same, of random networks that would vary as much over images at 1.0x",
@@ -135,12 +145,21 @@ def _title(found: Summary) -> str:
     return "attention difference, largest minus smallest kernel: mean over images"
 
 
-def _means_and_change(
-    found: Summary, units: Sequence[Unit], kernels: bool, verdicts: bool
-) -> Table:
-    write = partial(number, digits=3) if kernels else signed
+def _columns(found: Summary) -> list[int]:
+    """Return which scales a screen shows: all, or the ends and one between, 1.0x if it can be."""
     last = len(found.scales) - 1
-    shown = range(last + 1) if last < _SCALES else (0, last // 2, last)
+    if last < _SCALES:
+        return list(range(last + 1))
+    reference = Scales(found.scales).reference
+    return [0, reference if 0 < reference < last else last // 2, last]
+
+
+def _means_and_change(
+    found: Summary, units: Sequence[Unit], shown: Sequence[int], verdicts: bool
+) -> Table:
+    kernels = found.quantity is EXPECTED_KERNEL
+    write = _kernel_size if kernels else signed
+    last = len(found.scales) - 1
     columns = [Column("unit"), *(Column(scale_label(found.scales[v]), write) for v in shown)]
     means = _per_unit(found, units, "expected_kernel" if kernels else "mean")
     rows = [[name, *(values[v][0] for v in shown)] for name, values in means.items()]
@@ -154,7 +173,9 @@ def _means_and_change(
             rows = [[*row, ends[row[0]]] for row in rows]
             if not verdicts:
                 columns.append(Column(""))
-                rows = [[*row, change_name(ends[row[0]])] for row in rows]
+                rows = [
+                    [*row, change_name(ends[row[0]]) or changes[row[0]]["note"]] for row in rows
+                ]
     return Table(tuple(columns), rows)
 
 
@@ -181,18 +202,25 @@ def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Ta
     return Table(columns, [[unit, *values] for unit, values in pairs.items()])
 
 
-def _kernels(found: Summary, units: Sequence[Unit], deviations: bool) -> list[Part]:
-    """Return the expected kernel sizes, and say of which units there are none."""
+def _kernels(
+    found: Summary, units: Sequence[Unit], columns: Sequence[int] | None = None
+) -> list[Part]:
+    """Return the expected kernel sizes, and say of which units there are none.
+
+    Of the scales in `columns` the means, or of all of them the standard deviations as well.
+    """
     known = [unit for unit in units if unit.kernels_known]
     parts: list[Part] = []
-    if known and deviations:
+    if known and columns is None:
         pairs = _per_unit(found, known, "expected_kernel", "expected_kernel_std")
         what = "expected kernel size in pixels: mean (standard deviation)"
         parts = ["", what, _per_scale(found, pairs, _pair)]
     elif known:
-        pairs = _per_unit(found, known, "expected_kernel")
+        means = _per_unit(found, known, "expected_kernel")
         what = "expected kernel size in pixels: mean over images"
-        parts = ["", what, _per_scale(found, pairs, lambda one: number(one[0]))]
+        heads = [Column(scale_label(found.scales[v]), _kernel_size) for v in columns or ()]
+        rows = [[name, *(values[v][0] for v in columns or ())] for name, values in means.items()]
+        parts = ["", what, Table((Column("unit"), *heads), rows)]
     return parts + _without_kernels(units)
 
 
@@ -200,6 +228,9 @@ def _without_kernels(units: Sequence[Unit]) -> list[Part]:
     unknown = [unit.name for unit in units if not unit.kernels_known]
     which = "of no unit" if len(unknown) == len(units) else f"not of {', '.join(unknown)}"
     return [f"expected kernel size: {which}, for kernel sizes are not known"] if unknown else []
+
+
+_kernel_size = partial(number, digits=3)
 
 
 def _pair(pair: tuple[float, float]) -> str:
@@ -238,7 +269,7 @@ def _shifts(found: Summary, units: Sequence[Unit]) -> Table:
         Column("d_z", "effect"),
         Column("rank-bis.", "effect"),
         Column("p (Holm)", "p"),
-        *(Column(share, "share") for share in shares),
+        *(Column(f"{share} rise", "share") for share in shares),
         Column("", right=True),
     )
     names = {unit.name for unit in units}
@@ -248,7 +279,7 @@ def _shifts(found: Summary, units: Sequence[Unit]) -> Table:
             scales = f"{scale_label(row['from_scale'])} to {scale_label(row['to_scale'])}"
             rest = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
             rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *rest])
-    return Table(columns, rows)
+    return _without_empty_notes(Table(columns, rows))
 
 
 def _trends(found: Summary, units: Sequence[Unit]) -> Table:
@@ -261,4 +292,11 @@ def _trends(found: Summary, units: Sequence[Unit]) -> Table:
     )
     frame = found.trends[["unit", "n", "correlation", "p_holm", "note"]]
     frame = frame[frame["unit"].isin([unit.name for unit in units])]
-    return Table(columns, list(frame.itertuples(index=False, name=None)))
+    return _without_empty_notes(Table(columns, list(frame.itertuples(index=False, name=None))))
+
+
+def _without_empty_notes(table: Table) -> Table:
+    """Return the table without its last column where no row has a note."""
+    if any(row[-1] for row in table.rows):
+        return table
+    return Table(table.columns[:-1], [row[:-1] for row in table.rows])
