@@ -31,7 +31,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Summary:
 
 
 def test_a_run_fits_a_screen(found: Summary) -> None:
-    lines = shown([*text.head(found), *text.screen(found, paper_units(found.units))])
+    lines = shown(text.screen(found, paper_units(found.units)))
     assert len(lines) <= 20  # four are left for what comes next
     assert max(map(len, lines[1:])) <= 80  # but for the folder's name
 
@@ -42,7 +42,7 @@ def test_verdicts_fit_a_screen(tmp_path: Path) -> None:
     found = summarise(suite.plain)
     how = JudgeOptions()
     claims = to_document(suite, suite.verdicts(how), how)["claims"]
-    parts = [*text.head(found), *text.screen(found, found.units, verdicts=True), "", "verdicts"]
+    parts = [*text.screen(found, found.units, verdicts=True), "", "verdicts"]
     lines = shown([*parts, text.verdict_table(claims, found.units)])
     assert len(lines) <= 22
     assert max(map(len, lines[1:])) <= 80
