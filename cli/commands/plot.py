@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from skviz.displays import ALIASES, DISPLAYS
 
 from .. import options
 from ..echo import Echo, command_line
 from ..options import candidates
 
-FIGURES = ("lines", "bars", "classes", "units", "channels", "3a", "3b", "3c", "4")
 PAPER = "paper"  # in place of a run
+USUAL = {"every": 1, "smooth": 1, "sort": "index", "paper": False, "quantity": "difference"}
 # Options that the paper's own figures, whose values are fixed, do not have.
 _OF_RUNS = (
     "units", "scales", "every", "smooth", "sort", "group", "branch", "deviations", "paper",
@@ -25,12 +28,10 @@ _OF_RUNS = (
 @click.option(
     "--figure",
     "kind",
-    type=options.NearChoice(FIGURES),
+    type=options.NearChoice((*DISPLAYS, "3a", "3b", *ALIASES)),
     required=True,
-    help="lines: attention of one kernel over channels (figure 3 (c), left); bars: difference per "
-    "unit with deviations (its right); classes: difference per class (figure 4); units: all units "
-    "along depth; channels: heat map of channel by scale; 3c: lines and bars on one page, as in "
-    "the paper; 4: classes. Of `paper`: 3a, 3b, 3c or 4.",
+    help="; ".join(f"{name}: {about}" for name, (_, about) in DISPLAYS.items())
+    + "; 4: classes. Of `paper`: 3a, 3b, 3c or 4.",
 )
 @click.option(
     "--units",
@@ -50,7 +51,11 @@ _OF_RUNS = (
     help="Scales to draw, with commas between them.  [default: all; for classes: 1,1.5]",
 )
 @click.option(
-    "--every", type=click.IntRange(min=1), metavar="N", default=1, help="Draw every Nth class."
+    "--every",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=USUAL["every"],
+    help="Draw every Nth class.",
 )
 @click.option(
     "--smooth",
@@ -62,7 +67,7 @@ _OF_RUNS = (
 @click.option(
     "--sort",
     type=options.NearChoice(("index", "shift", "name")),
-    default="index",
+    default=USUAL["sort"],
     show_default=True,
     help="Order of the classes, or of the channels of a heat map.",
 )
@@ -120,7 +125,7 @@ def plot(
     band shows where this network would be at the larger scale if it shifted like random ones.
     """
     from skviz.figures.metadata import figure_metadata
-    from skviz.figures.redraw import RunFigure
+    from skviz.figures.redraw import check_options, drawn_run
     from skviz.figures.save import save_figure
     from skviz.figures.style.sheets import style_names
     from skviz.files import check_output
@@ -138,21 +143,21 @@ def plot(
             f"figure 3 ({kind[1]}) is of one photograph, got a run; draw it with"
             " `skviz attention IMAGE`, or the paper's with `skviz plot paper`"
         )
-    kind = "classes" if kind == "4" else kind
-    figure = RunFigure(
-        kind,
-        units=tuple(name for names in units for name in names),
-        scales=None if scales is None else parse_scales(scales),
-        every=every,
-        smooth=smooth,
-        sort=sort,
-        group=group,
-        branch=branch,
-        deviations=deviations,
-        paper=paper,
-        quantity=quantity,
-        style=style,
-    )
+    given: dict[str, Any] = {
+        "units": tuple(name for names in units for name in names),
+        "scales": None if scales is None else parse_scales(scales),
+        "every": every,
+        "smooth": smooth,
+        "sort": sort,
+        "group": group,
+        "branch": branch,
+        "deviations": deviations,
+        "paper": paper,
+        "quantity": quantity,
+    }
+    # What is as always is left to the display.
+    chosen = {name: v for name, v in given.items() if v not in (None, ()) and v != USUAL.get(name)}
+    check_options(kind, chosen)
     style_names(style)
     check_output(out, overwrite)
     records = Run(run)
@@ -163,7 +168,7 @@ def plot(
     if quantity == "expected_kernel" and unknown:
         echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
     summary, random = summarise(records, resamples=0), random_runs(null)
-    drawn, caption = figure.drawn(summary, random)
+    drawn, caption = drawn_run(summary, kind, random, style=style, **chosen)
     save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
     echo.result(f"written: {out}")

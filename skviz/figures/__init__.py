@@ -11,11 +11,11 @@ from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.overview import AttentionFigure, draw_attention
 from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.caption import Caption
-from skviz.figures.display import Display, caption_of
+from skviz.figures.display import Display, RunDisplay, caption_of
 from skviz.figures.layout.footer import with_note
 from skviz.figures.metadata import FigureInfo, figure_info, figure_metadata
 from skviz.figures.provenance import Provenance
-from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
+from skviz.figures.redraw import RUN_FIGURES, draw_run, drawn_run, run_displays
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap
@@ -46,7 +46,7 @@ __all__ = [
     "FieldWidths",
     "FigureInfo",
     "Provenance",
-    "RunFigure",
+    "RunDisplay",
     "ScaleStyle",
     "Thumbnails",
     "UnitBars",
@@ -55,11 +55,13 @@ __all__ = [
     "draw_attention",
     "draw_field",
     "draw_run",
+    "drawn_run",
     "figure_bytes",
     "figure_info",
     "figure_metadata",
     "figure_style",
     "place_style",
+    "run_displays",
     "save_figure",
     "scale_styles",
     "style_names",

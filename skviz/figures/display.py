@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, together
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from skviz.figures.native import NativeChart
+    from skviz.inference.summary import Summary
 
 
 class Display(ABC):
@@ -74,6 +77,72 @@ class Display(ABC):
         from skviz.figures.save import figure_bytes
 
         return figure_bytes(self.figure_, "png")
+
+
+class RunDisplay(Display):
+    """A display of a run's summary: a figure of `skviz plot` and of reports, see `skviz.displays`.
+
+    `from_summary(summary, units, ...)` computes it; what else that takes are the figure's options.
+
+    Examples
+    --------
+    >>> from skviz.figures import UnitBars
+    >>> sorted(UnitBars.options())
+    ['deviations', 'null', 'paper', 'quantity', 'scales', 'units']
+    """
+
+    # What a caption says of the paper's values; empty where the paper has none to show.
+    paper_words: ClassVar[str] = ""
+    paper_details: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    @abstractmethod
+    def from_summary(cls, summary: Summary, *args: Any, **kwargs: Any) -> Self:
+        """Compute the display from the records of a run."""
+
+    @classmethod
+    def of_run(cls, summary: Summary, units: Sequence[str] = (), **options: Any) -> list[Self]:
+        """Return what is drawn on one page: one display, or one per unit."""
+        return [cls.from_summary(summary, units or None, **options)]
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return the displays of a report with their names; none where there is nothing to draw."""
+        return [(name, display) for display in cls.of_run(summary)]
+
+    @classmethod
+    def options(cls) -> set[str]:
+        """Return the names of the options that the figure takes."""
+        named = set(inspect.signature(cls.from_summary).parameters) - {"summary", "unit"}
+        return named | {"units"} | ({"paper"} if cls.paper_words else set())
+
+    @classmethod
+    def page(cls, displays: Sequence[Self], paper: bool = False) -> Figure:
+        """Draw the displays of `of_run` on one new figure, and the paper's values if asked for."""
+        figure = displays[0].plot().figure_
+        if paper:
+            displays[0].lay_paper(figure)
+        return figure
+
+    def lay_paper(self, figure: Figure) -> None:
+        """Draw the paper's values over the figure; raises `UsageError` where there are none."""
+
+    def with_paper(self, caption: Caption) -> Caption:
+        """Return the caption with what is shown of the paper."""
+        details = (*caption.details, *self.paper_details)
+        return replace(caption, drawn=(*caption.drawn, self.paper_words), details=details)
+
+
+class PerUnit(RunDisplay):
+    """A display of one unit: a figure of a run has one for each, by default of 3_4."""
+
+    @classmethod
+    def of_run(cls, summary: Summary, units: Sequence[str] = (), **options: Any) -> list[Self]:
+        """Return a display per unit."""
+        from skviz.figures.selection import usual_lines
+
+        chosen = usual_lines(summary, units)
+        return [cls.from_summary(summary, unit.name, **options) for unit in chosen]
 
 
 def figure_of(drawn: Figure | Display) -> Figure:

@@ -13,12 +13,12 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
+from skviz.figures.attention.line_panels import plot_lines
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.display import caption_of
 from skviz.figures.layout.footer import with_note
 from skviz.figures.provenance import Provenance
-from skviz.figures.redraw import plot_lines
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.control_views import ControlViews
 from skviz.figures.studies.field_widths import FieldWidths

@@ -13,7 +13,7 @@ import pytest
 from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
-from skviz.figures.redraw import RunFigure
+from skviz.figures.redraw import run_displays
 from skviz.figures.runs.paper_figures import paper_caption, paper_display
 from skviz.figures.studies.field_widths import FieldWidths
 from skviz.figures.studies.fields import FieldFigure, FieldMaps
@@ -96,7 +96,7 @@ def check(display: Display, text: str, known: set[float]) -> None:
 @pytest.mark.parametrize("kind", RECOMPUTED)
 def test_of_a_run(kind: str, tmp_path: Path) -> None:
     make_run(tmp_path / "run", stage_units((1, 4, 1, 1), channels=32), classes=3, per_class=4)
-    (display,) = RunFigure(kind).displays(summarise(tmp_path / "run", resamples=0))
+    (display,) = run_displays(summarise(tmp_path / "run", resamples=0), kind)
     caption = display.caption(ABOUT)
     frame = display.to_frame()
     check(display, f"{caption.title} {caption.alt}", RECOMPUTED[kind](frame))

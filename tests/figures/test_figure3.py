@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from skviz.cli.main import cli
 from skviz.errors import UsageError
-from skviz.figures.redraw import RunFigure
+from skviz.figures.redraw import drawn_run, run_displays
 from skviz.figures.runs.figure3 import Figure3
 from skviz.figures.runs.paper_figures import (
     PAPER_FIGURES,
@@ -42,10 +42,10 @@ def summary(folder: Path) -> Summary:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_lines_and_bars_are_one_figure(summary: Summary, style: str) -> None:
-    figure, caption = RunFigure("3c", style=style).drawn(summary)
+    figure, caption = drawn_run(summary, "3c", style=style)
     assert troubles(figure) == []
     left, right = figure.axes
-    lines, bars = RunFigure("lines").displays(summary)[0], RunFigure("bars").displays(summary)[0]
+    lines, bars = run_displays(summary, "lines")[0], run_displays(summary, "bars")[0]
     np.testing.assert_allclose([line.get_ydata() for line in left.lines], lines.curves)
     heights = [[p.get_height() for p in g] for g in right.containers if hasattr(g, "patches")]
     np.testing.assert_allclose(np.transpose(heights), bars.values)
@@ -62,14 +62,14 @@ def test_lines_and_bars_are_one_figure(summary: Summary, style: str) -> None:
 
 
 def test_its_data_and_charts_are_those_of_both(summary: Summary) -> None:
-    (display,) = RunFigure("3c").displays(summary)
+    (display,) = run_displays(summary, "3c")
     assert isinstance(display, Figure3)
     frame = display.to_frame()
     assert frame["part"].value_counts().to_dict() == {"lines": 48, "bars": 12}
-    _, caption = RunFigure("3c").drawn(summary)
+    _, caption = drawn_run(summary, "3c")
     assert [chart.kind for chart in display.native_charts(caption)] == ["xy", "bars"]
-    with pytest.raises(UsageError, match="attention difference, which figure 3"):
-        RunFigure("3c", quantity="expected_kernel").displays(summary)
+    with pytest.raises(UsageError, match="'quantity' belongs to the figure lines or bars"):
+        run_displays(summary, "3c", quantity="expected_kernel")
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from skviz.figures import RUN_FIGURES, RunFigure, draw_field, figure_style
+from skviz.figures import RUN_FIGURES, draw_field, drawn_run, figure_style
 from skviz.figures.caption import Caption
 from skviz.figures.display import caption_of
 from skviz.figures.layout.footer import with_note
@@ -44,7 +44,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.mark.parametrize("kind", RUN_FIGURES)
 def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
-    figure, caption = RunFigure(kind, style="paper").drawn(summarise(run, resamples=0))
+    figure, caption = drawn_run(summarise(run, resamples=0), kind, style="paper")
     said = below(figure)
     assert said.startswith("sknet26, weights: photos; 12 images of 'val'.")
     trained = run.settings["model"]["trained"]
@@ -59,8 +59,8 @@ def test_figures_of_a_run_say_what_they_are_of(run: Run, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["lines", "units"])
 def test_bands_are_explained_where_they_are(run: Run, kind: str) -> None:
     summary = summarise(run, resamples=0)
-    assert "Bands: ± one standard" in below(RunFigure(kind, deviations=True).drawn(summary)[0])
-    assert "Bands" not in below(RunFigure(kind).drawn(summary)[0])
+    assert "Bands: ± one standard" in below(drawn_run(summary, kind, deviations=True)[0])
+    assert "Bands" not in below(drawn_run(summary, kind)[0])
 
 
 ABOUT = Provenance(

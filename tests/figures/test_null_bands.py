@@ -182,7 +182,7 @@ def test_two_random_networks_give_their_range(summary: Summary, null: list) -> N
 
 
 def test_what_does_not_fit_is_refused(summary: Summary, null: list, suite: Path) -> None:
-    with pytest.raises(UsageError, match="expected a figure with room for random networks"):
+    with pytest.raises(UsageError, match="'null' belongs to the figure lines or bars"):
         draw_run(summary, "channels", null)
     kernels = replace(summary, options=replace(summary.options, quantity="expected_kernel"))
     for kind in KINDS:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from skviz.errors import ScaleError, UnitError, UsageError
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.redraw import RUN_FIGURES, RunFigure, draw_run
+from skviz.figures.redraw import RUN_FIGURES, check_options, draw_run, drawn_run
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap
@@ -133,7 +133,7 @@ def test_heatmap_refuses_nonsense(summary: Summary) -> None:
         ChannelHeatmap(np.zeros((3, 4)), (1, 2), "SK_2_1", "5x5")
     with pytest.raises(UsageError, match="expected a sort of index, shift, got 'name'"):
         ChannelHeatmap.from_summary(summary, "4_2", sort="name")
-    with pytest.raises(UnitError, match=r"expected the name of one unit, got '4_\*'"):
+    with pytest.raises(UnitError, match="expected the name of one unit, got SK_4_1, SK_4_2"):
         ChannelHeatmap.from_summary(summary, "4_*")
     with pytest.raises(UnitError, match="expected a branch from 0 to 1 for SK_4_2, got 5"):
         ChannelHeatmap.from_summary(summary, "4_2", branch=5)
@@ -320,7 +320,7 @@ def test_published_values_are_laid_over(summary: Summary, imagenet: Summary) -> 
 
 def test_the_papers_channels_have_an_axis_of_their_own(summary: Summary) -> None:
     scales = (1.0, 1.5, 2.0)
-    figure, caption = RunFigure("lines", paper=True, scales=scales[::2]).drawn(summary)
+    figure, caption = drawn_run(summary, "lines", paper=True, scales=scales[::2])
     own, paper = figure.axes
     assert all(line.get_xdata().max() < 32 for line in own.lines)  # the channels of this run
     for line, scale in zip(paper.lines, scales[::2], strict=True):
@@ -338,11 +338,11 @@ def test_the_papers_channels_have_an_axis_of_their_own(summary: Summary) -> None
 
 @pytest.mark.parametrize("kind", ["bars", "units", "classes"])
 def test_captions_say_what_is_the_papers(imagenet: Summary, kind: str) -> None:
-    _, caption = RunFigure(kind, paper=True).drawn(imagenet)
+    _, caption = drawn_run(imagenet, kind, paper=True)
     assert ("figure 4" if kind == "classes" else "Open diamonds: the paper's") in caption.text
     if kind == "classes":
         assert "are taken to be ImageNet's" in caption.text
-    assert "the paper's" not in RunFigure(kind).drawn(imagenet)[1].text
+    assert "the paper's" not in drawn_run(imagenet, kind)[1].text
 
 
 @pytest.mark.parametrize(
@@ -403,7 +403,7 @@ def test_options_of_another_figure_are_refused(
     kind: str, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        RunFigure(kind, **options)  # type: ignore[arg-type]
+        check_options(kind, options)
 
 
 def test_units_and_scales_that_the_run_has_not(summary: Summary) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
@@ -20,8 +21,7 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
-from skviz.figures.display import Display
-from skviz.figures.expected import shows_kernels
+from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -39,12 +39,11 @@ from skviz.figures.runs.null_bands import (
     null_handle,
     unit_bands,
 )
-from skviz.figures.selection import choose_scales, required_scales
+from skviz.figures.selection import Selection, has_differences, required_scales
 from skviz.figures.style.palette import bar_handles, scale_styles
 from skviz.figures.wording import branch_phrase, scales_in_words
-from skviz.inference.changes import change_intervals
 from skviz.numbers import counted
-from skviz.quantities import DIFFERENCE as QUANTITY, EXPECTED_KERNEL
+from skviz.quantities import EXPECTED_KERNEL
 from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units
 
@@ -60,7 +59,7 @@ _EDGE = 0.9  # points, of the light edge to either side of a whisker
 
 
 @dataclass(frozen=True, eq=False)
-class UnitBars(Display):
+class UnitBars(RunDisplay):
     """Grouped bars of one quantity per unit and scale.
 
     `values` has shape (U, V); the default quantity is the attention difference, in [-1, 1].
@@ -70,6 +69,8 @@ class UnitBars(Display):
     is no such band, or None. `change` (U, 2) are the intervals over
     images of the change from the first to the last scale, or None. Figure 3, right.
     """
+
+    paper_words = "Open diamonds: the paper's values (figure 3 (c))."
 
     values: FloatArray
     scales: tuple[float, ...]
@@ -153,28 +154,34 @@ class UnitBars(Display):
         Raises `UnitError` for an unknown unit, `ScaleError` for a scale that the run does not
         have, and `UsageError` for an unknown quantity or kernels of unknown size.
         """
-        known = summary.units
-        chosen = paper_units(known) if units is None else select_units(units, known)
-        columns = choose_scales(summary.scales, scales)
-        kernels = shows_kernels(summary, quantity, chosen)
-        mean, std = ("expected_kernel", "expected_kernel_std") if kernels else ("mean", "std")
+        shown = Selection.of(summary, units, scales=scales, quantity=quantity, null=null)
+        mean, std = "mean", "std"
+        if shown.kernels:
+            mean, std = "expected_kernel", "expected_kernel_std"
         frame = summary.to_frame()
-        shape = (len(known), len(summary.scales))
-        rows = [known.index(unit) for unit in chosen]
-        cells = np.ix_(rows, columns)
-        bands = unit_bands(summary, null, rows, columns, kernels) if null else None
+        shape = (len(summary.units), len(summary.scales))
+        cells = np.ix_(shown.rows, shown.columns)
         return cls(
             values=frame[mean].to_numpy().reshape(shape)[cells],
-            scales=tuple(summary.scales[column] for column in columns),
-            units=tuple(unit.short for unit in chosen),
+            scales=shown.scales,
+            units=tuple(unit.short for unit in shown.units),
             errors=frame[std].to_numpy().reshape(shape)[cells] if deviations else None,
-            quantity=EXPECTED_KERNEL.axis_label if kernels else _quantity(chosen, None),
-            base=(EXPECTED_KERNEL if kernels else QUANTITY).base(chosen),
-            null=bands,
-            change=change_intervals(
-                summary, EXPECTED_KERNEL if kernels else QUANTITY, rows, columns
-            ),
+            quantity=EXPECTED_KERNEL.axis_label if shown.kernels else _quantity(shown.units, None),
+            base=shown.quantity.base(shown.units),
+            null=unit_bands(shown) if null else None,
+            change=shown.change,
         )
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return the bars; none of gates, whose one branch has nothing to subtract."""
+        return super().in_report(name, summary) if has_differences(summary.units) else []
+
+    def lay_paper(self, figure: Figure) -> None:
+        """Mark the paper's means and deviations (figure 3 (c)) on the bars."""
+        from skviz.figures.runs.published import lay_over_bars
+
+        lay_over_bars(figure.axes[0], self)
 
     @property
     def hatched(self) -> bool:
@@ -324,7 +331,7 @@ class UnitBars(Display):
         return self._drawn(figure, ax)
 
 
-def _quantity(units: list[Unit], branch: int | None) -> str:
+def _quantity(units: Sequence[Unit], branch: int | None) -> str:
     if branch is not None:
         labels = {unit.branch_label(branch % unit.branches) for unit in units}
         label = labels.pop() if len(labels) == 1 else f"branch {branch}"

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
-from skviz.errors import UnitError, UsageError
+from skviz.errors import UsageError
 from skviz.figures.attention.channel_curves import (
     MOST_POINTS,
     PAPER_POINTS as PAPER_POINTS,
@@ -21,9 +22,8 @@ from skviz.figures.attention.channel_curves import (
     mean_starts,
 )
 from skviz.figures.attention.headings import legend_above, name_above
-from skviz.figures.caption import Caption, mean_of, message, null_words
-from skviz.figures.display import Display
-from skviz.figures.expected import channel_kernels, shows_kernels
+from skviz.figures.caption import DEVIATION, Caption, mean_of, message, null_words
+from skviz.figures.display import Display, PerUnit
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -36,7 +36,7 @@ from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import channel_band, extra_height, null_handle
-from skviz.figures.selection import choose_scales, required_scales
+from skviz.figures.selection import Selection, checked_branch, required_scales
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.figures.style.text import storable
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
@@ -45,7 +45,6 @@ from skviz.numbers import counted
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
-from skviz.units import select_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,11 +54,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelLines(Display):
+class ChannelLines(PerUnit):
     """Line chart of the attention of one branch over channels, one line per scale.
 
     `curves` has shape (V, N), attention in [0, 1]: each of the N points is the mean of
-    `group` successive channels (the last one of what is left). `x` has shape (N,), the first
+    `group` consecutive channels (the last one of what is left). `x` has shape (N,), the first
     channel of each group; `scales` has V entries; `channels` is C. `deviations` (V, N) is the
     half width of a band around each curve, or None. `quantity` is what the curves are, where
     they are no attention. `null` (2, N) is where random networks would put the last of the
@@ -67,6 +66,13 @@ class ChannelLines(Display):
     interval over images of the change of the mean from the first to the last scale, or None.
     Figure 3, left.
     """
+
+    paper_words = (
+        "Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own 256 channels,"
+        " each point the mean of 16. Only the level and the order of the lines"
+        " are comparable."
+    )
+    paper_details = ("Channels of two networks do not correspond.",)
 
     curves: FloatArray
     x: NDArray[np.int64]
@@ -102,7 +108,7 @@ class ChannelLines(Display):
     ) -> ChannelLines:
         """Compute the curves of one unit; by default of its largest kernel, with 16 points.
 
-        `group` averages that many successive channels, from 1 (every channel) to C; the
+        `group` averages that many consecutive channels, from 1 (every channel) to C; the
         default is C / 16 as in the paper. `branch` chooses another branch than the largest.
 
         Raises `UsageError` for a bad `group` or attention without scales, and `UnitError` for
@@ -111,11 +117,10 @@ class ChannelLines(Display):
         found = attention.unit(unit)
         values = attention.branch(unit, branch).astype(np.float64)
         channels = values.shape[1]
-        chosen = _checked_group(group, channels, found.name)
-        x = np.arange(0, channels, chosen)
-        index = found.largest if branch is None else branch % found.branches
+        chosen, x, sizes = _points(group, channels, found.name)
+        index = checked_branch(found, branch)
         return cls(
-            curves=np.add.reduceat(values, x, axis=1) / np.diff(np.append(x, channels)),
+            curves=np.add.reduceat(values, x, axis=1) / sizes,
             x=x,
             scales=required_scales(attention),
             unit=found.name,
@@ -149,42 +154,47 @@ class ChannelLines(Display):
         Raises `UsageError` for a bad `group` or a quantity that does not fit, `UnitError` for an
         unknown unit or branch, and `ScaleError` for a scale that the run does not have.
         """
-        found = select_units(unit, summary.units)[0]
-        kernels = shows_kernels(summary, quantity, [found])
-        if kernels and deviations:
+        shown = Selection.of(summary, unit, scales=scales, quantity=quantity, null=null)
+        found = shown.unit
+        if shown.kernels and deviations:
             raise UsageError(
                 "expected no deviations with the expected kernel size of channels, which are not"
                 " recorded; leave the deviations out"
             )
-        moments = summary.measurements.channels[found.name]
-        columns = choose_scales(summary.scales, scales)
-        if branch is not None and not -found.branches <= branch < found.branches:
-            raise UnitError(
-                f"expected a branch from 0 to {found.branches - 1} for {found.name}, got {branch}"
-            )
-        index = found.largest if branch is None else branch % found.branches
-        chosen = _checked_group(group, found.channels, found.name)
-        x = np.arange(0, found.channels, chosen)
-        sizes = np.diff(np.append(x, found.channels))
-        spread = np.add.reduceat(moments.std[columns, index], x, axis=1) / sizes
-        values = channel_kernels(summary, found, branch) if kernels else moments.mean[:, index]
+        index = checked_branch(found, branch)
+        chosen, x, sizes = _points(group, found.channels, found.name)
+        spread = None
+        if deviations:
+            std = summary.measurements.channels[found.name].std[list(shown.columns), index]
+            spread = np.add.reduceat(std, x, axis=1) / sizes
         return cls(
-            curves=np.add.reduceat(values[columns], x, axis=1) / sizes,
+            curves=np.add.reduceat(shown.channels(branch), x, axis=1) / sizes,
             x=x,
-            scales=tuple(summary.scales[column] for column in columns),
+            scales=shown.scales,
             unit=found.name,
             branch_label=found.branch_label(index),
             group=chosen,
             channels=found.channels,
-            deviations=spread if deviations else None,
-            quantity=EXPECTED_KERNEL.axis_label if kernels else None,
-            null=(
-                channel_band(summary, null, found, index, columns[-1], x, sizes, kernels)
-                if null
-                else None
-            ),
-            change=channel_change(summary, found, index, columns, kernels),
+            deviations=spread,
+            quantity=EXPECTED_KERNEL.axis_label if shown.kernels else None,
+            null=channel_band(shown, index, x, sizes) if null else None,
+            change=channel_change(summary, found, index, shown.columns, shown.kernels),
         )
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return the lines of 3_4, or of the second of the paper's units."""
+        return [(f"{name}_{chart.unit}", chart) for chart in cls.of_run(summary)]
+
+    @classmethod
+    def page(cls, displays: Sequence[ChannelLines], paper: bool = False) -> Figure:
+        """Draw a panel per unit, and one with the paper's channels, which do not correspond."""
+        from skviz.figures.attention.line_panels import plot_lines
+        from skviz.figures.runs.published import published_chart
+
+        if paper:
+            return plot_lines([*displays, published_chart(displays)], same_height=True)
+        return plot_lines(displays) if len(displays) > 1 else displays[0].plot().figure_
 
     @property
     def group_sizes(self) -> NDArray[np.int64]:
@@ -211,11 +221,6 @@ class ChannelLines(Display):
         """What the y axis shows."""
         return self.quantity or f"attention of {branch_phrase(self.branch_label)}"
 
-    @property
-    def short_label(self) -> str:
-        """What the y axis shows, for a small chart."""
-        return f"{self.branch_label} attention" if self.quantity is None else "expected kernel"
-
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
         means, scales, unit = self.means, self.scales, storable(self.unit)
@@ -223,25 +228,18 @@ class ChannelLines(Display):
         kernels = self.quantity is not None
         quantity = "expected kernel size (pixels)" if kernels else f"attention of {branch}"
         what = f"{quantity} over the {counted(self.channels, 'channel')} of {unit}"
-        points = "every channel" if self.group == 1 else f"{self.group} consecutive channels"
-        each = (
-            "one point per channel"
-            if self.group == 1
-            else f"each point the mean of {points}"
-        )  # fmt: skip
-        text = [
-            f"{mean_of(provenance, what)}, {each}, one line per scale ({scales_in_words(scales)})."
-        ]
+        each = "one point per channel"
+        if self.group > 1:
+            each = f"each point the mean of {self.group} consecutive channels"
+        by_scale = f"one line per scale ({scales_in_words(scales)})"
+        text = [f"{mean_of(provenance, what)}, {each}, {by_scale}."]
         marks = []
         if self.dense:
             step = int(mean_starts(self)[1]) * self.group
             dots = "single channels" if self.group == 1 else f"means of {self.group}"
             marks.append(f"Dots: {dots}; lines: means of {step} consecutive channels.")
         if self.deviations is not None:
-            marks.append(
-                "Bands: \N{PLUS-MINUS SIGN} one standard deviation over images, averaged over the"
-                " channels of a point."
-            )
+            marks.append(f"Bands: {DEVIATION}, averaged over the channels of a point.")
         unclear = change_name(self.change) == NO_CLEAR_CHANGE
         direction = "" if unclear else trend(means, scales)
         alt = [
@@ -260,7 +258,7 @@ class ChannelLines(Display):
                 )
         if self.null is not None:
             marks.append(null_words(scales))
-        mean = "the mean expected kernel size" if kernels else f"the mean attention of {branch}"
+        mean = f"the mean {'expected kernel size' if kernels else quantity}"
         title = message(unit, mean, means, scales, change=self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
 
@@ -341,8 +339,12 @@ class ChannelLines(Display):
         return found
 
 
-def _checked_group(group: int | None, channels: int, unit: str) -> int:
+def _points(
+    group: int | None, channels: int, unit: str
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """Return how many channels a point has, the first channel of each, and how many it holds."""
     chosen = max(1, channels // PAPER_POINTS) if group is None else group
     if not 1 <= chosen <= channels:
         raise UsageError(f"expected a group of 1 to {channels} channels for {unit}, got {chosen}")
-    return chosen
+    x = np.arange(0, channels, chosen)
+    return chosen, x, np.diff(np.append(x, channels))

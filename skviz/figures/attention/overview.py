@@ -15,6 +15,7 @@ from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.figures.attention.arrange import Arrangement, arrange, inner_width
 from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.line_panels import short_label
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.caption import Caption
@@ -156,7 +157,7 @@ class AttentionFigure(Display):
             ax = figure.add_axes((0, 0, 1, 1), label=chart.unit)
             em = float(matplotlib.rcParams["font.size"]) / 72
             alone = len(page.charts) == 1 and page.charts[0].height > _LABEL_ROOM * em
-            y_label = chart.value_label if alone else chart.short_label
+            y_label = chart.value_label if alone else short_label(chart)
             shown = first or len(labels) > 1
             chart.plot(
                 ax,

@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from matplotlib.figure import Figure
 
-from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.errors import UsageError
 from skviz.figures.caption import Caption, null_words
-from skviz.figures.display import Display
-from skviz.figures.expected import shows_kernels
+from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.panels import panel_columns
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.class_panels import MOST_NAMED, draw_classes, named
+from skviz.figures.runs.class_points import ClassPoints
 from skviz.figures.runs.null_bands import class_bands
-from skviz.figures.selection import choose_scales
-from skviz.figures.style.fonts import can_draw_all
+from skviz.figures.selection import Selection, has_differences
 from skviz.figures.style.text import storable
 from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
-from skviz.inference.changes import NO_CLEAR_CHANGE, change_intervals, change_name
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.class_table import ClassTable
 from skviz.numbers import counted, signed
-from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.quantities import DIFFERENCE
 from skviz.scales import scale_labels
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
-from skviz.units import paper_units, select_units
+from skviz.units import paper_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +37,13 @@ if TYPE_CHECKING:
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
-SORTS = ("index", "shift", "name")
 PAPER_PANELS = ("SK_2_3", "SK_3_4", "SK_5_3")
 PAPER_SCALES = (1.0, 1.5)
-_EXTREMES, _LISTED = 3, 5  # classes that a panel and notes name at either end
+_LISTED = 5  # classes that notes name at either end
 
 
 @dataclass(frozen=True, eq=False)
-class ClassCurves(Display):
+class ClassCurves(ClassPoints, RunDisplay):
     """One panel per unit: the mean attention difference of each class, one curve per scale.
 
     `values` has shape (U, V, K), in [-1, 1], nan where a class has no images; `classes` (K,)
@@ -57,40 +55,23 @@ class ClassCurves(Display):
     images of the change of each unit's mean, or None; `counts` is what rises. Figure 4.
     """
 
-    values: FloatArray
-    classes: NDArray[np.int64]
-    scales: tuple[float, ...]
-    units: tuple[str, ...]
-    names: tuple[str, ...] | None = None
-    every: int = 1
-    smooth: int = 1
-    sort: str = "index"
+    paper_words = (
+        "Wide pale lines: the paper's (figure 4). The classes of this run are taken to be"
+        " ImageNet's, in the same order."
+    )
+
     quantity: str = DIFFERENCE.label
     null: FloatArray | None = None
     change: FloatArray | None = None
     counts: str = "classes"
 
     def __post_init__(self) -> None:
-        expected = (len(self.units), len(self.scales), len(self.classes))
-        if self.values.shape != expected:
-            raise UsageError(
-                "expected values of shape (units, scales, classes) ="
-                f" {expected}, got {self.values.shape}"
-            )
+        super().__post_init__()
         bands = (len(self.units), 2, len(self.classes))
         if self.null is not None and self.null.shape != bands:
             raise UsageError(
                 f"expected a null of shape (units, 2, classes) = {bands}, got {self.null.shape}"
             )
-        if self.names is not None and len(self.names) != len(self.classes):
-            raise UsageError(
-                f"expected {len(self.classes)} names, one per class, got {len(self.names)}"
-            )
-        if not len(self.classes):
-            raise UsageError(
-                "expected labelled images, got none with a label: figure 4 shows classes"
-            )
-        self._check_points()
 
     @classmethod
     def from_summary(
@@ -115,36 +96,43 @@ class ClassCurves(Display):
         Raises `UnitError` for an unknown unit, `ScaleError` for a scale that the run does not
         have, and `UsageError` for a run without labels, or bad `every`, `smooth` or `sort`.
         """
-        known = summary.units
         if units is None:
-            paper = [unit for unit in known if unit.name in PAPER_PANELS]
-            chosen = paper if len(paper) == len(PAPER_PANELS) else paper_units(known)
-        else:
-            chosen = select_units(units, known)
-        if scales is None and not set(PAPER_SCALES) <= set(summary.scales):
-            scales = summary.scales[:2]
-        columns = choose_scales(summary.scales, PAPER_SCALES if scales is None else scales)
-        rows = [known.index(unit) for unit in chosen]
-        kernels = shows_kernels(summary, quantity, chosen)
-        table = ClassTable.of(
-            summary.measurements, rows, columns, EXPECTED_KERNEL if kernels else DIFFERENCE
-        )
+            paper = [unit for unit in summary.units if unit.name in PAPER_PANELS]
+            units = PAPER_PANELS if len(paper) == len(PAPER_PANELS) else None
+        if scales is None:
+            paper_has = set(PAPER_SCALES) <= set(summary.scales)
+            scales = PAPER_SCALES if paper_has else summary.scales[:2]
+        shown = Selection.of(summary, units, scales=scales, quantity=quantity, null=null)
+        table = ClassTable.of(summary.measurements, shown.rows, shown.columns, shown.quantity)
         names = summary.measurements.class_names
         return cls(
             values=table.means,
             classes=table.labels,
-            scales=tuple(summary.scales[column] for column in columns),
-            units=tuple(unit.name for unit in chosen),
+            scales=shown.scales,
+            units=tuple(unit.name for unit in shown.units),
             names=None if names is None else tuple(names[label] for label in table.labels),
             every=every,
             smooth=smooth,
             sort=sort,
-            quantity=EXPECTED_KERNEL.label if kernels else DIFFERENCE.label,
-            null=class_bands(summary, null, rows, columns, table.labels, kernels) if null else None,
-            change=change_intervals(
-                summary, EXPECTED_KERNEL if kernels else DIFFERENCE, rows, columns
-            ),
+            quantity=shown.quantity.label,
+            null=class_bands(shown, table.labels) if null else None,
+            change=shown.change,
         )
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return the classes of the paper's units at the smallest and the largest scale."""
+        if not has_differences(summary.units) or len(summary.class_table.labels) < 2:
+            return []
+        paper = [unit.name for unit in paper_units(summary.units)]
+        ends = tuple(dict.fromkeys((summary.scales[0], summary.scales[-1])))
+        return [(name, cls.from_summary(summary, paper, scales=ends))]
+
+    def lay_paper(self, figure: Figure) -> None:
+        """Draw the paper's curves (figure 4) behind ours."""
+        from skviz.figures.runs.published import lay_over_classes
+
+        lay_over_classes(figure, self)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw one panel per unit on a new figure, or a single unit on `ax`; return the display.
@@ -157,43 +145,6 @@ class ClassCurves(Display):
     def named(self) -> bool:
         """Whether every point is one class with its name below it."""
         return named(self, panel_columns(len(self.units)))
-
-    def shift(self, unit: str) -> FloatArray:
-        """Return the shift of every class (K,) from the first to the last scale."""
-        values = self.values[self.index(unit)]
-        shift: FloatArray = values[-1] - values[0]
-        return shift
-
-    def points(self, unit: str) -> tuple[NDArray[np.int64], FloatArray]:
-        """Return what is drawn of a unit: classes (N,) by position, and values (V, N).
-
-        With `smooth`, a point carries the first class that it is the mean of.
-        """
-        order = self.order(unit)
-        return self.thinned(order, self.values[self.index(unit)][:, order])
-
-    def thinned(
-        self, order: NDArray[np.int64], values: FloatArray
-    ) -> tuple[NDArray[np.int64], FloatArray]:
-        """Return the classes and values of sorted ones (V, K) that `every` or `smooth` leave."""
-        if self.smooth > 1:
-            starts = np.arange(0, len(order), self.smooth)
-            return order[starts], _mean_of_groups(values, starts)
-        return order[:: self.every], values[:, :: self.every]
-
-    def extremes(
-        self, unit: str, count: int = _EXTREMES, *, drawn: bool = False
-    ) -> tuple[list[str], list[str]]:
-        """Name the classes that shift most upwards, and least or most downwards, with numbers.
-
-        With `drawn` by their `drawn_name`.
-        """
-        name = self.drawn_name if drawn else self.name
-        shift = self.shift(unit)
-        order = np.argsort(shift)[: np.count_nonzero(~np.isnan(shift))]
-        count = min(count, len(order) // 2)
-        words = [f"{name(index)} {signed(shift[index])}" for index in order]
-        return words[::-1][:count], words[:count]
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
@@ -322,56 +273,3 @@ class ClassCurves(Display):
             names = dict(zip(self.classes.tolist(), self.names, strict=True))
             frame.insert(3, "name", frame["label"].map(names))
         return frame
-
-    @property
-    def step(self) -> int:
-        """How many classes there are from one point to the next."""
-        return self.smooth if self.smooth > 1 else self.every
-
-    def name(self, index: int) -> str:
-        """Return the name of a class by its position in `classes`."""
-        return f"class {self.classes[index]}" if self.names is None else self.names[index]
-
-    def drawn_name(self, index: int) -> str:
-        """Return the name of a class, or its number where no installed font can draw the name."""
-        name = self.name(index)
-        return name if can_draw_all(storable(name)) else f"class {self.classes[index]}"
-
-    def index(self, unit: str) -> int:
-        """Return the position of a unit; raises `UnitError` for an unknown one."""
-        names = [*self.units, *(name.removeprefix("SK_") for name in self.units)]
-        if unit not in names:
-            raise UnitError(f"unknown unit '{unit}'; this figure has {', '.join(self.units)}")
-        return names.index(unit) % len(self.units)
-
-    def order(self, unit: str) -> NDArray[np.int64]:
-        """Return the positions of the classes in the order of `sort`, (K,)."""
-        if self.sort == "shift":
-            return np.argsort(-self.shift(unit), kind="stable")
-        if self.sort == "name":
-            words = [self.name(index).casefold() for index in range(len(self.classes))]
-            return np.argsort(np.array(words), kind="stable")
-        return np.arange(len(self.classes))
-
-    def _check_points(self) -> None:
-        for option, number in (("every", self.every), ("smooth", self.smooth)):
-            if not 1 <= number <= len(self.classes):
-                raise UsageError(
-                    f"expected '{option}' from 1 to the {len(self.classes)} classes of the run,"
-                    f" got {number}"
-                )
-        if self.every > 1 and self.smooth > 1:
-            raise UsageError("expected 'every' or 'smooth', got both; leave one of them out")
-        if self.sort not in SORTS:
-            hint = did_you_mean(self.sort, SORTS)
-            raise UsageError(f"expected a sort of {', '.join(SORTS)}, got '{self.sort}'.{hint}")
-        if self.sort == "name" and self.names is None:
-            raise UsageError("expected class names to sort by, got a run without; sort by index")
-
-
-def _mean_of_groups(values: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-    """Average successive columns, nan left out."""
-    present = ~np.isnan(values)
-    counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
-    sums = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

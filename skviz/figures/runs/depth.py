@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
@@ -21,12 +22,13 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
-from skviz.figures.display import Display
+from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.page import figure_size, fit_label, keep_ticks, most_height, own_axes
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import draw_band, extra_height, legend_columns, null_handle
+from skviz.figures.selection import has_differences
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.figures.wording import scales_in_words
 from skviz.numbers import counted
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class DepthLines(Display):
+class DepthLines(RunDisplay):
     """The attention difference of U units in the order of execution, one line per scale.
 
     `values` has shape (U, V), in [-1, 1]; `scales` has V entries; `units` names the units
@@ -50,6 +52,8 @@ class DepthLines(Display):
     `zero` the axis shows zero, which the attention difference has, a kernel size has not.
     `null` (U, 2) is where random networks would put the last of the scales, or None.
     """
+
+    paper_words = UnitBars.paper_words
 
     values: FloatArray
     scales: tuple[float, ...]
@@ -114,6 +118,18 @@ class DepthLines(Display):
             null=None if bars.null is None else bars.null[:, -1],
             change=bars.change,
         )
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return the lines where there are several units."""
+        several = len(summary.units) > 1 and has_differences(summary.units)
+        return super().in_report(name, summary) if several else []
+
+    def lay_paper(self, figure: Figure) -> None:
+        """Mark the paper's means (figure 3 (c)) on the lines."""
+        from skviz.figures.runs.published import lay_over_depth
+
+        lay_over_depth(figure.axes[0], self)
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from matplotlib.transforms import Bbox
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.caption import Caption
-from skviz.figures.display import Display
+from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.page import (
     Slot,
     figure_size,
@@ -27,6 +27,7 @@ from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import extra_height, legend_columns, null_handle
+from skviz.figures.selection import usual_lines
 from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
 from skviz.frames import parts_frame
 
@@ -43,7 +44,7 @@ _LINES = 0.54  # of the width
 
 
 @dataclass(frozen=True, eq=False)
-class Figure3(Display):
+class Figure3(RunDisplay):
     """Lines of one unit and bars of some units, with one legend. Figure 3 (b) and (c).
 
     `lines` and `bars` have the same scales.
@@ -76,6 +77,17 @@ class Figure3(Display):
                 summary, units or None, scales=scales, deviations=deviations, null=null
             ),
         )
+
+    @classmethod
+    def of_run(cls, summary: Summary, units: Sequence[str] = (), **options: Any) -> list[Figure3]:
+        """Return the page; `units` are those of the bars."""
+        (line, *_) = usual_lines(summary)
+        return [cls.from_summary(summary, line.name, units, **options)]
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return nothing: a report has lines and bars as figures of their own."""
+        return []
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""

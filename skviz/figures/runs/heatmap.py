@@ -14,14 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.errors import UsageError, did_you_mean
 from skviz.figures.caption import Caption, mean_of, message
-from skviz.figures.display import Display
-from skviz.figures.expected import channel_kernels, shows_kernels
+from skviz.figures.display import Display, PerUnit
 from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.provenance import Provenance
-from skviz.figures.selection import choose_scales
+from skviz.figures.selection import Selection, checked_branch
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import (
     branch_phrase,
@@ -32,13 +31,13 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
-from skviz.inference.changes import NO_CLEAR_CHANGE, change_intervals, change_name
+from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted
-from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
+from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
-from skviz.units import select_units
+from skviz.units import paper_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +51,7 @@ _LEAST = 3.0  # of a map, however few scales there are
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelHeatmap(Display):
+class ChannelHeatmap(PerUnit):
     """Mean attention of one branch of a unit: rows are scales, columns channels.
 
     `values` has shape (V, C), in [0, 1]. The upper map shows them, the lower one the change
@@ -95,32 +94,29 @@ class ChannelHeatmap(Display):
         the summary's own quantity). Raises `UnitError` for an unknown unit or branch,
         `ScaleError` for an unknown scale, `UsageError` for a quantity that does not fit.
         """
-        found = select_units(unit, summary.units)
-        if len(found) != 1:
-            raise UnitError(f"expected the name of one unit, got '{unit}'")
-        chosen = found[0]
-        index = checked_branch(chosen.branches, branch, chosen.largest, chosen.name)
-        columns = choose_scales(summary.scales, scales)
-        kernels = shows_kernels(summary, quantity, found)
-        values = (
-            channel_kernels(summary, chosen, branch)
-            if kernels
-            else summary.measurements.channels[chosen.name].mean[:, index]
-        )
+        shown = Selection.of(summary, unit, scales=scales, quantity=quantity)
         return cls(
-            values=values[columns],
-            scales=tuple(summary.scales[column] for column in columns),
-            unit=chosen.name,
-            branch_label=chosen.branch_label(index),
+            values=shown.channels(branch),
+            scales=shown.scales,
+            unit=shown.unit.name,
+            branch_label=shown.unit.branch_label(checked_branch(shown.unit, branch)),
             sort=sort,
-            quantity=EXPECTED_KERNEL.axis_label if kernels else None,
-            change=change_intervals(
-                summary,
-                EXPECTED_KERNEL if kernels else DIFFERENCE,
-                [summary.units.index(chosen)],
-                columns,
-            )[0],
+            quantity=EXPECTED_KERNEL.axis_label if shown.kernels else None,
+            change=shown.change[0],
         )
+
+    @classmethod
+    def in_report(cls, name: str, summary: Summary) -> list[tuple[str, Display]]:
+        """Return a map of the last unit of every stage."""
+        return [
+            (f"{name}_{unit.name}", cls.from_summary(summary, unit.name, sort="shift"))
+            for unit in paper_units(summary.units)
+        ]
+
+    @classmethod
+    def page(cls, displays: Sequence[ChannelHeatmap], paper: bool = False) -> Figure:
+        """Draw the maps below each other."""
+        return plot_heatmaps(displays)
 
     @property
     def order(self) -> NDArray[np.int64]:
@@ -262,15 +258,6 @@ def _map(
     bar.locator = MaxNLocator(3, min_n_ticks=FEWEST_TICKS)
     bar.update_ticks()
     return ax
-
-
-def checked_branch(branches: int, branch: int | None, default: int, unit: str) -> int:
-    """Return the branch asked for, or the default; raises `UnitError` if there is no such."""
-    if branch is None:
-        return default
-    if not 0 <= branch < branches:
-        raise UnitError(f"expected a branch from 0 to {branches - 1} for {unit}, got {branch}")
-    return branch
 
 
 def _limits(values: FloatArray) -> tuple[float, float]:

@@ -29,9 +29,8 @@ from skviz.typing import FloatArray
 if TYPE_CHECKING:
     from matplotlib.typing import ColorType
 
-    from skviz.inference.summary import Summary
+    from skviz.figures.selection import Selection
     from skviz.runs.measurements import Measurements, RunMeasurements
-    from skviz.units import Unit
 
     AnyMeasurements = Measurements | RunMeasurements
 
@@ -39,83 +38,63 @@ LABEL = "shift of random networks"
 _HATCH = "////"
 
 
-def unit_bands(
-    summary: Summary,
-    null: Sequence[AnyMeasurements],
-    rows: Sequence[int],
-    columns: Sequence[int],
-    kernels: bool = False,
-) -> FloatArray:
+def unit_bands(shown: Selection) -> FloatArray:
     """Return low and high of the mean difference per unit and scale, (U, V, 2).
 
-    nan at 1.0x, which shifts start from. With `kernels` the figure shows expected kernel sizes,
-    for which there is no band. Raises `UsageError`, also for runs that do not fit.
+    nan at 1.0x, which shifts start from. Of expected kernel sizes there is no band. Raises
+    `UsageError`, also for runs that do not fit.
     """
-    origin = _origin(summary, kernels)
-    shifts = NullShifts.of(summary.measurements, null)
-    start = nan_mean(summary.measurements.difference)[origin]
-    ends = np.stack(shifts.band(), axis=-1) + start[:, None]
+    measured = shown.summary.measurements
+    origin = _origin(shown)
+    start = nan_mean(measured.difference)[origin]
+    ends = np.stack(NullShifts.of(measured, shown.null).band(), axis=-1) + start[:, None]
     ends[origin] = np.nan
-    chosen: FloatArray = ends[np.ix_(columns, rows)].transpose(1, 0, 2)
+    chosen: FloatArray = ends[np.ix_(shown.columns, shown.rows)].transpose(1, 0, 2)
     return chosen
 
 
 def channel_band(
-    summary: Summary,
-    null: Sequence[AnyMeasurements],
-    unit: Unit,
-    branch: int,
-    scale: int,
-    starts: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    kernels: bool = False,
+    shown: Selection, branch: int, starts: NDArray[np.int64], sizes: NDArray[np.int64]
 ) -> FloatArray:
-    """Return low and high of each point of a line of channels at one scale, (2, N).
+    """Return low and high of each point of the unit's line at the last scale, (2, N).
 
     Channels of random networks have no order, so all points share one spread: that of the
     points' shifts over networks and points.
     """
-    origin = _origin(summary, kernels)
-    column = [one.name for one in summary.units].index(unit.name)
-    factors = NullShifts.of(summary.measurements, null).factors[:, column]
+    origin, scale = _origin(shown), shown.columns[-1]
+    summary, name = shown.summary, shown.unit.name
+    factors = NullShifts.of(summary.measurements, shown.null).factors[:, shown.rows[0]]
     shifts = []
-    for other in null:
-        mean = other.channels[unit.name].mean[:, branch]
+    for other in shown.null:
+        mean = other.channels[name].mean[:, branch]
         at = [_near(other.scales, summary.scales[index]) for index in (origin, scale)]
         shifts.append(np.add.reduceat(mean[at[1]] - mean[at[0]], starts) / sizes)
     raw = np.stack(shifts)
     low, high = wider(_pooled(raw), _pooled(raw * factors[:, None]))
-    mean = summary.measurements.channels[unit.name].mean[origin, branch]
+    mean = summary.measurements.channels[name].mean[origin, branch]
     start = np.add.reduceat(mean, starts) / sizes
     return np.stack([start + low, start + high])
 
 
-def class_bands(
-    summary: Summary,
-    null: Sequence[AnyMeasurements],
-    rows: Sequence[int],
-    columns: Sequence[int],
-    classes: NDArray[np.int64],
-    kernels: bool = False,
-) -> FloatArray:
+def class_bands(shown: Selection, classes: NDArray[np.int64]) -> FloatArray:
     """Return low and high of each class's mean at the last scale drawn, (U, 2, K)."""
-    origin, top = _origin(summary, kernels), max(columns)
-    if origin not in columns or top == origin:
+    origin, top = _origin(shown), max(shown.columns)
+    if origin not in shown.columns or top == origin:
         raise UsageError(
             "expected 1.0x and a larger scale to be drawn, between which random networks shift;"
             " choose others with --scales"
         )
-    plain = summary.measurements
-    factors = NullShifts.of(plain, null).factors[:, rows]
+    plain = shown.summary.measurements
+    factors = NullShifts.of(plain, shown.null).factors[:, shown.rows]
     labels = plain.labels
     assert labels is not None, "figure 4 has classes"
     members = [labels == label for label in classes]
 
     def means(measured: AnyMeasurements, scale: int) -> FloatArray:
-        cube = aligned(measured, plain)[:, scale][:, rows]
+        cube = aligned(measured, plain)[:, scale][:, shown.rows]
         return np.stack([nan_mean(cube[own]) for own in members], axis=1)
 
-    raw = np.stack([means(other, top) - means(other, origin) for other in null])
+    raw = np.stack([means(other, top) - means(other, origin) for other in shown.null])
     low, high = wider(band(raw), band(raw * factors[..., None]))
     start = means(plain, origin)
     return np.stack([start + low, start + high], axis=1)
@@ -180,13 +159,13 @@ def _legend_size() -> float:
     return font_points(matplotlib.rcParams["legend.fontsize"])
 
 
-def _origin(summary: Summary, kernels: bool) -> int:
-    if kernels:
+def _origin(shown: Selection) -> int:
+    if shown.kernels:
         raise UsageError(
             "expected the attention difference, of which random networks' bands are made, got"
             " expected kernel sizes; leave the random networks out"
         )
-    return origin_of(summary.scales)
+    return origin_of(shown.summary.scales)
 
 
 def _near(scales: Sequence[float], wanted: float) -> int:

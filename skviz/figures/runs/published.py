@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
@@ -17,16 +16,17 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import PAPER_POINTS, ChannelLines
-from skviz.figures.caption import Caption
-from skviz.figures.runs.classes import ClassCurves
-from skviz.figures.runs.depth import DepthLines
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
 from skviz.scales import scale_label
 from skviz.typing import FloatArray
 from skviz.units import Unit
+
+if TYPE_CHECKING:
+    from skviz.figures.attention.bars import UnitBars
+    from skviz.figures.runs.classes import ClassCurves
+    from skviz.figures.runs.depth import DepthLines
 
 SKNET50 = tuple(
     f"SK_{stage}_{unit}"
@@ -35,7 +35,6 @@ SKNET50 = tuple(
 )
 _CLASSES = 1000
 _CHANNELS = 256  # of SK_3_4
-_APART = "Channels of two networks do not correspond."
 
 
 def require_sknet50(units: Sequence[Unit]) -> None:
@@ -158,25 +157,6 @@ def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
         group=_CHANNELS // PAPER_POINTS,
         channels=_CHANNELS,
     )
-
-
-def with_paper(caption: Caption, display: object) -> Caption:
-    """Return the caption of a display with what it shows of the paper."""
-    if isinstance(display, ChannelLines):
-        said = (
-            f"Second panel: SK_3_4 of the paper's SKNet-50 (figure 3 (c)) over its own {_CHANNELS}"
-            f" channels, each point the mean of {_CHANNELS // PAPER_POINTS}. Only the level and"
-            " the order of the lines are comparable."
-        )
-        caption = replace(caption, details=(*caption.details, _APART))
-    elif isinstance(display, ClassCurves):
-        said = (
-            "Wide pale lines: the paper's (figure 4). The classes of this run are taken to be"
-            " ImageNet's, in the same order."
-        )
-    else:
-        said = "Open diamonds: the paper's values (figure 3 (c))."
-    return replace(caption, drawn=(*caption.drawn, said))
 
 
 def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.figures.attention.bars import UnitBars
-from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.display import Display
+from skviz.displays import DISPLAYS, find_display
 from skviz.figures.provenance import Provenance
-from skviz.figures.runs.classes import ClassCurves
-from skviz.figures.runs.depth import DepthLines
-from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import percent
@@ -19,7 +14,6 @@ from skviz.reports.document import Document, FigurePart, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
 from skviz.scales import scale_label
-from skviz.studies.unit_choice import choose_units
 
 if TYPE_CHECKING:
     from skviz.inference.summary import Summary
@@ -59,24 +53,7 @@ def run_document(
 
 
 def _figures(summary: Summary, about: Provenance) -> list[FigurePart]:
-    chosen = choose_units(summary.units)
-    line, paper = chosen.lines[0], [unit.name for unit in chosen.bars]
-    displays: list[tuple[str, Display]] = [
-        (f"lines_{line.name}", ChannelLines.from_summary(summary, line.name))
-    ]
-    # Gates have one branch: nothing to subtract, and nothing to draw.
-    differ = any(unit.branches > 1 for unit in summary.units)
-    if differ:
-        displays.append(("bars", UnitBars.from_summary(summary)))
-    if differ and len(summary.units) > 1:
-        displays.append(("units", DepthLines.from_summary(summary)))
-    if differ and len(summary.class_table.labels) > 1:
-        ends = (summary.scales[0], summary.scales[-1])
-        curves = ClassCurves.from_summary(summary, paper, scales=tuple(dict.fromkeys(ends)))
-        displays.append(("classes", curves))
-    for name in paper:
-        heatmap = ChannelHeatmap.from_summary(summary, name, sort="shift")
-        displays.append((f"channels_{name}", heatmap))
+    displays = [pair for name in DISPLAYS for pair in find_display(name).in_report(name, summary)]
     return [figure_part(name, display, about) for name, display in displays]
 
 
