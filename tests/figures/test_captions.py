@@ -78,7 +78,7 @@ def test_lines_of_a_run_with_bands() -> None:
     assert caption.text == (
         "Mean over 1,500 images of 'val' (10 classes) of the attention of the 5x5 kernel over the"
         " 6 channels of SK_3_4, each point the mean of 2 consecutive channels, one line per scale"
-        " (1.0x and 2.0x). Bands: ± one standard deviation over images, averaged over"
+        " (1.0x and 2.0x). Bands: ± one standard deviation over images (n − 1), averaged over"
         f" the channels of a point. {ENDING}"
     )
 
