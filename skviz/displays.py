@@ -6,13 +6,7 @@ exports find it by its name. Nothing is imported before a figure is drawn.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, NamedTuple
-
-from skviz.errors import UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from skviz.figures.display import RunDisplay
+from typing import NamedTuple
 
 
 class Entry(NamedTuple):
@@ -39,20 +33,3 @@ DISPLAYS: dict[str, Entry] = {
 }
 # The paper's numbers of figures that have a name.
 ALIASES = {"4": "classes"}
-
-
-def find_display(name: str) -> type[RunDisplay]:
-    """Return the display of a name; raises `UsageError` for an unknown one.
-
-    Examples
-    --------
-    >>> find_display("bars").__name__, find_display("4").__name__
-    ('UnitBars', 'ClassCurves')
-    """
-    name = ALIASES.get(name, name)
-    if name not in DISPLAYS:
-        hint = did_you_mean(name, DISPLAYS)
-        raise UsageError(f"expected a figure out of {', '.join(DISPLAYS)}, got '{name}'.{hint}")
-    module, _, cls = DISPLAYS[name].address.partition(":")
-    found: type[RunDisplay] = getattr(importlib.import_module(module), cls)
-    return found

@@ -17,7 +17,7 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
-    {"names", "notes", "numbers", "typing", "version"},
+    {"displays", "names", "notes", "numbers", "typing", "version"},
     {"errors", "overview"},
     {
         "kernels",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
 
-from skviz.displays import DISPLAYS, find_display
+from skviz.displays import ALIASES, DISPLAYS
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.style.sheets import figure_style
 from skviz.quantities import DIFFERENCE, find_quantity
@@ -109,6 +110,23 @@ def run_displays(
         options["null"] = null
     check_options(kind, options)
     return list(find_display(kind).of_run(summary, **options))
+
+
+def find_display(name: str) -> type[RunDisplay]:
+    """Return the display of a name; raises `UsageError` for an unknown one.
+
+    Examples
+    --------
+    >>> find_display("bars").__name__, find_display("4").__name__
+    ('UnitBars', 'ClassCurves')
+    """
+    name = ALIASES.get(name, name)
+    if name not in DISPLAYS:
+        hint = did_you_mean(name, DISPLAYS)
+        raise UsageError(f"expected a figure out of {', '.join(DISPLAYS)}, got '{name}'.{hint}")
+    module, _, cls = DISPLAYS[name].address.partition(":")
+    found: type[RunDisplay] = getattr(importlib.import_module(module), cls)
+    return found
 
 
 def check_options(kind: str, options: Mapping[str, Any]) -> None:

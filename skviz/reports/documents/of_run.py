@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skviz.displays import DISPLAYS, find_display
+from skviz.displays import DISPLAYS
 from skviz.figures.provenance import Provenance
+from skviz.figures.redraw import find_display
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import percent
