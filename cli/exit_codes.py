@@ -61,7 +61,7 @@ def stream_failure(error: OSError) -> int:
         reason = "stdout is closed" if closed else error.strerror or str(error)
         with suppress(OSError):  # Where it is stderr that cannot be written, the code says it.
             click.echo(
-                f"Error: cannot print: {reason}; what is printed is not whole, send it elsewhere",
+                f"Error: cannot print: {reason}; the output is incomplete; send it elsewhere",
                 err=True,
             )
     # What is left in the streams goes nowhere: Python writes once more when it ends.

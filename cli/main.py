@@ -39,7 +39,7 @@ GROUPS = {
     },
     "Measure": {
         "analyze": ("analyze", "Record the attention of a data set."),
-        "merge": ("merge", "Join runs that were made apart."),
+        "merge": ("merge", "Join runs made in parts."),
         "controls": ("controls", "Make a run and its controls: is the effect real?"),
         "intervene": ("intervene", "Replace the attention, measure the output."),
         "receptive-field": ("receptive_field", "Measure effective receptive fields."),
@@ -175,9 +175,8 @@ def _memory_words(error: BaseException, lower: list[str]) -> str:
     where = "graphics card" if "CUDA" in str(error) else "machine"
     advice = f"lower {' or '.join(lower)}" if lower else "use smaller pictures or fewer of them"
     done = "; a run goes on with the same command" if "--workers" in lower else ""
-    return (
-        f"the memory of this {where} is full: {asked_for(error)} could not be had; {advice}{done}"
-    )
+    asked = asked_for(error)
+    return f"the memory of this {where} is full: {asked} could not be allocated; {advice}{done}"
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -187,7 +187,7 @@ def check_regular(path: AnyPath) -> None:
 
 
 def output_folder(path: AnyPath) -> Path:
-    """Return the folder as a `Path`, made if need be, with its parents.
+    """Return the folder as a `Path`, created if needed, with its parents.
 
     Raises `OutputError` when it is a file, or cannot be made or written to.
     """

@@ -64,16 +64,16 @@ def analyze(
 ) -> None:
     """Record the attention of every image of a data set at several scales.
 
-    DATASET is a folder of images (sub-folders are classes), ImageNet's validation set as it is
+    DATASET is a folder of images (sub-folders are classes), ImageNet's validation set as
     distributed, a manifest (.csv or .parquet with the columns path, label and left, top, right,
-    bottom for boxes), tar archives ("val-{000..049}.tar"), a .zip, Parquet files with pictures,
-    hf:NAME@SPLIT, or torchvision:NAME. RUN opens with pandas, Polars or DuckDB; its format is in
-    the documentation.
+    bottom for boxes), tar archives ("val-{000..049}.tar"), a .zip, Parquet files with images,
+    hf:NAME@SPLIT, or torchvision:NAME. pandas, Polars and DuckDB can read RUN; the documentation
+    describes its format.
 
-    Ctrl-C ends at the next batch. The same command goes on with an unfinished RUN, also with
-    another number of processes: start it under torchrun for several, on any number of machines
-    that share the folder. Unreadable images are skipped and listed (exit code 3; under torchrun
-    a warning only).
+    Ctrl-C stops at the next batch. The same command resumes an unfinished RUN, even with another
+    number of processes: start it under torchrun for several, on any number of machines that share
+    the folder. Unreadable images are skipped and listed (exit code 3; under torchrun only a
+    warning).
     """
     from skviz.hardware.devices import choose_device
     from skviz.runs.analyze import prepare
@@ -137,7 +137,7 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
             )
     done, total = len(run.done), run.settings["shards"]
     if done == total:
-        echo.note(f"'{run.path}' is finished already: nothing to do")
+        echo.note(f"'{run.path}' is already finished; nothing to do")
     elif analysis.resumed:
         echo.note(f"resuming '{run.path}': {done} of {total} shards are done")
 
@@ -159,7 +159,10 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         echo.document(_document(run, images, complete, errors, notes, analysis.resumed))
     if not complete:
         left = len(run.missing)
-        echo.note(f"this process is done; {left} shards of '{run.path}' are still with others")
+        echo.note(
+            f"this process is done; other processes are still measuring {left} shards of"
+            f" '{run.path}'"
+        )
         return
     echo.result(
         f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "

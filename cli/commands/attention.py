@@ -74,7 +74,7 @@ def attention(
 ) -> None:
     """Draw the attention of photographs at several scales: figure 3 (a) of the paper.
 
-    The IMAGE `example` is a photograph that skviz ships: an okapi (Caltech-101, CC BY 4.0).
+    The IMAGE `example` is a photograph that ships with skviz: an okapi (Caltech-101, CC BY 4.0).
 
     Each IMAGE gets a figure `<stem>_attention_<units>.<format>`, and a table of the attention
     difference: the mean over channels of the attention of the largest kernel minus that of the

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     "pairs",
     metavar="A=B",
     multiple=True,
-    help="Units that belong together: 3_4=2_2. May be repeated.  [default: those of one name]",
+    help="Pair of units to compare: 3_4=2_2. May be repeated.  [default: those of one name]",
 )
 @click.option(
     "--csv",
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     "--figure",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also draw the shifts per unit; the ending says the format: .png, .pdf or .svg.",
+    help="Also draw the shifts per unit; the suffix sets the format: .png, .pdf or .svg.",
 )
 @options.style
 @options.bootstrap

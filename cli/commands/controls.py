@@ -87,16 +87,15 @@ def controls(
 ) -> None:
     """Make a run and its controls: what else could make the attention change?
 
-    DATASET is as in `skviz analyze`. Enlarging a picture also removes its context and its fine
-    detail, and random networks shift too. Each control is an ordinary run in which one thing is
-    different, in a folder of its own in DIR: blur, object-constant, object-blurred, masked,
-    zoom-out-mean, zoom-out-reflect, resample-bilinear, resample-lanczos and random-00, ...
-    controls.json lists them with their cost, the time as a multiple of the plain run's,
-    views.png shows what the network sees in each, and verdicts.md says which part of each
-    unit's shift survives which control.
+    DATASET is as in `skviz analyze`. Enlarging an image also removes context and fine detail, and
+    random networks shift too. Each control is an ordinary run with one difference, in its own
+    folder in DIR: blur, object-constant, object-blurred, masked, zoom-out-mean, zoom-out-reflect,
+    resample-bilinear, resample-lanczos and random-00, ... controls.json lists them with their cost
+    (the time as a multiple of the plain run's), views.png shows what the network sees in each, and
+    verdicts.md says which part of each unit's shift survives which control.
 
-    Finished runs are kept: the same command with other --seeds, --only or --cascade adds to
-    them. --overwrite replaces pages and figures made from the runs, never the runs.
+    Finished runs are kept: the same command with other --seeds, --only or --cascade adds to them.
+    --overwrite replaces pages and figures made from the runs, never the runs.
     """
     from skviz.hardware.devices import choose_device
     from skviz.reports.controls import VIEWS, write_views

@@ -78,7 +78,7 @@ def _examined(area: str, part: Callable[[], list[Check]]) -> list[Check]:
         return part()
     except Exception as error:  # Whatever it is, it is what the doctor was asked for.
         reason = f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
-        return [Check(area, area, FAILED, reason, "mend what is said above, or install again")]
+        return [Check(area, area, FAILED, reason, "fix the failures above, or reinstall")]
 
 
 def _configuration(root: click.Context) -> list[Check]:

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     default="127.0.0.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Where to listen. Any other than this machine needs --share.",
+    help="Address to listen on. Any address beyond this machine needs --share.",
 )
 @click.option(
     "--share",
     is_flag=True,
-    help="Let others reach the page: whoever has its address sees the pictures and can use this "
+    help="Let others reach the page: anyone with its address sees the pictures and can use this "
     "machine's processor. Nothing is encrypted.",
 )
 @options.quiet
@@ -56,17 +56,17 @@ def explore(
     share: bool,
     quiet: bool,
 ) -> None:
-    """Open a page: drag a box around the object, turn its size up, watch the attention.
+    """Open a page: drag a box around the object, enlarge it, watch the attention.
 
-    Without an IMAGE it begins with the photograph that skviz ships; others can be dropped on the
-    page. The page shows the numbers of `skviz attention`, and gives the command for each figure.
-    It is served to this machine alone, until Ctrl-C.
+    Without an IMAGE it starts with the photograph that ships with skviz; you can drop others on the
+    page. The page shows the numbers of `skviz attention`, and gives the command for each figure. It
+    is served to this machine only, until Ctrl-C.
     """
     from skviz.explorer.server import LOOPBACK, address, bind, new_token, serve
 
     if host not in LOOPBACK and not share:
         raise UsageError(
-            f"expected --share with --host {host}: then whoever has the address of the page sees "
+            f"expected --share with --host {host}: then anyone with the address of the page sees "
             "the pictures and can use this machine's processor, and nothing is encrypted"
         )
     for name in ("starlette", "uvicorn"):

@@ -68,18 +68,17 @@ def intervene(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Replace the attention of units, and measure what becomes of the network's output.
+    """Replace the attention of units, and measure how the network's output changes.
 
-    Every unit of --units is taken alone, all of these together (chosen), and, whatever --units
-    says, all units of the network together (all). Their attention is replaced by all weight
-    on one branch (branches), the same weight for all (uniform), the data set's mean at the same
-    scale (mean), its own with the channels shuffled (channels), another image's (images), or
-    the same image's at the scale next to 1.0x (patch). Measured are the logit and probability
-    of the true class (the predicted one without labels), top-1, and the divergence of the
-    output, with 95 % intervals over classes.
+    Every unit of --units is replaced alone, all of them together (chosen), and always all units of
+    the network together (all). The attention becomes all weight on one branch (branches), the same
+    weight for all (uniform), the data set's mean at the same scale (mean), its own with the
+    channels shuffled (channels), another image's (images), or the same image's at the scale next to
+    1.0x (patch). Measured are the logit and probability of the true class (without labels, of the
+    predicted one), top-1, and the divergence of the output, with 95 % intervals over classes.
 
-    Writes interventions.csv, .json, .md and a figure into DIR. What follows a unit runs once for
-    every kind: choose fewer images, or --units paper, for a first look.
+    Writes interventions.csv, .json, .md and a figure into DIR. Everything after a replaced unit
+    runs once for every kind: for a first look choose fewer images, or --units paper.
     """
     from skviz.figures import (
         Provenance,
@@ -160,7 +159,7 @@ def _announce(work: Interventions, echo: Echo) -> None:
         )
     done = total - len(run.missing)
     if done == total:
-        echo.note(f"'{run.path}' is finished already: nothing to do")
+        echo.note(f"'{run.path}' is already finished; nothing to do")
         return
     if work.resumed:
         echo.note(f"resuming '{run.path}': {done} of {total} shards are done")

@@ -19,8 +19,8 @@ from .analyze import run_folder
 def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None:
     """Join finished runs of different images, made with the same settings, into one.
 
-    Each RUN is the folder of a `skviz analyze`, for instance of one --part of a data set. Means
-    and deviations merge exactly. An interrupted merge goes on when it is called again.
+    Each RUN is a folder of `skviz analyze`, for instance of one --part of a data set. Means and
+    standard deviations merge exactly. The same command resumes an interrupted merge.
     """
     from skviz.runs.merge import merge_runs
 

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 @options.as_json
 @options.quiet
 def models(name: str | None, network: Network, as_json: bool, quiet: bool) -> None:
-    """List the networks that skviz can build, or the units of one of any kind.
+    """List the networks that skviz can build, or the units of any network.
 
-    Without NAME: learnable parameters, multiply-adds for one image of the input size (in the
-    paper: FLOPs), SK units per stage and the weights that come with a network.
+    Without NAME: learnable parameters, multiply-adds for one image of the input size (in the paper:
+    FLOPs), SK units per stage and the bundled weights of each network.
 
-    NAME is one of these, timm:NAME, package.module:factory or path/to/file.py:factory. Then the
-    units are listed: branches, kernels, channels, and how each was found. A kernel is shown by
-    its effective size; in brackets how it is made. Notes tell of what is odd: a softmax over a
-    wrong axis, constant attention, null branches, unknown kernel sizes.
+    NAME is one of these, timm:NAME, package.module:factory or path/to/file.py:factory. The table
+    then lists its units: branches, kernels, channels, and how each was found. A kernel is shown by
+    its effective size, with its convolution in brackets. Notes point out anything unusual: a
+    softmax over the wrong axis, constant attention, null branches, unknown kernel sizes.
     """
     from skviz.models import known_models
 

@@ -48,7 +48,7 @@ _OF_RUNS = (
 @click.option(
     "--scales",
     metavar="LIST",
-    help="Scales to draw, with commas between them.  [default: all; for classes: 1,1.5]",
+    help="Scales to draw, comma-separated.  [default: all; for classes: 1,1.5]",
 )
 @click.option(
     "--every",
@@ -91,7 +91,7 @@ _OF_RUNS = (
     type=click.Path(path_type=Path),
     metavar="FILE",
     required=True,
-    help="The figure; its ending says the format: .png, .pdf or .svg.",
+    help="The figure; its suffix sets the format: .png, .pdf or .svg.",
 )
 @options.overwrite
 @options.as_json
@@ -118,11 +118,11 @@ def plot(
 ) -> None:
     """Draw a figure of a RUN from its records. The network is not needed.
 
-    The RUN `paper` is the paper's own: its figures 3 and 4 from the published values, to see what
-    it found and how to read it.
+    The RUN `paper` stands for the paper's figures 3 and 4, drawn from the published values: see
+    what the paper found and how to read it.
 
-    A run that is not complete is drawn as far as it is, with a warning. With --null a hatched
-    band shows where this network would be at the larger scale if it shifted like random ones.
+    An incomplete run is drawn from the records it has, with a warning. With --null a hatched band
+    shows where this network would lie at the larger scale if it shifted like random networks.
     """
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import check_options, drawn_run

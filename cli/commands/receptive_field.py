@@ -74,11 +74,11 @@ def receptive_field(
 ) -> None:
     """Measure the effective receptive field of units: its map and width, at several scales.
 
-    DATASET_OR_IMAGE is a data set as for `skviz analyze`, or one image or more. The field is
-    the gradient of the unit's central output with respect to the input, averaged over images
-    (Luo et al. 2016): of each branch, mixed by the attention, with all weight on the smallest or
-    the largest kernels, and with the attention kept as it is at 1.0x. So the table tells how
-    much of a change in width is due to the attention.
+    DATASET_OR_IMAGE is a data set as for `skviz analyze`, or one or more images. The field is the
+    gradient of the unit's central output with respect to the input, averaged over images (Luo et
+    al. 2016): of each branch, mixed by the attention, with all weight on the smallest or the
+    largest kernels, and with the attention kept as it is at 1.0x. So the table shows how much of a
+    change in width is due to the attention.
 
     Each unit gets `field_<unit>.<format>`, its numbers as .csv and .json, and its maps as .npz.
     With --json, one unit gives one object; several give {"units": [...]}.
@@ -184,10 +184,10 @@ def _parts(found: ReceptiveField) -> list[str | Table]:
         others = [label for i, label in enumerate(labels) if i != found.reference]
         ends = [found.unit.branch_label(i) for i in (found.unit.largest, found.unit.smallest)]
         parts = {
-            "total": f"mixed, less that at {labels[found.reference]}",
+            "total": f"mixed, minus that at {labels[found.reference]}",
             "picture": "  with the attention kept",
             "attention": "  due to the attention",
-            "possible": "all {} less all {}".format(*ends),
+            "possible": "all {} minus all {}".format(*ends),
         }
         columns = (Column("difference in pixels"), *(Column(label, _change) for label in others))
         rows = [

@@ -116,11 +116,11 @@ def report(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Put a RUN, or IMAGEs, together for a reader.
+    """Make a report of a RUN, or of IMAGEs, for a reader.
 
-    A RUN is a folder of `skviz analyze`, or of `skviz controls`, whose verdicts are then in the
-    report; the network is not needed. An IMAGE is a picture, which goes through the network at
-    many scales, or the .json that `skviz attention --data json` wrote of it.
+    A RUN is a folder of `skviz analyze`, or of `skviz controls`, whose verdicts then become part of
+    the report; the network is not needed. An IMAGE passes through the network at many scales; it
+    may also be the .json that `skviz attention --data json` wrote.
 
     With --card the report is a model card: accuracy, size and speed of the network, the attention
     difference per unit and scale beside the paper's values and random networks, and the verdict on

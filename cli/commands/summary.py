@@ -94,21 +94,21 @@ def summary(
     """Summarise the run at PATH: per unit and scale the attention difference, and how it shifts.
 
     The shift between two scales is the mean change of an image, with a bootstrap interval
-    (whole classes are drawn where images have labels), paired effect sizes (d_z is the mean
-    change by its deviation; rank-biserial the balance of rises and falls), Wilcoxon's
+    (resampling whole classes if images have labels), paired effect sizes (d_z is the mean change
+    divided by its standard deviation; rank-biserial is the balance of rises and falls), Wilcoxon's
     signed-rank test with Holm's correction over units, and the share of images, classes and
-    channels that rise. Page's test asks whether the difference rises over all scales. With
-    --quantity expected-kernel all of this is about the expected kernel size.
+    channels that rise. Page's test asks whether the difference rises over all scales. --quantity
+    expected-kernel reports the same for the expected kernel size.
 
-    PATH may be the DIR of `skviz controls`: then it is the plain run in it, and of each unit it is
-    said what its shift is consistent with. Controls that were not made are named, and a verdict
-    that needs them is not given.
+    PATH may be the DIR of `skviz controls`: the summary is then of its plain run, and says what the
+    shift of each unit is consistent with. Missing controls are named, and a verdict that needs them
+    is not given.
 
-    PATH may also be any other file or folder of skviz: a figure (PNG, PDF, SVG), a JSON document,
-    a folder of interventions. Then its caption, command and versions are printed, as stored in
-    it. With --check, exit code 1 means that a file is missing or was changed.
+    PATH may also be any other file or folder of skviz: a figure (PNG, PDF, SVG), a JSON document, a
+    folder of interventions. Then the stored caption, command and versions are printed. With
+    --check, exit code 1 means that a file is missing or was changed.
 
-    With --null it also says where each unit's shift to the largest scale lies among those of
+    With --null it also shows where each unit's shift to the largest scale lies among those of
     random networks.
     """
     from skviz.figures.style.sheets import style_names

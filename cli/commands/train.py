@@ -40,7 +40,7 @@ _SHOWN = 5
     type=click.Path(path_type=Path),
     metavar="DIR",
     required=True,
-    help="Folder for checkpoint, metrics and weights; made if need be.",
+    help="Folder for checkpoint, metrics and weights; created if needed.",
 )
 @click.option(
     "--validation",
@@ -71,7 +71,7 @@ _SHOWN = 5
     help="Source and licence of the photographs, kept with the weights. May be repeated.",
 )
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the file.")
-@click.option("--resume", is_flag=True, help="Go on behind the last whole epoch in --out.")
+@click.option("--resume", is_flag=True, help="Continue after the last complete epoch in --out.")
 @options.overwrite
 @options.as_json
 @options.quiet
@@ -96,7 +96,7 @@ def train(
 
     DIR gets checkpoint.pt and metrics.json after every epoch, and at the end
     model.safetensors, which every command takes as --weights. After Ctrl-C, the same command
-    with --resume goes on behind the last whole epoch and ends with the same weights.
+    with --resume continues after the last complete epoch and ends with the same weights.
     """
     from skviz.hardware.devices import choose_device
     from skviz.models import DEFAULT_MODEL

@@ -102,5 +102,5 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise UsageError(
             f"{path}: cannot read this configuration file: {error.strerror}; "
-            "mend it, or pass `skviz --no-config COMMAND`"
+            "fix it, or pass `skviz --no-config COMMAND`"
         ) from None

@@ -42,7 +42,7 @@ class CommaList(click.ParamType):  # type: ignore[type-arg]
             return value
         words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",")))
         if "" in words:
-            self.fail(f"expected words with commas between them, got '{value}'.", param, ctx)
+            self.fail(f"expected comma-separated words, got '{value}'.", param, ctx)
         for word in words:
             if self.known and word not in self.known:
                 hint = did_you_mean(word, self.known)
@@ -106,19 +106,19 @@ null = click.option(
     type=click.Path(path_type=Path),
     metavar="DIR",
     multiple=True,
-    help="Random networks to hold the run against: a folder of `skviz controls`, or the run of "
+    help="Random networks to compare the run with: a folder of `skviz controls`, or the run of "
     "one random network; may be repeated.",
 )
 weights_key = click.option(
     "--weights-key",
     metavar="KEY",
-    help="Which weights of a checkpoint that holds several: 'state_dict', 'model_ema'.  "
+    help="Which of several sets of weights in a checkpoint: 'state_dict', 'model_ema'.  "
     "[default: what fits the network best, averaged weights before plain ones]",
 )
 allow_mismatch = click.option(
     "--allow-mismatch",
     is_flag=True,
-    help="Load what fits of a checkpoint of another network, and say what does not.",
+    help="Load the tensors that fit from a checkpoint of another network, and list the others.",
 )
 device = click.option(
     "--device", type=NearChoice(DEVICES), default="auto", show_default=True, help="Where to run."
@@ -128,7 +128,7 @@ scales = click.option(
     metavar="LIST",
     default="1,1.5,2",
     show_default=True,
-    help="Sizes of the central object, with commas between them; below 1 zooms out.",
+    help="Scales of the central object, comma-separated; below 1 zooms out.",
 )
 stages = click.option(
     "--units",
@@ -161,14 +161,14 @@ formats = click.option(
     metavar="LIST",
     default="png",
     show_default=True,
-    help="Formats of the figure: png, pdf, svg, with commas between them.",
+    help="Formats of the figure, comma-separated: png, pdf, svg.",
 )
 data = click.option(
     "--data",
     type=CommaList(DATA_FORMATS),
     metavar="LIST",
     default=None,
-    help="Also write the numbers: csv, json, with commas between them.",
+    help="Also write the numbers, comma-separated: csv, json.",
 )
 quantity = click.option(
     "--quantity",
@@ -183,11 +183,11 @@ out = click.option(
     type=click.Path(path_type=Path),
     metavar="DIR",
     default=Path(),
-    help="Folder for the results; made if need be.  [default: the current folder]",
+    help="Folder for the results; created if needed.  [default: the current folder]",
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document in place of the table."
+    "--json", "as_json", is_flag=True, help="Print one JSON document instead of the table."
 )
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
 
@@ -249,7 +249,7 @@ def style(command: Command) -> Command:
 
 
 bootstrap = together(
-    click.option("--no-bootstrap", is_flag=True, help="Leave the confidence intervals out."),
+    click.option("--no-bootstrap", is_flag=True, help="Omit the confidence intervals."),
     click.option(
         "--resamples",
         type=click.IntRange(min=1),

@@ -87,10 +87,10 @@ _OPTIONS = options.together(
         type=options.CommaList(),
         metavar="LIST",
         default=None,
-        help="Only these classes, by name or number, with commas between them.",
+        help="Only these classes, by name or number, comma-separated.",
     ),
     click.option(
-        "--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Order images at random."
+        "--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Shuffle the images."
     ),
     click.option(
         "--per-class", type=click.IntRange(min=1), metavar="N", help="First N images per class."
@@ -100,7 +100,7 @@ _OPTIONS = options.together(
         "--part",
         type=Part(),
         metavar="I/N",
-        help="Only the I-th of N parts, for runs made apart and joined by `skviz merge`.",
+        help="Only the I-th of N parts, for separate runs that `skviz merge` joins.",
     ),
     click.option(
         "--max-pixels",

@@ -56,7 +56,7 @@ class Triple(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             numbers = ()
         if len(numbers) != 3:
-            self.fail(f"expected three numbers with commas between them, got '{value}'", param, ctx)
+            self.fail(f"expected three comma-separated numbers, got '{value}'", param, ctx)
         return numbers
 
 
@@ -169,7 +169,7 @@ model_args = click.option(
     help="Arguments of timm's or your own factory: '{\"num_classes\": 10}'.",
 )
 no_pretrained = click.option(
-    "--no-pretrained", is_flag=True, help="Random weights in place of the pretrained ones."
+    "--no-pretrained", is_flag=True, help="Random weights instead of the pretrained ones."
 )
 attention_at = click.option(
     "--attention",
@@ -177,7 +177,7 @@ attention_at = click.option(
     metavar="PATTERN:AXIS",
     multiple=True,
     help="Where the attention is: modules by path, and the axis of the branches in what they "
-    "return; 'layer*.*.attn:1'. May be repeated.  [default: it is looked for]",
+    "return; 'layer*.*.attn:1'. May be repeated.  [default: found automatically]",
 )
 input_size = click.option(
     "--input-size",
@@ -201,7 +201,7 @@ std = click.option(
     "--std",
     type=Triple(),
     metavar="R,G,B",
-    help="Normalisation: deviation of the colours.  [default: the network's own]",
+    help="Normalisation: standard deviation of the colours.  [default: the network's own]",
 )
 
 example = click.option(
@@ -209,7 +209,7 @@ example = click.option(
     metavar="SHAPE[,SHAPE]",
     help="Shapes of the network's inputs, batch first, where it needs certain ones or several: "
     "'1x3x64x64,1x10'. Images take the place of the first with 3 channels, also in size; the "
-    "others are random numbers.  [default: tried out]",
+    "others are random numbers.  [default: found by trial]",
 )
 
 _SOURCE = (

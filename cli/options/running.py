@@ -50,7 +50,7 @@ units = click.option(
     default="all",
     show_default=True,
     metavar="LIST",
-    help="Units to record: 3_4, patterns such as 3_*, paper or all, with commas between them.",
+    help="Units to record: 3_4, patterns such as 3_*, paper or all, comma-separated.",
 )
 views = options.together(
     click.option(
@@ -67,7 +67,7 @@ views = options.together(
         shell_complete=candidates.one_of(candidates.FILL),
         default="mean",
         show_default=True,
-        help="What is beyond the picture: mean, black, white, edge or reflect.",
+        help="Fill outside the image: mean, black, white, edge or reflect.",
     ),
 )
 kept = options.together(
@@ -114,7 +114,7 @@ running = options.together(
         metavar="N",
         default="auto",
         show_default=True,
-        help="Images per shard: what a killed run may lose.",
+        help="Images per shard: the most that a killed process loses.",
     ),
 )
 computing = options.together(

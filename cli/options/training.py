@@ -39,10 +39,10 @@ RECIPE_FIELDS: dict[str, tuple[Any, str, str]] = {
     "start_size": (int, "--size", "Side of the training pictures at the start; grows evenly."),
     "learning_rate": (float, "0.1", "Learning rate after warm-up; a cosine takes it to 0."),
     "momentum": (float, "0.9", "Momentum of SGD (Nesterov)."),
-    "weight_decay": (float, "0.0003", "Weight decay, but for BN and biases."),
+    "weight_decay": (float, "0.0003", "Weight decay, except for BN and biases."),
     "attention_decay": (float, "0.0", "Weight decay of the attention's two layers."),
     "warmup_epochs": (float, "3.0", "Epochs in which the learning rate rises."),
-    "label_smoothing": (float, "0.1", "Probability that is spread over all classes."),
+    "label_smoothing": (float, "0.1", "Probability spread over all classes (label smoothing)."),
     "crop_area": (Shares(), "0.08,1.0", "Shares of the picture that random crops keep."),
     "zoom_out": (float, "0.3", "Probability to shrink the picture onto another photograph."),
     "zoom_out_side": (float, "2.5", "Largest side of that photograph, in sides of the picture."),
@@ -54,7 +54,7 @@ RECIPE_FIELDS: dict[str, tuple[Any, str, str]] = {
     "ema_decay": (float, "0.998", "Decay of the averaged weights per step; 0 averages nothing."),
     "clip_norm": (float, "5.0", "Largest norm of the gradients."),
     "precision": (NearChoice(PRECISIONS), "auto", "Arithmetic: auto is the fastest safe one."),
-    "seed": (int, "0", "Seed of everything random."),
+    "seed": (int, "0", "Random seed."),
 }
 
 

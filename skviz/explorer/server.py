@@ -145,7 +145,7 @@ def application(session: Session, token: str, hosts: frozenset[str] | None) -> S
         except SkvizError as error:
             return JSONResponse({"error": str(error)}, 400)
         except (MemoryError, RuntimeError):
-            return JSONResponse({"error": "that did not work; is the memory short?"}, 500)
+            return JSONResponse({"error": "that failed, perhaps for lack of memory"}, 500)
         if isinstance(reply, Download):
             name = reply.name.encode("ascii", "replace").decode().replace('"', "_")
             disposition = {"content-disposition": f'attachment; filename="{name}"'}

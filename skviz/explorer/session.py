@@ -192,7 +192,7 @@ class Session:
 
     def _of(self, key: str) -> tuple[Picture, str]:
         if key not in self.pictures:
-            raise UsageError("that picture is not here any more; choose or drop another one")
+            raise UsageError("that image is no longer available; choose or drop another one")
         return self.pictures[key]
 
     def _entry(self, key: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Options:
     "bf16" or "fp16"; `workers` processes read images, None chooses; `shard_size` is in images,
     None chooses by the size of the data set. `engine` is what computes: "eager" is the network as
     it is, "tuned" folds BN into convolutions and chooses the memory format by measurement,
-    "compile" and "openvino" run its graph; "auto" takes what is done first. `tune` is an older
+    "compile" and "openvino" run its graph; "auto" takes what finishes first. `tune` is an older
     word for "tuned" or, where it is false, "eager", `compiled` one for "compile". Without
     `predictions` the network runs only as far as the deepest unit. `keep_memory` sets glibc's
     allocator for the process (see `skviz.hardware.allocator`).

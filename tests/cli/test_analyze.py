@@ -67,7 +67,7 @@ def test_a_run_and_the_same_again(data: Path, tmp_path: Path) -> None:
     assert Run(out).settings["command"]
     again = analyze(data, out, "--scales", "1,2", "--batch-size", 7)
     assert again.exit_code == 0
-    assert f"'{out}' is finished already: nothing to do" in again.stderr
+    assert f"'{out}' is already finished; nothing to do" in again.stderr
     other = analyze(data, out, "--scales", "1,3")
     assert other.exit_code == 2
     assert "scales: [1.0, 2.0] in the run, [1.0, 3.0] now" in other.stderr

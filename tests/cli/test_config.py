@@ -164,7 +164,7 @@ def test_the_command_line_wins_then_the_environment_then_the_file(project: Path)
 def test_the_environment_uses_the_options_own_words(project: Path) -> None:
     assert run("models", SKVIZ_MODELS_JSON="1").stdout.startswith("[")
     done = run("attention", "photo.jpg", SKVIZ_ATTENTION_STAGE="3_4,")
-    assert "expected words with commas between them, got '3_4,'" in done.stderr
+    assert "expected comma-separated words, got '3_4,'" in done.stderr
 
 
 def test_units_have_one_name_and_the_papers_word_still_answers(project: Path) -> None:

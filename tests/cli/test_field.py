@@ -49,7 +49,7 @@ def test_table_and_files(pictures: Path, tmp_path: Path) -> None:
         assert rows[name] == [f"{width:.1f}" for width in field.widths[:, number]]
     changes = field.changes().set_index("part")
     for part, text in (
-        ("total", "mixed, less that at 1.0x"),
+        ("total", "mixed, minus that at 1.0x"),
         ("picture", "  with the attention kept"),
         ("attention", "  due to the attention"),
         ("possible", "all 5x5 less all 3x3"),

@@ -71,7 +71,7 @@ def test_tables_files_and_the_same_again(data: Path, tmp_path: Path) -> None:
     assert len((out / "interventions.csv").read_text().splitlines()) == 1 + 3 * (7 * 2 - 1)
     again = run(data, out)
     assert again.exit_code == 0
-    assert f"'{out}' is finished already: nothing to do" in again.stderr
+    assert f"'{out}' is already finished; nothing to do" in again.stderr
     assert again.stdout.splitlines()[:20] == first.stdout.splitlines()[:20]
     other = run(data, out, "--kinds", "uniform")
     assert other.exit_code == 2

@@ -72,8 +72,8 @@ def test_a_network_without_selective_attention_fails(tmp_path: Path, photo: Path
     [
         (("--model-args", "{"), "expected a JSON object such as"),
         (("--model-args", "[1]"), "expected a JSON object, got [1]"),
-        (("--mean", "1,2"), "expected three numbers with commas between them, got '1,2'"),
-        (("--std", "a,b,c"), "expected three numbers with commas between them, got 'a,b,c'"),
+        (("--mean", "1,2"), "expected three comma-separated numbers, got '1,2'"),
+        (("--std", "a,b,c"), "expected three comma-separated numbers, got 'a,b,c'"),
         (("--crop", "2"), "expected a crop fraction above 0 and up to 1, got 2.0"),
         (("--input-size", "0"), "--input-size"),
     ],

@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_stdout_that_cannot_be_written_is_said(words: list[str]) -> None:
     for target, reason in ((">/dev/full", "No space left on device"), (">&-", "stdout is closed")):
         done = shell(f"{RUN} {' '.join(words)} {target}")
-        said = f"Error: cannot print: {reason}; what is printed is not whole, send it elsewhere\n"
+        said = f"Error: cannot print: {reason}; the output is incomplete; send it elsewhere\n"
         assert (done.returncode, done.stderr.decode()) == (1, said)
 
 
