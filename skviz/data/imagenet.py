@@ -72,7 +72,7 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
     truth = _find_truth(root, labels)
     by_name = _from_csv if truth.suffix.lower() == ".csv" else _from_devkit
     synsets, label_of = by_name(truth)
-    text = "images that are not called like those of ImageNet's validation set"
+    text = "images that are not named like those of ImageNet's validation set"
     found = []
     for name in names:
         label = label_of.get(_number(name))

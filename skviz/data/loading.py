@@ -209,9 +209,9 @@ def batches(
         if isinstance(error, RuntimeError) and "DataLoader worker" not in reason:
             raise
         raise SkvizError(
-            f"a process that reads images died ({reason}); the memory may be short: use fewer "
-            "with --workers, or 0 to read in this process. What is done stays: the same command "
-            "goes on"
+            f"a process that reads images died ({reason}); perhaps memory is short: lower "
+            "--workers, or set it to 0 to read in this process. Finished work is kept: the same "
+            "command resumes"
         ) from error
 
 

@@ -73,10 +73,10 @@ def open_manifest(path: Path, root: Path | None = None) -> ImageSet:
     labels, classes, taken = labels_of(given, str(path))
     called = escaped(path.name)
     if missing:
-        text = f"files that '{called}' lists and that are missing"
+        text = f"files listed in '{called}' that are missing"
         notes.append(Note.about("left out", text, map(escaped, missing)))
     if changed:
-        text = f"paths of '{called}' found with / for \\ or without spaces at their ends"
+        text = f"paths of '{called}' that match with / instead of \\, or without outer spaces"
         notes.append(Note.about("changed", text, map(escaped, changed)))
     return ImageSet(
         "manifest", folder, Names(listed), labels, classes, _boxes(frame, path), sizes,
@@ -126,7 +126,7 @@ def labels_of(
     notes = []
     if all(_NUMERIC.fullmatch(name) for name in classes):
         odd = next(name for name in classes if not _NUMBER.fullmatch(name))
-        what = f"labels such as '{odd}' are names of classes, not numbers of outputs"
+        what = f"labels such as '{odd}' are read as class names, not as output numbers"
         notes = [Note("assumed", what)]
     return labels, tuple(map(escaped, classes)), notes
 

@@ -37,5 +37,5 @@ def _closed(module: nn.Module) -> str | None:
     # weights are those of static quantisation.
     static = home[0] == "torch" and "quantized" in home and "dynamic" not in home
     if static and "PackedParams" not in kind.__name__:
-        return "statically quantised, and its integers are no features to follow"
+        return "statically quantised, and its integers are not features that can be followed"
     return None

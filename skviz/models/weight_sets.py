@@ -199,7 +199,7 @@ def load_weights(network: nn.Module, found: WeightSet, *, allow_mismatch: bool =
     if left:
         notes.append(
             f"{loaded} of {len(wanted)} tensors were loaded from {printable(path.name)}; "
-            f"{len(left)} are as the network was built, so that no classes are shown: "
+            f"{len(left)} keep their initial values, so no classes are shown: "
             f"{_listed(left)}"
         )
     if unexpected:
@@ -253,7 +253,7 @@ def _unusable(tensor: Tensor, own: Tensor | None = None) -> str | None:
         return "is sparse"
     if own is not None and own.is_floating_point():
         if not tensor.is_floating_point():
-            return f"holds {str(tensor.dtype).removeprefix('torch.')}, no floating-point numbers"
+            return f"holds {str(tensor.dtype).removeprefix('torch.')}, not floating-point numbers"
         if tensor.dtype.itemsize < 2:
             return "is quantised to 8 bits"
     wide = tensor.is_floating_point() and tensor.dtype.itemsize > 1

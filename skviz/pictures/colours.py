@@ -20,7 +20,7 @@ _ROUNDING = 1
 _ADOBE_RGB = b"R03\0"
 _EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0x8769, 0xA005, 1
 _NO_PROFILE = Assumption("EXIF says Adobe RGB, but there is no profile: colours are read as sRGB")
-_INKS = Assumption("CMYK without a colour profile: the inks were taken for ideal ones")
+_INKS = Assumption("CMYK without a colour profile: ideal inks were assumed")
 
 
 class _Conversion(NamedTuple):
@@ -96,7 +96,7 @@ def _conversion(profile: bytes, mode: str) -> _Conversion:
 
 
 def _ignored(mode: str, why: str) -> _Conversion:
-    instead = "the inks were taken for ideal ones" if mode == "CMYK" else "colours are read as sRGB"
+    instead = "ideal inks were assumed" if mode == "CMYK" else "colours are read as sRGB"
     return _Conversion(mode, note=Assumption(f"the embedded colour profile {why}: {instead}"))
 
 

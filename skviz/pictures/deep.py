@@ -92,15 +92,19 @@ def _assumed_range(
     for white in _WHITES[mode]:
         if low >= 0 and high <= white:
             beyond = int(np.count_nonzero((finite < 0) | (finite > white)))
-            detail = f"{beyond:,} of {finite.size:,} values are beyond and cut" if beyond else ""
-            text = f"{what} do not say what is white: {white:g} was taken for white, 0 for black"
+            detail = (
+                f"{beyond:,} of {finite.size:,} values lie outside and are clipped"
+                if beyond
+                else ""
+            )
+            text = f"{what} do not define white: {white:g} was taken as white, 0 as black"
             return 0.0, white, (Assumption(text, detail), *notes)
     if low == high:
         low, high = float(finite.min()), float(finite.max())
     if low == high:
         high = low + max(1.0, abs(low))
-    text = f"{what} do not say what is white: the values were stretched, but for 0.1 % at each end"
-    return low, high, (Assumption(text, f"{low:g} was taken for black, {high:g} for white"), *notes)
+    text = f"{what} do not define white: the values were stretched, except 0.1 % at each end"
+    return low, high, (Assumption(text, f"{low:g} was taken as black, {high:g} as white"), *notes)
 
 
 def _without_outliers(finite: NDArray[np.floating[Any]]) -> tuple[float, float]:

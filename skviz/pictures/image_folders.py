@@ -37,7 +37,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 _HIDDEN = "hidden files and folders"
 _SYSTEM = "folders of a file server, an archive program or a file system"
-_UPWARDS = "links that lead back up"
+_UPWARDS = "links that point back up"
 _NO_FILE = "neither a file nor a folder"
 _NO_IMAGE = "files that Pillow cannot read as images"
 _HEIF = "HEIC images, which `pip install 'skviz[heic]'` makes readable"

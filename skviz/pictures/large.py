@@ -19,7 +19,7 @@ MOST_OF_A_DATA_SET = 100_000_000
 # Above it a picture is converted in strips, and read by one process at a time.
 _LARGE = 16_000_000
 _STRIP = 4_000_000
-_REDUCED = "a large JPEG was decoded at a part of its size"
+_REDUCED = "a large JPEG was decoded at reduced size"
 
 Notes = TypeVar("Notes")
 _turns: list[AbstractContextManager[object]] = []

@@ -145,7 +145,7 @@ def class_notes(compared: str | None, names: Sequence[str], outputs: int | None)
         text = f"classes are numbered from 1: class 1 is the first of the {outputs} outputs"
     elif compared == "index":
         text = (
-            f"classes and the {outputs} outputs are matched by their order alone: the first class "
+            f"classes and the {outputs} outputs are matched by order alone: the first class "
             f"('{names[0]}') is the first output, the last ('{names[-1]}') the last"
         )
     else:

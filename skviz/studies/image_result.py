@@ -100,7 +100,7 @@ class ImageResult(ShowsTable):
                 "weights of the classifier"
             )
         if self.control is not None:
-            found.append(f"control '{self.control}': these are no plainly enlarged views")
+            found.append(f"control '{self.control}': these are not plainly enlarged views")
         return tuple(found)
 
     @property
@@ -112,7 +112,7 @@ class ImageResult(ShowsTable):
         if labels:
             found.append(
                 f"interpolated at {', '.join(labels)}: the picture has fewer pixels there than "
-                "the network sees"
+                "the network's input"
             )
         return (*found, *notes_of(self.choice.all))
 

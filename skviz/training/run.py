@@ -99,7 +99,7 @@ def train(
     `WeightsError` if the run to resume is another one, and `TrainingError`.
     """
     if resume and overwrite:
-        raise UsageError("expected --resume or --overwrite, got both; the one needs the old run")
+        raise UsageError("expected --resume or --overwrite, got both; --resume needs the old run")
     if workers < 0:
         raise UsageError(f"workers: expected 0 or more, got {workers}")
     device = device or torch.device("cpu")
@@ -221,8 +221,8 @@ def _results_folder(out: Path, may_hold_run: bool) -> Path:
     there = [name for name in (CHECKPOINT, WEIGHTS, METRICS) if (folder / name).exists()]
     if there and not may_hold_run:
         raise OutputError(
-            f"'{folder}' already holds a training run ({', '.join(there)}); pass --resume to go "
-            "on with it, --overwrite to start again, or name another folder"
+            f"'{folder}' already holds a training run ({', '.join(there)}); pass --resume to "
+            "continue it, --overwrite to start again, or name another folder"
         )
     return folder
 

@@ -135,7 +135,7 @@ def test_one_rank_of_two(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert others.take(0) and others.take(2)
     result = analyze(data, tmp_path / "run")
     assert result.exit_code == 0
-    assert "this process is done; 2 shards" in result.stderr
+    assert "other processes are still measuring 2 shards" in result.stderr
     assert result.stdout == ""
     others.close()
     monkeypatch.setenv("RANK", "0")
@@ -223,7 +223,7 @@ def test_manifest_with_a_missing_file(data: Path, tmp_path: Path) -> None:
     result = analyze(data / "list.csv", tmp_path / "run")
     assert result.exit_code == 3
     assert (
-        "Warning: left out: files that 'list.csv' lists and that are missing (1: ant/no.png)"
+        "Warning: left out: files listed in 'list.csv' that are missing (1: ant/no.png)"
         in result.stderr
     )
     assert "no such file" in result.stderr

@@ -15,7 +15,7 @@ from skviz.cli.main import cli
 from skviz.notes import Assumption, notes_on_pictures
 from skviz.runs.records import Run
 
-LINE = "32-bit floats do not say what is white: 1 was taken for white, 0 for black"
+LINE = "32-bit floats do not define white: 1 was taken as white, 0 as black"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def call(*args: object) -> tuple[str, dict[str, object]]:
 
 def test_attention_says_it(folder: Path, tmp_path: Path) -> None:
     said, document = call("attention", folder / "0.tif", "--out", tmp_path / "out")
-    detail = f"{LINE} (1 of 2,304 values are beyond and cut)"
+    detail = f"{LINE} (1 of 2,304 values lie outside and are clipped)"
     assert f"Warning: assumed: {detail} (1: {folder / '0.tif'})\n" in said
     assert document["assumed"] == [detail]
     said, document = call("attention", folder / "plain.png", "--out", tmp_path / "out")

@@ -54,7 +54,7 @@ def test_figure_in_the_current_folder_and_a_table(photo: Path, work: Path) -> No
     assert result.stderr == (
         "Warning: untrained network: this is the attention of random weights\n"
         "Warning: interpolated at 1.0x, 1.5x, 2.0x: the picture has fewer pixels there than the "
-        "network sees\n"
+        "network's input\n"
         f"next: skviz explore {photo} --model sknet26\n"
         f"      skviz report {photo} --model sknet26 --to report.html\n"
     )
@@ -118,7 +118,7 @@ def test_json_is_one_document(photo: Path, tmp_path: Path) -> None:
         photo, "--json", "--weights", weights, "--scales", "1,2", "--model", "sknet50_lite"
     )
     assert result.exit_code == 0
-    said = "interpolated at 2.0x: the picture has fewer pixels there than the network sees"
+    said = "interpolated at 2.0x: the picture has fewer pixels there than the network's input"
     assert result.stderr == f"Warning: {said}\n"
     document = json.loads(result.stdout)
     assert document["note"] == said

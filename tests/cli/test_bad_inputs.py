@@ -45,7 +45,7 @@ CASES: dict[str, tuple[str, str, int]] = {
     # Units, channels, branches
     "unknown unit": ("attention {photo.jpg} --stage 3_9", "unknown unit '3_9'", 2),
     "unknown unit, near": ("attention {photo.jpg} --stage SK3_4", "Did you mean '3_4'?", 2),
-    "empty unit": ("attention {photo.jpg} --stage 3_4,", "expected words with commas", 2),
+    "empty unit": ("attention {photo.jpg} --stage 3_4,", "expected comma-separated words", 2),
     "branch too large": ("attention {photo.jpg} --branch 2", "a branch from 0 to 1", 2),
     "branch text": ("attention {photo.jpg} --branch 5x5", "'5x5' is not a valid integer", 2),
     "group zero": ("attention {photo.jpg} --group 0", "0 is not in the range x>=1", 2),

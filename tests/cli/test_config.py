@@ -170,7 +170,7 @@ def test_the_environment_uses_the_options_own_words(project: Path) -> None:
 def test_units_have_one_name_and_the_papers_word_still_answers(project: Path) -> None:
     for word in ("UNITS", "STAGE"):
         done = run("attention", "photo.jpg", **{f"SKVIZ_ATTENTION_{word}": "3_4,"})
-        assert done.exit_code == 2 and "expected words with commas" in done.output, word
+        assert done.exit_code == 2 and "expected comma-separated words" in done.output, word
     (project / "skviz.toml").write_text('units = "3_4"')
     for name in ("attention", "receptive-field", "report"):
         assert defaults(name) == {"stages": ["3_4"]}
@@ -250,7 +250,7 @@ BAD = {
     "table for a list": ("stage = [{}]", r"stage: expected text or a list, got {}"),
     "below the range": ("group = 0", "group: 0 is not in the range x>=1"),
     "unknown format": ("format = 'gif'", "format: expected png or pdf or svg, got 'gif'"),
-    "two numbers": ("mean = [1, 2]", "mean: expected three numbers with commas"),
+    "two numbers": ("mean = [1, 2]", "mean: expected three comma-separated numbers"),
     "overwrite": ("overwrite = true", "overwrite: pass --overwrite on the command line: a file"),
     "arguments": (
         "[attention]\nmodel-args = '{}'",

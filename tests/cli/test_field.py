@@ -52,7 +52,7 @@ def test_table_and_files(pictures: Path, tmp_path: Path) -> None:
         ("total", "mixed, minus that at 1.0x"),
         ("picture", "  with the attention kept"),
         ("attention", "  due to the attention"),
-        ("possible", "all 5x5 less all 3x3"),
+        ("possible", "all 5x5 minus all 3x3"),
     ):
         (line,) = (line for line in lines if line.startswith(text))
         value, low, high = changes.loc[part, ["value", "low", "high"]]

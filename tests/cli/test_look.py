@@ -61,7 +61,7 @@ def test_controls_show_what_they_show_in_a_run(control: str, tmp_path: Path) -> 
     )
     np.testing.assert_array_equal(result.views.pixels, pixels)
     assert [right - left for left, _, right, _ in result.views.boxes] == pytest.approx(list(sides))
-    assert f"control '{control}': these are no plainly enlarged views" in result.notes
+    assert f"control '{control}': these are not plainly enlarged views" in result.notes
     found = numbers(tmp_path, "--control", control, "--box", "60,40,200,200")
     for unit, values in found.items():
         np.testing.assert_allclose(values, result.attention.difference(unit), atol=1e-6)

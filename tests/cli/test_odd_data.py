@@ -157,7 +157,7 @@ def test_what_was_left_out_stands_in_the_run(odd: Path, tmp_path: Path) -> None:
     assert "plain/up" in skviz("summary", out, "--about").stdout
     assert "plain/up" in skviz("summary", out, "--no-bootstrap").stderr
     (odd / "plain" / "one more.txt").write_text("text")
-    assert "finished already" in analyze(odd, out, "--per-class", 2).stderr
+    assert "already finished" in analyze(odd, out, "--per-class", 2).stderr
 
 
 @pytest.mark.parametrize(

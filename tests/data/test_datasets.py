@@ -151,7 +151,7 @@ def test_manifest_with_missing_files(listed: Path) -> None:
     listed.write_text("path\n1.png\nnothing.png\n")
     images = open_dataset(listed)
     assert [str(note) for note in images.notes] == [
-        "left out: files that 'list.csv' lists and that are missing (1: nothing.png)"
+        "left out: files listed in 'list.csv' that are missing (1: nothing.png)"
     ]
     with pytest.raises(ImageError, match="no such file"):
         images.read(1)

@@ -161,7 +161,7 @@ def test_a_partial_load_counts_and_names_what_is_missing(
     assert (info.trained, info.missing) == (False, tuple(gone))
     first, second = info.notes
     assert first.startswith(f"{len(counted) - len(gone)} of {len(counted)} tensors were loaded")
-    assert f"{len(gone)} are as the network was built" in first and gone[0] in first
+    assert f"{len(gone)} keep their initial values" in first and gone[0] in first
     assert second == "1 tensor of part.pth is not used: extra"
 
 
@@ -196,7 +196,7 @@ def test_nothing_that_fits_is_always_an_error(
         (lambda t: t.to_sparse(), "is sparse"),
         (lambda t: t.to_sparse_csr(), "is sparse"),
         (lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8), "is quantised"),
-        (lambda t: t.to(torch.int8), "holds int8, no floating-point numbers"),
+        (lambda t: t.to(torch.int8), "holds int8, not floating-point numbers"),
         (lambda t: t.to(torch.float8_e4m3fn), "is quantised to 8 bits"),
         (lambda t: t * float("nan"), "not finite"),
         (lambda t: t / 0, "not finite"),

@@ -129,7 +129,7 @@ def test_inks_without_a_profile_are_told() -> None:
     picture = read_picture(encoded(Image.new("CMYK", (16, 16), (255, 0, 0, 0)), "TIFF"))
     assert np.asarray(picture.image)[8, 8].tolist() == [0, 255, 255]
     (note,) = picture.notes
-    assert "the inks were taken for ideal ones" in str(note)
+    assert "ideal inks were assumed" in str(note)
 
 
 @pytest.mark.parametrize(

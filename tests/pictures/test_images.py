@@ -216,7 +216,7 @@ def test_one_float_does_not_say_what_is_white(outlier: float) -> None:
     found = values(picture.image)
     found[3, 4] = expected[3, 4]
     np.testing.assert_array_equal(found, expected)
-    assert "32-bit floats do not say what is white: 1 was taken for white" in str(picture.notes[0])
+    assert "32-bit floats do not define white: 1 was taken as white" in str(picture.notes[0])
     assert "1 of 10,000" in " ".join(map(str, picture.notes))
 
 
@@ -230,7 +230,7 @@ def test_one_integer_does_not_say_what_is_white(kind: str, outlier: int) -> None
     assert found[3, 4] == 255
     stored[3, 4] = 255
     np.testing.assert_array_equal(found, stored)
-    assert "255 was taken for white" in str(picture.notes[0])
+    assert "255 was taken as white" in str(picture.notes[0])
 
 
 def test_unsigned_integers_of_32_bits_do_not_wrap() -> None:
@@ -240,7 +240,7 @@ def test_unsigned_integers_of_32_bits_do_not_wrap() -> None:
     assert (found[0], found[5000], found[-1]) == (0, 128, 255)
     assert (np.diff(found) >= 0).all()
     assert "were stretched" in str(picture.notes[0])
-    assert "4.29497e+09 for white" in str(picture.notes[0])
+    assert "4.29497e+09 as white" in str(picture.notes[0])
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "float32"])

@@ -96,7 +96,7 @@ def test_trained_is_what_decides_the_attention(
 def test_one_image_says_what_was_loaded_and_names_no_class(nets: Path, photo: Path) -> None:
     result = ImageAnalysis.of(loaded(nets, "small", "fc."))(photo, (1.0,))
     assert result.model.trained and result.classes is None
-    assert "2 are as the network was built" in " ".join(result.notes)
+    assert "2 keep their initial values" in " ".join(result.notes)
     assert "Note: " + result.model.notes[0] in Provenance.of_image(result).sentences
     assert result.to_dict()["weights"]["notes"] == list(result.model.notes)  # type: ignore[index]
 

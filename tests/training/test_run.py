@@ -206,7 +206,7 @@ def test_a_run_is_not_overwritten_unasked(
     kept = first.weights.read_bytes()
     with pytest.raises(OutputError, match="already holds a training run") as caught:
         train(images, tmp_path / "run", config=tiny, recipe=recipe, workers=0)
-    assert "--resume to go on with it, --overwrite to start again" in str(caught.value)
+    assert "--resume to continue it, --overwrite to start again" in str(caught.value)
     assert first.weights.read_bytes() == kept
     other = replace(recipe, seed=1)
     second = train(images, tmp_path / "run", config=tiny, recipe=other, workers=0, overwrite=True)

@@ -59,12 +59,12 @@ def with_passes(call: Call, layout: Layout, passes: Passes) -> tuple[Layout, lis
         raise NoUnit("its batch axis holds several passes of an image, and something else")
     if runs[0] == images:
         return layout, [
-            f"the batch holds {count} parts of each image from some layer on: they are taken for "
+            f"the batch holds {count} parts of each image from some layer on: they are treated as "
             "groups of channels"
         ]
     later = range(layout.batch_axis + 1, len(call.shape))
     stride = math.prod(call.shape[axis] for axis in later if axis not in layout.constant)
-    note = f"each image passes {count} times, such as mirrored: the mean over its passes"
+    note = f"each image passes {count} times, such as mirrored: shown is the mean over these passes"
     return replace(layout, passes=stride * torch.arange(count)), [note]
 
 

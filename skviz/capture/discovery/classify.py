@@ -171,7 +171,7 @@ def _gate(look: Look) -> UnitSelection:
     if look.pairs:
         layout = replace(layout, table=table, complement=True)
         return UnitSelection(layout, "selective kernel", True, ())
-    note = "the branches do not compete: a sigmoid for each in place of a softmax"
+    note = "the branches do not compete: a sigmoid for each instead of a softmax"
     layout = replace(layout, table=table, complement=int(table.max()) >= places)
     return UnitSelection(layout, "selective kernel", False, (note,))
 

@@ -57,7 +57,7 @@ def open_zip(name: str) -> ImageSet:
             shown = f"{PurePosixPath(files[number]).name}/{shown}"
         samples.add(shown, (number, member.filename), label, size=member.file_size)
     if left_out:
-        samples.notes.append(Note.about("left out", "members that are no pictures", left_out))
+        samples.notes.append(Note.about("left out", "members that are not images", left_out))
     return samples.image_set("zip", name, _Member(_Zips(files)))
 
 

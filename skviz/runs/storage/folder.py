@@ -122,7 +122,7 @@ class RunFolder:
         try:
             settings = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            again = "remove it and run the same command again: what is measured stays"
+            again = "remove it and run the same command again: measured shards are kept"
             raise RunError(
                 f"cannot read '{file}': {error}; {again if self.first else 'make the run again'}"
             ) from error

@@ -236,10 +236,10 @@ def _check(analysis: Analysis) -> None:
     if analysis.options.predictions and not analysis.run.settings["predictions"]:
         raise UsageError(
             "expected a network whose class output is trained, got one that was loaded in part: "
-            f"{'; '.join(model['notes'])}. Interventions are measured by what becomes of it"
+            f"{'; '.join(model['notes'])}. Interventions are measured by their effect on it"
         )
     if analysis.forward.outputs() is None:
         raise UsageError(
             "expected a network with a class output (images, classes), this one has none: "
-            "interventions are measured by what becomes of it"
+            "interventions are measured by their effect on it"
         )
