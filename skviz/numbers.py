@@ -111,6 +111,53 @@ def count(value: int | float | None) -> str:
     return f"{int(value):,}" if value is not None and known(value) else NOTHING
 
 
+def significant(value: float | None, digits: int) -> str:
+    """Return a number with so many digits, however large or small it is.
+
+    Examples
+    --------
+    >>> significant(0.123456, 2), significant(1.0, 6), significant(2.3e-7, 1)
+    ('0.12', '1', '2e-07')
+    """
+    return f"{value:.{digits}g}" if value is not None and known(value) else NOTHING
+
+
+def rounding(error: float) -> str:
+    """Return an error by its order of magnitude.
+
+    Examples
+    --------
+    >>> rounding(0.00001234)
+    '1.2e-05'
+    """
+    return f"{error:.1e}"
+
+
+def giga(value: float) -> str:
+    """Return a number of multiply-adds.
+
+    Examples
+    --------
+    >>> giga(4_463_000_000)
+    '4.463 G'
+    """
+    return f"{number(value / 1e9, 3)} G"
+
+
+def file_size(bytes_: int) -> str:
+    """Return a number of bytes.
+
+    Examples
+    --------
+    >>> file_size(12), file_size(3_612_000)
+    ('12 bytes', '3.6 MB')
+    """
+    amount, units = float(bytes_), ["bytes", "kB", "MB", "GB"]
+    while amount >= 1000 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    return f"{number(amount, 0 if units[0] == 'bytes' else 1)} {units[0]}"
+
+
 def counted(value: int, one: str, many: str | None = None) -> str:
     """Return a count with its noun.
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.numbers import counted, rounding
+
 from .. import options
 from ..echo import Echo
 from ..exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
@@ -128,8 +130,8 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
         how = arithmetic.words(run.settings["precision"])
         echo.note(
             f"the network computes {how}: over {error['views']} views attention is off by up to "
-            f"{error['attention']:.1e}, the mean difference of a unit by up to "
-            f"{error['difference']:.1e}"
+            f"{rounding(error['attention'])}, the mean difference of a unit by up to "
+            f"{rounding(error['difference'])}"
         )
         if error["difference"] > _NOTABLE:
             echo.warn(
@@ -165,8 +167,8 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         )
         return
     echo.result(
-        f"{run.path}: {images:,} images, {len(run.scales)} scales, {len(run.units)} units, "
-        f"{len(run.present)} classes"
+        f"{run.path}: {counted(images, 'image')}, {counted(len(run.scales), 'scale')}, "
+        f"{counted(len(run.units), 'unit')}, {counted(len(run.present), 'class', 'classes')}"
     )
     echo.next(
         ["summary", run.path],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skviz.names import escaped
-from skviz.numbers import signed
+from skviz.numbers import percent, signed
 from skviz.reports.tables import Column, Table
 
 from .. import options
@@ -192,7 +192,8 @@ def _classes(result: ImageResult) -> list[str]:
     if classes is None:
         return []
     lines = [
-        f"  {label:>5}  " + ", ".join(f"{name} {probability:.0%}" for name, probability in best)
+        f"  {label:>5}  "
+        + ", ".join(f"{name} {percent(probability, 0)}" for name, probability in best)
         for label, best in zip(result.views.labels, classes, strict=True)
     ]
     return ["top predictions:", *lines]

@@ -174,7 +174,7 @@ def _parts(found: Comparison) -> list[str | Table]:
     parts.append(f"{common.images} images; scales {', '.join(f'{s:g}' for s in found.scales)}")
     for side, values in found.accuracy.items():
         shares = [
-            f"{scale_label(scale)} {100 * value:.2f} %"
+            f"{scale_label(scale)} {percent(value, 2)}"
             for scale, value in zip(found.scales, values, strict=False)
             if value is not None
         ]

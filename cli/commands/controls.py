@@ -195,7 +195,7 @@ def _report(suite: ControlSuite, name: str, place: tuple[int, int], echo: Echo) 
 
 
 def _cost(cost: float) -> str:
-    return "time not known" if cost != cost else f"{cost:.2f} times the plain run"
+    return "time not known" if cost != cost else f"{number(cost, 2)} times the plain run"
 
 
 def _print(suite: ControlSuite, said: set[Note], echo: Echo) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.numbers import number
+
 from .. import options
 from ..echo import Echo, command_line
 from ..exit_codes import IN_PART, INTERRUPTED, Failure
@@ -193,7 +195,10 @@ def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo:
         echo.result(sentence)
     if len(work.seconds) == 2:
         plain, rest = work.seconds["baseline"], work.seconds["interventions"]
-        echo.note(f"time: {plain:.1f} s plain, {rest:.1f} s more: {1 + rest / plain:.1f} x plain")
+        echo.note(
+            f"time: {number(plain, 1)} s plain, {number(rest, 1)} s more: "
+            f"{number(1 + rest / plain, 1)} x plain"
+        )
     for scale in run.scales:
         echo.result(f"\n{scale_label(scale)}: change of the probability of the true class ({STAR})")
         echo.result(unit_table(frame, scale))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from skviz.numbers import counted
+
 from .. import options
 from ..echo import Echo
 from .analyze import run_folder
@@ -37,5 +39,6 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
             "notes": [note.to_dict() for note in notes],
         }
     )
-    echo.result(f"{run.path}: {images:,} images from {len(runs)} runs, {len(errors)} unreadable")
+    read = f"{counted(images, 'image')} from {counted(len(runs), 'run')}"
+    echo.result(f"{run.path}: {read}, {len(errors)} unreadable")
     echo.next(["summary", run.path], ["report", run.path, "--to", "report.html"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from skviz.numbers import count, giga
 from skviz.reports.tables import Table
 from skviz.reports.terminal.units import notes_of, unit_to_dict, units_table
 
@@ -91,8 +92,8 @@ def _document(card: ModelCard) -> dict[str, object]:
 def _row(card: ModelCard) -> list[str]:
     return [
         card.name,
-        f"{card.parameters:,}",
-        f"{card.macs / 1e9:.3f} G",
+        count(card.parameters),
+        giga(card.macs),
         f"{card.input_size} px",
         units_per_stage(card.units),
         card.weights or "none",

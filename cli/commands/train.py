@@ -202,13 +202,19 @@ class EpochBar(EpochLines):
     def __init__(self, echo: Echo) -> None:
         super().__init__(echo)
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self.progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("loss {task.fields[loss]:.3f}  accuracy {task.fields[accuracy]:.1%}"),
+            TaskProgressColumn(),
+            TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -227,8 +233,8 @@ class EpochBar(EpochLines):
         super().step(step)
         shown: dict[str, Any] = {
             "epoch": f"{step.epoch + 1}/{step.epochs}",
-            "loss": step.loss,
-            "accuracy": step.accuracy,
+            "loss": number(step.loss, 3),
+            "accuracy": percent(step.accuracy),
         }
         done = step.epoch * step.steps + step.step
         if self.task is None:
@@ -249,12 +255,12 @@ def epoch_line(metrics: dict[str, Any]) -> str:
     """Return the metrics of an epoch as a line of text."""
     parts = [
         f"epoch {metrics['epoch']}",
-        f"loss {metrics['loss']:.4f}",
-        f"accuracy {metrics['accuracy']:.1%}",
+        f"loss {number(metrics['loss'])}",
+        f"accuracy {percent(metrics['accuracy'])}",
     ]
     if "validation_top1" in metrics:
-        parts.append(f"validation top-1 {metrics['validation_top1']:.1%}")
-        parts.append(f"top-5 {metrics['validation_top5']:.1%}")
+        parts.append(f"validation top-1 {percent(metrics['validation_top1'])}")
+        parts.append(f"top-5 {percent(metrics['validation_top5'])}")
     if metrics["skipped_steps"]:
         parts.append(f"{metrics['skipped_steps']} steps without finite gradients skipped")
     parts.append(f"{metrics['images_per_second']:g} images/s")

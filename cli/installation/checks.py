@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skviz.numbers import file_size
+
 from .versions import bundled_checksums, version_of
 
 # "failed" is what skviz cannot work without; "missing" what it can.
@@ -134,7 +136,7 @@ def _card(index: int) -> Check:
         free, total = torch.cuda.mem_get_info(index)
         torch.ones(8, 8, device=name).sum().item()
         label = torch.cuda.get_device_name(index)
-        return Check("devices", name, OK, f"{label}, {size(free)} of {size(total)} free")
+        return Check("devices", name, OK, f"{label}, {file_size(free)} of {file_size(total)} free")
     except RuntimeError as error:
         value = f"cannot compute: {str(error).splitlines()[0]}"
         return Check("devices", name, WARNING, value, "use --device cpu")
@@ -145,7 +147,7 @@ def _memory() -> str:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return ""
-    return f", {size(total)} memory"
+    return f", {file_size(total)} memory"
 
 
 def weights() -> list[Check]:
@@ -197,7 +199,7 @@ def caches() -> list[Check]:
         "Hugging Face": Path(os.environ.get("HF_HUB_CACHE") or home / "hub"),
     }
     return [
-        Check("caches", name, OK, f"{size(bytes_in(place))} in {place}")
+        Check("caches", name, OK, f"{file_size(bytes_in(place))} in {place}")
         if place.is_dir()
         else Check("caches", name, OK, f"empty ({place})")
         for name, place in places.items()
@@ -214,14 +216,6 @@ def bytes_in(folder: Path) -> int:
             except OSError:  # Gone, or not ours to look at.
                 continue
     return total
-
-
-def size(count: int) -> str:
-    """A number of bytes for a reader: "3.6 MB"."""
-    amount, units = float(count), ["bytes", "kB", "MB", "GB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.0f} {units[0]}" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
 
 
 def folder() -> list[Check]:

@@ -11,7 +11,18 @@ from typing import Any
 
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.inference.verdicts import OBJECTS
-from skviz.numbers import count, estimate, interval, number, percent, signed
+from skviz.numbers import (
+    count,
+    counted,
+    estimate,
+    file_size,
+    giga,
+    interval,
+    number,
+    percent,
+    signed,
+    significant,
+)
 from skviz.reports.markdown import escaped, markdown_table, text_table
 from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
@@ -95,9 +106,9 @@ def _about(card: dict[str, Any]) -> list[str]:
     half = " (float16)" if card["description"].get("half") else ""
     rows = [
         ["parameters", count(card["parameters"])],
-        ["multiply-adds, one image", f"{card['macs'] / 1e9:.3f} G"],
+        ["multiply-adds, one image", giga(card["macs"])],
         ["input", f"{seen['size']} x {seen['size']} pixels, crop {seen['crop']:g}"],
-        ["file", f"`{weights['file']}`, {weights['bytes'] / 1e6:.2f} MB{half}"],
+        ["file", f"`{weights['file']}`, {file_size(weights['bytes'])}{half}"],
         ["SHA-256", f"`{weights['sha256']}`"],
         ["speed", f"{speed['images_per_second']:g} images/s in float32 on {where}"],
         ["classes", str(len(card["description"].get("classes", ())))],
@@ -111,7 +122,7 @@ def _data(card: dict[str, Any]) -> list[str]:
     parts = ["## Data and credits"]
     if data.get("images"):
         name = f" (folder `{data['folder']}`)" if data.get("folder") else ""
-        parts.append(f"Trained on {data['images']:,} photographs{name}.")
+        parts.append(f"Trained on {counted(data['images'], 'photograph')}{name}.")
     parts.append("\n".join(f"- {credit}" for credit in credits) or "No credits are recorded.")
     return parts
 
@@ -226,7 +237,7 @@ def _surround(verdicts: Sequence[dict[str, Any]]) -> list[str]:
         blank, whole = verdict["shifts"][SURROUND], verdict["total"]
         means = [estimate(part["mean"], part["low"], part["high"]) for part in (blank, whole)]
         clear = whole["low"] is not None and whole["low"] * whole["high"] > 0
-        times = f"{abs(blank['mean'] / whole['mean']):.2g}" if clear else ""
+        times = significant(abs(blank["mean"] / whole["mean"]), 2) if clear else ""
         rows.append([verdict["unit"], *means, times])
     if not rows:
         return []

@@ -12,6 +12,7 @@ from skviz.errors import UsageError
 from skviz.figures.metadata import figure_info
 from skviz.figures.save import FORMATS
 from skviz.notes import Note
+from skviz.numbers import count
 from skviz.runs.records import RUN, Run
 from skviz.studies.interventions.result import INTERVENTIONS, InterventionRun
 
@@ -98,7 +99,7 @@ def _folder(path: Path) -> Description:
 def _document(file: Path, shown: Path) -> Description:
     try:
         if file.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+            raise ValueError(f"it has more than {count(_MOST_BYTES)} bytes")
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read '{file}' as JSON: {error}") from error

@@ -13,7 +13,7 @@ from skviz.errors import ImageError, ScaleError, SkvizError, UsageError
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.frames import csv_text
 from skviz.names import escaped
-from skviz.numbers import counted
+from skviz.numbers import counted, percent
 from skviz.reports.words import distinct
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.image import ImageAnalysis
@@ -182,7 +182,7 @@ def _captions(result: ImageResult, style: str) -> list[str] | None:
     with figure_style(style):
         for (name, share), number in zip(firsts, logits.argmax(axis=1), strict=True):
             shown = name if can_draw_all(storable(name)) else f"class {number}"
-            captions.append(f"{closed(shown)} {share:.0%}")
+            captions.append(f"{closed(shown)} {percent(share, 0)}")
     return captions
 
 

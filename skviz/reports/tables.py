@@ -29,7 +29,11 @@ def scale(value: float | None) -> str:
     """Return "1.5x" for a scale, also for one that was stored in single precision."""
     from skviz.scales import scale_label
 
-    return scale_label(float(f"{value:.6g}")) if numbers.known(value) else numbers.NOTHING
+    return (
+        scale_label(float(numbers.significant(value, 6)))
+        if numbers.known(value)
+        else numbers.NOTHING
+    )
 
 
 def ends(pair: tuple[float | None, float | None]) -> str:

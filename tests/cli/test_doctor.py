@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from skviz.cli.installation import checks, completion, versions
 from skviz.cli.installation.checks import FAILED, MISSING, OK, WARNING, Check, Requirement
 from skviz.cli.main import cli
+from skviz.numbers import file_size
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +230,7 @@ def test_caches_are_measured(plain_home: Path) -> None:
     ],
 )
 def test_sizes_are_for_readers(count: int, text: str) -> None:
-    assert checks.size(count) == text
+    assert file_size(count) == text
 
 
 def test_completion_that_is_installed_is_found(

@@ -17,6 +17,7 @@ from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
 from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
+from skviz.numbers import percent
 from skviz.reports.document import Document, ImagePart, TablePart, figure_part
 from skviz.reports.words import distinct, file_stem
 from skviz.scales import DEFAULT_SCALES, scale_label
@@ -94,7 +95,7 @@ def _thumbnails(result: ImageResult, shown: Sequence[float]) -> Thumbnails:
     classes = result.classes
     captions = None
     if classes is not None:
-        captions = tuple(f"{classes[row][0][0]} {classes[row][0][1]:.0%}" for row in rows)
+        captions = tuple(f"{classes[row][0][0]} {percent(classes[row][0][1], 0)}" for row in rows)
     return Thumbnails(result.views.pixels[rows], tuple(shown), captions)
 
 

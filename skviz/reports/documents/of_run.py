@@ -10,7 +10,7 @@ from skviz.figures.provenance import Provenance
 from skviz.figures.redraw import find_display
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
-from skviz.numbers import percent
+from skviz.numbers import count, percent
 from skviz.reports.document import Document, FigurePart, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
@@ -68,9 +68,9 @@ def _facts(run: Run, summary: Summary, about: Provenance) -> list[tuple[str, str
     facts.append(("Data set", f"{data.get('root') or data.get('kind')}"))
     unreadable = len(run.errors)
     left_out = f" ({unreadable} more could not be read)" if unreadable else ""
-    facts.append(("Images", f"{about.images:,}{left_out}"))
+    facts.append(("Images", f"{count(about.images)}{left_out}"))
     if len(summary.class_table.labels):
-        facts.append(("Classes", f"{len(summary.class_table.labels):,}"))
+        facts.append(("Classes", count(len(summary.class_table.labels))))
     facts.append(("Scales", ", ".join(scale_label(scale) for scale in summary.scales)))
     facts.append(("Units", f"{len(summary.units)}"))
     right = [

@@ -8,6 +8,7 @@ import numpy as np
 
 from skviz.figures.caption import Caption
 from skviz.figures.provenance import Provenance
+from skviz.numbers import count
 from skviz.reports.document import TablePart
 from skviz.scales import scale_label
 from skviz.units import paper_units
@@ -71,7 +72,7 @@ def _shifts(summary: Summary, about: Provenance) -> TablePart:
         drawn = "classes" if intervals.by == "class" else f"{intervals.by}s"
         text += (
             f"; low and high: {100 * chosen.confidence:g} % bootstrap interval"
-            f" ({chosen.resamples:,} resamples of {intervals.clusters:,} {drawn})"
+            f" ({count(chosen.resamples)} resamples of {count(intervals.clusters)} {drawn})"
         )
     text += (
         "; d_z: mean change divided by its standard deviation; rank-biserial: balance of rises and"

@@ -16,6 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from skviz.files import AnyPath, check_output, write_text
+from skviz.numbers import significant
 from skviz.reports.document import Document, TablePart
 from skviz.reports.html.data import class_marks, image_data
 from skviz.reports.html.hover import hover_data
@@ -150,4 +151,4 @@ def _sort_value(value: Any, number: bool) -> str:
         return ""
     if value is None or math.isnan(value):
         return "nan"
-    return f"{float(value):.6g}"
+    return significant(float(value), 6)

@@ -17,6 +17,7 @@ from skviz.figures.native import NativeChart
 from skviz.figures.save import figure_bytes
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.sheets import figure_style
+from skviz.numbers import count, significant
 from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.pptx.charts import add_chart, rgb
 from skviz.reports.pptx.geometry import Box
@@ -94,7 +95,7 @@ def _numbers(chart: NativeChart) -> str:
         if chart.errors is not None:
             values += [*chart.errors[:, index]]
         name = x if isinstance(x, str) else f"{x:g}"
-        rows.append("\t".join([name, *(f"{value:.6g}" for value in values)]))
+        rows.append("\t".join([name, *(f"{significant(value, 6)}" for value in values)]))
     return "\n".join(rows)
 
 
@@ -178,7 +179,7 @@ def table_slides(deck: Deck, part: TablePart) -> None:
     whole, rows = part.cells(), brief.cells()
     title, chosen = part.title, extreme_rows(part)
     if len(chosen) < len(rows):
-        title = f"{title}: the extremes, {len(chosen)} of {len(rows):,} rows"
+        title = f"{title}: the extremes, {len(chosen)} of {count(len(rows))} rows"
         whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
     heads, rows = list(map(plain, brief.table.heads)), [list(map(plain, row)) for row in rows]
     right = list(brief.table.right)

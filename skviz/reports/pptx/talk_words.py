@@ -159,10 +159,11 @@ def limits(document: Document, about: Provenance | None, *, controls: bool) -> P
             "Other images may show something else: skviz analyze measures a data set.",
         ))  # fmt: skip
     elif about is not None:
-        of = f" of {about.classes:,} classes" if about.classes else ""
+        of = f" of {counted(about.classes, 'class', 'classes')}" if about.classes else ""
         found.append((
             "These images, this network.",
-            f"{about.images:,} images{of}; other images or weights may give other results.",
+            f"{counted(about.images, 'image')}{of};"
+            " other images or weights may give other results.",
         ))  # fmt: skip
     found.append((
         "Enlarging does three things.",
