@@ -125,7 +125,7 @@ def test_a_full_memory_is_a_sentence(
     line = ["analyze", str(pictures), "--model", "tiny", "--out", str(tmp_path / "run"), "--quiet"]
     done = CliRunner().invoke(cli, line)
     assert done.exit_code == 1
-    assert "the memory of this machine is full: 1 EiB could not be had" in done.output
+    assert "the memory of this machine is full: 1 EiB could not be allocated" in done.output
     assert "lower --batch-size or --workers" in done.output
 
 
