@@ -51,8 +51,8 @@ _QUANTITY = {
     "--sheet",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also put all images below each other into one figure, as figure 3 (a) and (b); its "
-    "ending says the format: .png, .pdf or .svg.",
+    help="Also draw all images below each other in one figure, as figure 3 (a) and (b); its "
+    "suffix sets the format: .png, .pdf or .svg.",
 )
 @options.output
 def attention(

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     is_flag=False,
     flag_value="auto",
     metavar="SHELL",
-    help="Print the completion script of bash, zsh or fish instead, by default of the shell in "
-    "use; where to put it is said on stderr.",
+    help="Print the completion script for bash, zsh or fish instead (by default for the current "
+    "shell); stderr says where to put it.",
 )
 @options.as_json
 @options.quiet
@@ -104,7 +104,7 @@ def _configuration(root: click.Context) -> list[Check]:
 def _completion() -> list[Check]:
     shell = current_shell()
     if shell is None:
-        return [Check("completion", "shell", OK, "not bash, zsh or fish: there is none")]
+        return [Check("completion", "shell", OK, "none: the shell is not bash, zsh or fish")]
     file = installed(shell, Path(os.path.expanduser("~")))
     if file is not None:
         return [Check("completion", shell, OK, f"in {file}")]

@@ -74,13 +74,13 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     "--tried",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Card: CSV with a row per recipe that was tried, to be taken over as a table.",
+    help="Card: CSV with one row per recipe tried, included as a table.",
 )
 @click.option(
     "--notes",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Card: Markdown to be taken over as it is.",
+    help="Card: Markdown, included unchanged.",
 )
 @options.stages
 @click.option(

@@ -33,7 +33,7 @@ _SHOWN = 5
     "--weights",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Weights of the same network to begin from; a classifier of other classes is drawn anew.",
+    help="Weights of the same network to start from; a classifier of other classes is reset.",
 )
 @click.option(
     "--out",
@@ -52,7 +52,7 @@ _SHOWN = 5
     "--input-size",
     type=click.IntRange(min=16),
     metavar="PIXELS",
-    help="Input size that the network is made for and validated at.  [default: --size]",
+    help="Input size of the network, also for validation.  [default: --size]",
 )
 @recipe_options
 @options.device

@@ -104,7 +104,7 @@ def extras() -> list[Check]:
         have = {one.package: version_of(one.package) for one in parts}
         lacking = [one for one in parts if not one.met_by(have[one.package] or "0")]
         lacking += [one for one in parts if have[one.package] is None and one not in lacking]
-        value = ", ".join(f"{name} {version or 'not there'}" for name, version in have.items())
+        value = ", ".join(f"{name} {version or 'not installed'}" for name, version in have.items())
         advice = f"pip install 'skviz[{extra}]'" if lacking else ""
         checks.append(Check("extras", extra, MISSING if lacking else OK, value, advice))
     return checks
@@ -119,12 +119,12 @@ def devices() -> list[Check]:
     if not torch.cuda.is_available():
         idle = shutil.which("nvidia-smi") is not None
         advice = "install the PyTorch build for its CUDA version" if idle else ""
-        value = "a driver is there, PyTorch cannot use it" if idle else "none"
+        value = "a driver is installed, but PyTorch cannot use it" if idle else "none"
         checks.append(Check("devices", "CUDA", WARNING if idle else OK, value, advice))
     for index in range(torch.cuda.device_count()):
         checks.append(_card(index))
     if torch.backends.mps.is_available():
-        checks.append(Check("devices", "MPS", OK, "there, not used by skviz"))
+        checks.append(Check("devices", "MPS", OK, "present, not used by skviz"))
     return checks
 
 
@@ -162,7 +162,7 @@ def weights() -> list[Check]:
         if found == expected:
             checks.append(Check("weights", name, OK, f"bundled, sha256 {expected[:12]}"))
         else:
-            value = "not there" if found is None else f"damaged: sha256 {found[:12]}"
+            value = "missing" if found is None else f"damaged: sha256 {found[:12]}"
             checks.append(Check("weights", name, FAILED, value, "install skviz again"))
     return checks
 

@@ -211,7 +211,7 @@ _LOOK = together(
         "--for",
         "place",
         type=NearChoice(PLACES),
-        help="Where the figure goes; sets width, fonts, lines and resolution together.",
+        help="What the figure is for; sets width, fonts, lines and resolution.",
     ),
     click.option(
         "--columns",
@@ -227,8 +227,7 @@ _LOOK = together(
         shell_complete=candidates.styles,
         default="default",
         show_default=True,
-        help="Look of the figure: a style of skviz or of Matplotlib, or several with commas "
-        "between them.",
+        help="Style of the figure: one of skviz or of Matplotlib, or several, comma-separated.",
     ),
 )
 
@@ -262,9 +261,13 @@ bootstrap = together(
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
         default=0.95,
         show_default=True,
-        help="Confidence of the intervals.",
+        help="Confidence level of the intervals.",
     ),
     click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Seed of the bootstrap.",
     ),
 )

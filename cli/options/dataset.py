@@ -79,7 +79,7 @@ _OPTIONS = options.together(
         "--root",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Folder that a manifest's paths, or a torchvision data set, lie in.",
+        help="Folder of a manifest's paths, or of a torchvision data set.",
     ),
     click.option("--split", metavar="NAME", help="Part of a torchvision data set: train, test."),
     click.option(

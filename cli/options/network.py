@@ -176,8 +176,8 @@ attention_at = click.option(
     "attention_at",
     metavar="PATTERN:AXIS",
     multiple=True,
-    help="Where the attention is: modules by path, and the axis of the branches in what they "
-    "return; 'layer*.*.attn:1'. May be repeated.  [default: found automatically]",
+    help="Where the attention is: module paths, and the branch axis of what they return; "
+    "'layer*.*.attn:1'. May be repeated.  [default: found automatically]",
 )
 input_size = click.option(
     "--input-size",
@@ -207,9 +207,9 @@ std = click.option(
 example = click.option(
     "--example",
     metavar="SHAPE[,SHAPE]",
-    help="Shapes of the network's inputs, batch first, where it needs certain ones or several: "
-    "'1x3x64x64,1x10'. Images take the place of the first with 3 channels, also in size; the "
-    "others are random numbers.  [default: found by trial]",
+    help="Shapes of the inputs, batch first, for a network that needs certain shapes or several "
+    "inputs: '1x3x64x64,1x10'. Images replace the first input with 3 channels and take its size; "
+    "the others are random numbers.  [default: found by trial]",
 )
 
 _SOURCE = (

@@ -124,9 +124,9 @@ computing = options.together(
         shell_complete=candidates.one_of(candidates.ENGINE),
         default="auto",
         show_default=True,
-        help="What computes: eager (the network as it is), tuned (batch normalisation folded, the "
-        "faster order of the data in memory), compile (torch.compile), openvino, or auto: what is "
-        "done first. The attention changes by rounding only, which the run records.",
+        help="Engine: eager (the network as it is), tuned (batch normalisation folded, the faster "
+        "memory format), compile (torch.compile), openvino, or auto (the one that finishes first). "
+        "The attention changes only by rounding, which the run records.",
     ),
     click.option("--tune/--no-tune", default=None, help="The same as --engine tuned or eager."),
     click.option(
@@ -140,7 +140,7 @@ computing = options.together(
         default=True,
         show_default=True,
         help="Record the predicted class. Without it the network runs only as far as the deepest "
-        "unit asked for.",
+        "requested unit.",
     ),
 )
 

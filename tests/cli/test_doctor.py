@@ -142,7 +142,7 @@ def test_extras_that_lack_something_are_missing(monkeypatch: pytest.MonkeyPatch)
         "two": MISSING,
         "three": MISSING,
     }
-    assert lines["two"].value == "no-such-package-of-skviz not there"
+    assert lines["two"].value == "no-such-package-of-skviz not installed"
     assert lines["two"].advice == "pip install 'skviz[two]'"
 
 
@@ -154,7 +154,7 @@ def test_damaged_weights_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     damaged, gone = checks.weights()
     assert (damaged.status, damaged.advice) == (FAILED, "install skviz again")
     assert damaged.value == f"damaged: sha256 {fine.value[-12:]}"
-    assert (gone.status, gone.value) == (FAILED, "not there")
+    assert (gone.status, gone.value) == (FAILED, "missing")
     done = run()
     assert done.exit_code == 1
     assert done.stdout.endswith("2 failed: skviz does not work here as it should\n")
