@@ -222,6 +222,13 @@ _LOOK = together(
     ),
     click.option("--dark", is_flag=True, help="Draw light on dark."),
     click.option(
+        "--palette",
+        metavar="NAME",
+        shell_complete=candidates.one_of(candidates.PALETTE),
+        help="Colours of the scales: colorblind, paper (the paper's blue, green and red), or any "
+        "palette of seaborn.  [default: colorblind]",
+    ),
+    click.option(
         "--style",
         metavar="NAME",
         shell_complete=candidates.styles,
@@ -233,15 +240,21 @@ _LOOK = together(
 
 
 def style(command: Command) -> Command:
-    """Add --for, --columns, --dark and --style; the command gets them as one `style`."""
+    """Add --for, --columns, --dark, --palette and --style; the command gets one `style`."""
 
     @functools.wraps(command)
     def with_style(
-        *args: Any, place: str | None, columns: int, dark: bool, style: str, **others: Any
+        *args: Any,
+        place: str | None,
+        columns: int,
+        dark: bool,
+        palette: str | None,
+        style: str,
+        **others: Any,
     ) -> Any:
         from skviz.figures.style.places import place_style
 
-        chosen = place_style(place, columns=columns, dark=dark, style=style)
+        chosen = place_style(place, columns=columns, dark=dark, style=style, palette=palette)
         return command(*args, style=chosen, **others)
 
     return _LOOK(cast(Command, with_style))

@@ -29,6 +29,10 @@ UNITS_PER_STAGE = {
 }
 DEFAULT = "sknet50_lite"
 RESAMPLE = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+PALETTE = (
+    "colorblind", "paper", "deep", "muted", "bright", "dark", "Set1", "Set2", "Dark2", "viridis",
+    "rocket", "mako", "flare", "crest",
+)  # fmt: skip
 FILL = ("mean", "black", "white", "edge", "reflect")
 ENGINE = ("auto", "eager", "tuned", "compile", "openvino")
 PRECISION = ("fp32", "bf16", "fp16")

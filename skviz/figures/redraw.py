@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from skviz.displays import ALIASES, DISPLAYS
 from skviz.errors import UsageError, did_you_mean
+from skviz.figures.style.palette import of_scales
 from skviz.figures.style.sheets import figure_style
 from skviz.quantities import DIFFERENCE, find_quantity
 
@@ -28,6 +29,7 @@ def draw_run(
     null: Sequence[AnyMeasurements] = (),
     *,
     style: str = "default",
+    palette: str | None = None,
     paper: bool = False,
     **options: Any,
 ) -> Figure:
@@ -44,8 +46,8 @@ def draw_run(
     null
         Measurements of random networks on the same images: a band shows where they would put a
         value.
-    style
-        A name for `figure_style`.
+    style, palette
+        Names for `figure_style`.
     paper
         Show the paper's values, too: over the figure, for lines in a panel beside it.
     **options
@@ -70,7 +72,7 @@ def draw_run(
     >>> summary = skviz.summarise("runs/example", resamples=0)
     >>> figure = skviz.draw_run(summary, "bars", deviations=False)
     """
-    return drawn_run(summary, kind, null, style=style, paper=paper, **options)[0]
+    return drawn_run(summary, kind, null, style=style, palette=palette, paper=paper, **options)[0]
 
 
 def drawn_run(
@@ -79,6 +81,7 @@ def drawn_run(
     null: Sequence[AnyMeasurements] = (),
     *,
     style: str = "default",
+    palette: str | None = None,
     paper: bool = False,
     **options: Any,
 ) -> tuple[Figure, Caption]:
@@ -95,7 +98,7 @@ def drawn_run(
     page = find_display(kind).page
     if paper:
         caption = displays[0].with_paper(caption)
-    with figure_style(style):
+    with figure_style(style, palette), of_scales(summary.scales):
         return with_note(lambda: page(displays, paper), caption), caption
 
 

@@ -141,9 +141,10 @@ def figure_part(
 
     def draw(style: str = "default") -> Figure:
         from skviz.figures.layout.footer import with_note
+        from skviz.figures.style.palette import of_scales
         from skviz.figures.style.sheets import figure_style
 
-        with figure_style(style):
+        with figure_style(style), of_scales(provenance.scales):
             return with_note(display.plot, caption)
 
     return FigurePart(name, caption.title, caption, display, draw, data or display.to_frame)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from skviz.errors import UsageError, did_you_mean
+from skviz.figures.style.sheets import PALETTE
 from skviz.files import check_output
 from skviz.reports.document import Document
 
@@ -61,12 +62,15 @@ def writer_of(
 
         options["talk"] = TalkOptions(**talk)
         check_talk(options["talk"])
-    if style != "default":
-        if ending == ".html":
+    names = style.split(",")
+    if ending == ".html":
+        if any(name != "default" and not name.startswith(PALETTE) for name in names):
             raise UsageError(
                 f"expected no style for a page, which follows its reader's screen, light or dark,"
                 f" got '{style}'; leave --for, --dark and --style out"
             )
+        options["palette"] = next((n for n in names if n.startswith(PALETTE)), None)
+    elif style != "default":
         options["style"] = style
     if ending != ".html":  # it has no place for it
         options["command"] = command

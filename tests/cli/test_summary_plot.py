@@ -248,3 +248,21 @@ def on_a_terminal(result: Result, path: Path, most: int = 24) -> list[str]:
     assert len(lines) + 1 <= most
     assert max(map(len, lines)) <= 80
     return lines
+
+
+def test_a_palette_reaches_figures_and_pages(run: Path, tmp_path: Path) -> None:
+    drawn = [
+        (("plot", run, "--figure", "3c"), "figure.svg"),
+        (("attention", "example"), "okapi_attention_3_4.svg"),
+        (("report", run), "page.html"),
+    ]
+    for words, name in drawn:
+        last = ("--to", tmp_path / name) if words[0] == "report" else ("--out", tmp_path / name)
+        if words[0] == "attention":
+            last = ("--out", tmp_path, "--format", "svg")
+        result = call(*words, *last, "--palette", "paper", "--quiet")
+        assert result.exit_code == 0, result.stderr
+        text = (tmp_path / name).read_text().lower()
+        assert "#1f4ead" in text and "#c8171e" in text and "#08476f" not in text
+    wrong = call("plot", run, "--figure", "bars", "--palette", "papr", "--out", tmp_path / "x.png")
+    assert wrong.exit_code == 2 and "Did you mean 'paper'" in wrong.stderr

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from skviz.figures import figure_style
-from skviz.figures.style.palette import contrast, scale_styles, warning_colour
+from skviz.figures.style.palette import contrast, of_scales, scale_styles, warning_colour
 from tests.figures.extremes import SCALES, Case
 from tests.figures.extremes_controls import every_case
 from tests.figures.tidy import visible_texts
@@ -93,7 +93,7 @@ def legend_colours(figure: Figure) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("style", ["paper", "web,dark"])
 def test_a_scale_has_one_colour_in_all_figures(style: str) -> None:
-    with figure_style(style):
+    with figure_style(style), of_scales(SCALES):  # as reports and commands draw
         ground = matplotlib.rcParams["axes.facecolor"]
         expected = {s.label: s.colour.lower() for s in scale_styles(SCALES, ground)}
         figures = [case.draw() for case in CASES if case.name.startswith(SCALED)]

@@ -204,11 +204,12 @@ def draw_attention(
     note: str = "",
     warning: str = "",
     style: str | None = "default",
+    palette: str | None = None,
 ) -> Figure:
     """Draw figure 3 (a) for one image: see `AttentionFigure.from_attention`.
 
-    `style` is a name for `figure_style`; None takes Matplotlib's settings as they are. Raises
-    `UsageError` for an unknown style too.
+    `style` and `palette` are names for `figure_style`; a style of None takes Matplotlib's
+    settings as they are. Raises `UsageError` for an unknown style too.
     """
     parts = AttentionFigure.from_attention(
         views, attention, stages, group=group, branch=branch, units=units, captions=captions,
@@ -216,7 +217,7 @@ def draw_attention(
     )  # fmt: skip
     if style is None:
         return parts.plot().figure_
-    with figure_style(style):
+    with figure_style(style, palette):
         return parts.plot().figure_
 
 

@@ -1,23 +1,30 @@
-"""One look per scale: a colour after Okabe and Ito, a marker, a dash and a hatch.
+"""One look per scale: a colour, a marker, a dash and a hatch.
 
-The hues are those of Okabe and Ito (2008), which people with a colour vision deficiency tell
-apart, on white so dark that each has a contrast of 3 at least (WCAG 2, for marks). They come in
-an order in which the first ones also differ most in lightness, so that they stay apart in print
-without colour; a scale keeps its look when others are added.
+The usual hues are those of Okabe and Ito (2008), seaborn's "colorblind", which people with a
+colour vision deficiency tell apart, on white so dark that each has a contrast of 3 at least (WCAG
+2, for marks). They come in an order in which the first ones also differ most in lightness, so that
+they stay apart in print without colour. "paper" has the paper's own, blue, green and red; every
+other palette is seaborn's.
+
+1.0x, 1.5x and 2.0x always have the first three looks, and within `of_scales` every scale keeps its
+own, whichever of them a figure shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
 
+from skviz.errors import UsageError, did_you_mean
 from skviz.scales import scale_labels
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
@@ -31,6 +38,16 @@ _ON_LIGHT = (
 _ON_DARK = (
     "#0072B2", "#E69F00", "#FFFFFF", "#CC79A7", "#D55E00", "#F0E442", "#009E73", "#56B4E9",
 )  # fmt: skip
+# The paper's blue, green and red; for more scales some of the others.
+_PAPER = {
+    False: ("#1F4EAD", "#1B8A3A", "#C8171E", "#000000", "#C18502", "#C45097", "#0D7555", "#1D90C6"),
+    True: ("#6C9BFF", "#43C46A", "#FF6B66", "#FFFFFF", "#E69F00", "#CC79A7", "#F0E442", "#56B4E9"),
+}
+COLORBLIND, PAPER = "colorblind", "paper"
+_FIRST = (1.0, 1.5, 2.0)  # the paper's scales have the first looks, whatever else is drawn
+_LEAST_CONTRAST = 3.0
+_palette: ContextVar[str] = ContextVar("palette", default=COLORBLIND)
+_among: ContextVar[tuple[float, ...]] = ContextVar("among", default=())
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES: tuple[Dash, ...] = (
     "-",
@@ -65,22 +82,111 @@ def scale_styles(
 
     The first eight differ in colour, marker, dash and hatch; after that colours return with
     other markers. `background` is any Matplotlib colour: on a dark one, light colours stand
-    in for the dark ones.
+    in for the dark ones. The colours are those of `figure_style(palette=...)`.
+
+    Examples
+    --------
+    >>> [style.marker for style in scale_styles((1.0, 2.0))]
+    ['o', '^']
     """
     scales = tuple(scales)
-    colours = _ON_DARK if is_dark(background) else _ON_LIGHT
-    count = len(colours)
+    places = _places(scales)
+    colours = palette_colours(_palette.get(), background, 1 + max(places, default=0))
+    count, looks = len(colours), len(_MARKERS)
     return tuple(
         ScaleStyle(
             scale=scale,
             label=label,
-            colour=colours[index % count],
-            marker=_MARKERS[(index + index // count) % count],
-            dash=_DASHES[(index + index // count) % count],
-            hatch=_HATCHES[(index + index // count) % count],
+            colour=colours[place % count],
+            marker=_MARKERS[(place + place // looks) % looks],
+            dash=_DASHES[(place + place // looks) % looks],
+            hatch=_HATCHES[(place + place // looks) % looks],
         )
-        for index, (scale, label) in enumerate(zip(scales, scale_labels(scales), strict=True))
+        for place, scale, label in zip(places, scales, scale_labels(scales), strict=True)
     )
+
+
+def palette_colours(name: str, background: ColorType = "white", count: int = 8) -> tuple[str, ...]:
+    """Return the colours of a palette, hexadecimal, `count` of them or as many as it has.
+
+    "colorblind", "paper", or any name that `seaborn.color_palette` takes. All have a contrast of
+    3 at least against the background: those of seaborn are darkened, or lightened, for it.
+
+    Raises `UsageError` for an unknown name.
+
+    Examples
+    --------
+    >>> palette_colours("paper")[:3]
+    ('#1F4EAD', '#1B8A3A', '#C8171E')
+    """
+    if name == COLORBLIND:
+        return _ON_DARK if is_dark(background) else _ON_LIGHT
+    if name == PAPER:
+        return _PAPER[is_dark(background)]
+    import seaborn  # takes a second
+
+    if name not in palette_names():
+        hint = did_you_mean(name, palette_names())
+        raise UsageError(
+            f"unknown palette '{name}'.{hint} There are {COLORBLIND}, {PAPER}, and seaborn's: deep,"
+            " muted, bright, pastel, dark, Set2, viridis, rocket, ..."
+        )
+    qualitative = name in seaborn.palettes.SEABORN_PALETTES
+    found = seaborn.color_palette(name, None if qualitative else max(count, 3))
+    return tuple(_readable(to_hex(colour), background) for colour in found)
+
+
+def palette_names() -> list[str]:
+    """Return every name that a palette may have; imports seaborn."""
+    import matplotlib
+    import seaborn
+
+    theirs = {*seaborn.palettes.SEABORN_PALETTES, "husl", "hls", *matplotlib.colormaps}
+    return [COLORBLIND, PAPER, *sorted(theirs - {COLORBLIND, PAPER})]
+
+
+@contextmanager
+def in_palette(name: str) -> Iterator[None]:
+    """Take the colours of scales from a palette within a `with` block."""
+    token = _palette.set(name)
+    try:
+        yield
+    finally:
+        _palette.reset(token)
+
+
+@contextmanager
+def of_scales(scales: Iterable[float]) -> Iterator[None]:
+    """Give every scale the look that it has among these, whichever of them a figure shows."""
+    token = _among.set(tuple(scales))
+    try:
+        yield
+    finally:
+        _among.reset(token)
+
+
+def _places(scales: tuple[float, ...]) -> list[int]:
+    """Return the place of each scale in the order of looks, among all that there are."""
+    among = _among.get()
+    known = [round(scale, 6) for scale in (among if {*scales} <= {*among} else scales)]
+    places = {scale: _FIRST.index(scale) for scale in known if scale in _FIRST}
+    free = iter([place for place in range(len(known)) if place not in places.values()])
+    for scale in known:
+        if scale not in places:
+            places[scale] = next(free)
+    return [places[round(scale, 6)] for scale in scales]
+
+
+def _readable(colour: str, background: ColorType) -> str:
+    """Return the colour, mixed with black or white until it stands out from the background."""
+    end = (1.0, 1.0, 1.0) if is_dark(background) else (0.0, 0.0, 0.0)
+    own = to_rgb(colour)
+    for step in range(21):
+        red, green, blue = (a + (b - a) * step / 20 for a, b in zip(own, end, strict=True))
+        mixed = (red, green, blue)
+        if contrast(mixed, background) >= _LEAST_CONTRAST:
+            return to_hex(mixed)
+    return to_hex(end)
 
 
 def warning_colour(background: ColorType) -> str:

@@ -19,12 +19,18 @@ PLACES = {
 
 
 def place_style(
-    place: str | None = None, *, columns: int = 1, dark: bool = False, style: str = "default"
+    place: str | None = None,
+    *,
+    columns: int = 1,
+    dark: bool = False,
+    style: str = "default",
+    palette: str | None = None,
 ) -> str:
     """Return the style, for `figure_style`, of a figure that goes to a place.
 
     `place` is one of `PLACES`, or None for the sizes of `style`, over which it goes. `columns`
-    is how many columns of a paper the figure spans, 1 or 2; `dark` is light on dark.
+    is how many columns of a paper the figure spans, 1 or 2; `dark` is light on dark; `palette` is
+    that of `figure_style`.
 
     Raises `UsageError` for an unknown place, and for `columns` outside of a paper.
     """
@@ -39,4 +45,5 @@ def place_style(
             " (--for paper)"
         )
     sheet = "paper-wide" if columns == 2 else place
-    return ",".join([style, *([sheet] if sheet else []), *(["dark"] if dark else [])])
+    colours = f"palette:{palette}" if palette else None
+    return ",".join(filter(None, [style, sheet, "dark" if dark else None, colours]))

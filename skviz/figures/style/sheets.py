@@ -11,27 +11,37 @@ import matplotlib.style
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.style.fonts import fallback_fonts
+from skviz.figures.style.palette import COLORBLIND, in_palette, palette_colours
 
+PALETTE = "palette:"  # before the name of a palette among the names of styles
 STYLES = ("default", "paper", "paper-wide", "thesis", "talk", "poster", "web", "dark")
 
 
 @contextmanager
-def figure_style(name: str = "default") -> Iterator[None]:
+def figure_style(name: str = "default", palette: str | None = None) -> Iterator[None]:
     """Draw in a style within a `with` block, and restore the settings behind it.
 
     `name` is one of `STYLES`, the name of a Matplotlib style, or several with commas between
     them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default", and
     this over Matplotlib's own defaults: a matplotlibrc and settings made before change nothing.
+    `palette` has the colours of the scales: "colorblind" (the usual ones), "paper" (the paper's
+    blue, green and red), or a name that `seaborn.color_palette` takes. As part of the name it is
+    "palette:NAME": "talk,dark,palette:Set2".
+
     Whatever the style, text in PDF and SVG files stays text, and installed fonts help out for
     characters that the style's font lacks.
 
     Raises `UsageError` for an unknown name.
     """
+    if palette is not None:
+        name = f"{name},{PALETTE}{palette}"
     names = style_names(name)
-    with matplotlib.rc_context():
+    chosen = [part.removeprefix(PALETTE) for part in names if part.startswith(PALETTE)]
+    with matplotlib.rc_context(), in_palette(chosen[-1] if chosen else COLORBLIND):
         matplotlib.style.use("default")  # Matplotlib's own; it leaves the backend as it is.
         for one in ("default", *names):
-            _apply(one)
+            if not one.startswith(PALETTE):
+                _apply(one)
         matplotlib.rcParams.update({"pdf.fonttype": 42, "svg.fonttype": "none"})
         # Matplotlib asks fonts named one by one; of "sans-serif" it takes the first only.
         named = [*matplotlib.rcParams["font.family"], *fallback_fonts()]
@@ -44,7 +54,9 @@ def style_names(name: str) -> tuple[str, ...]:
     names = tuple(part.strip() for part in name.split(","))
     known = [*STYLES, *(style for style in matplotlib.style.available if style not in STYLES)]
     for one in names:
-        if one not in known:
+        if one.startswith(PALETTE):
+            palette_colours(one.removeprefix(PALETTE))
+        elif one not in known:
             hint = did_you_mean(one, known)
             raise UsageError(
                 f"unknown style '{one}'.{hint} skviz has {', '.join(STYLES)};"

@@ -43,20 +43,26 @@ class _Cell:
     number: bool
 
 
-def write_html(document: Document, path: AnyPath, overwrite: bool = False) -> list[Path]:
-    """Write a report as one HTML file and return its path in a list. Raises `OutputError`."""
+def write_html(
+    document: Document, path: AnyPath, overwrite: bool = False, palette: str | None = None
+) -> list[Path]:
+    """Write a report as one HTML file and return its path in a list.
+
+    `palette` is part of a style's name: "palette:paper". Raises `OutputError`.
+    """
     check_output(path, overwrite)
-    return [write_text(path, page(document), overwrite=overwrite)]
+    return [write_text(path, page(document, palette), overwrite=overwrite)]
 
 
-def page(document: Document) -> str:
+def page(document: Document, palette: str | None = None) -> str:
     """Return the HTML page of a report."""
+    styles = {width: ",".join(filter(None, [name, palette])) for width, name in STYLES.items()}
     pairs = ColourPairs()
     drawings: dict[str, dict[str, Markup]] = {}
     values: dict[str, Markup] = {}
     for index, part in enumerate(document.figures):
         figures: dict[str, Figure] = {}
-        for width, style in STYLES.items():
+        for width, style in styles.items():
             draw = _kept(part.draw, figures, width)
             drawing = inline_svg(draw, style, f"{width[0]}{index}", part.caption.alt, pairs)
             drawings.setdefault(part.name, {})[width] = Markup(drawing)

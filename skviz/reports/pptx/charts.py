@@ -19,7 +19,7 @@ from pptx.enum.dml import MSO_LINE, MSO_PATTERN
 from pptx.util import Pt
 
 from skviz.figures.native import NativeChart, numbers_along
-from skviz.figures.style.palette import ScaleStyle, scale_styles
+from skviz.figures.style.palette import ScaleStyle, of_scales, scale_styles
 from skviz.figures.style.text import clean, text_width
 from skviz.reports.pptx.chart_xml import add_error_bars, round_joins, turn_labels
 from skviz.reports.pptx.geometry import Box
@@ -59,7 +59,9 @@ def rgb(colour: str) -> RGBColor:
 
 def add_chart(slide: Any, chart: NativeChart, box: Box, look: Look) -> Any:
     """Put a chart on a slide and return its graphic frame."""
-    styles = scale_styles(chart.scales, look.background)
+    provenance = chart.caption.provenance
+    with of_scales(provenance.scales if provenance is not None else ()):
+        styles = scale_styles(chart.scales, look.background)
     kinds = {
         "xy": XL_CHART_TYPE.XY_SCATTER_LINES,
         "line": XL_CHART_TYPE.LINE_MARKERS,
