@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,12 +22,7 @@ from skviz.capture.replacements import (
 )
 from skviz.capture.site import AttentionSite
 from skviz.models.sknet import K3, K5, K7, SKNet, SKNetConfig
-
-_spec = importlib.util.spec_from_file_location(
-    "variants_networks", Path(__file__).parents[1] / "variants" / "networks.py"
-)
-networks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(networks)
+from tests.helpers import variant_networks as networks
 
 CONFIG = SKNetConfig(
     units=(1, 2), widths=(8, 16), outputs=(16, 32), stem="cifar", stem_width=8, classes=5,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +13,14 @@ from PIL import Image
 from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from tests.helpers.synthetic import make_run, stage_units
-
-TESTS = Path(__file__).resolve().parents[1]
-suites = runpy.run_path(str(TESTS / "helpers" / "synthetic_suite.py"))
+from tests.helpers.synthetic_suite import make_suite
+from tests.helpers.tiny import CONFIG
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(
-        CONFIGS, "tiny", runpy.run_path(str(TESTS / "helpers" / "tiny.py"))["CONFIG"]
-    )
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 @pytest.fixture
@@ -115,7 +111,7 @@ def test_controls(data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["png", "pdf"])
 def test_verdicts(tmp_path: Path, kind: str) -> None:
-    suite = suites["make_suite"](tmp_path / "suite", {"plain": (0.05, 0.05, 0.05, 0.0)})
+    suite = make_suite(tmp_path / "suite", {"plain": (0.05, 0.05, 0.05, 0.0)})
     command = made_by("summary", suite, "--verdicts", tmp_path / "page", "--for", "paper")
     told = info(tmp_path / "page" / f"verdicts.{kind}")
     assert told["command"] == command

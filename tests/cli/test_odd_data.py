@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +21,8 @@ from skviz.names import escaped
 from skviz.numbers import counted
 from skviz.reports.documents.saved import read_result
 from skviz.runs.records import Run
+from tests.helpers.tiny import CONFIG
 
-TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 # As Python holds what a file system says: not UTF-8, a line feed, a command to the terminal,
 # and a backslash that must not pass for one of ours.
 CLASSES = ("ca\udcef", "d\x1b[31mg", "e\\xef", "plain")
@@ -35,7 +34,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(TINY))["CONFIG"])
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 def draw(path: Path, seed: int) -> None:

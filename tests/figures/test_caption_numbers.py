@@ -21,7 +21,7 @@ from skviz.inference.summary import summarise
 from tests.figures.conftest import make_attention, make_views
 from tests.figures.extremes import compared_of
 from tests.figures.extremes_controls import panels_of, verdicts_of
-from tests.figures.test_fields import make_field
+from tests.figures.studies.test_fields import make_field
 from tests.helpers.synthetic import make_run, stage_units
 
 ABOUT = Provenance("sknet50", "photos", True, 12, 3, "val", (1.0, 2.0))

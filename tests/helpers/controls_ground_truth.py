@@ -5,8 +5,6 @@ Each picture has an object (a red disc) on a near ground (green) in the middle o
 object and near ground lie within the central half. So enlarging 2x lets the object grow, loses
 resolution, and removes the far ground, all at once. Every network looks at one of these only,
 and `EXPECTED` says which controls must show its effect.
-
-Load it by its path with `runpy.run_path`, as tests/studies/controls/test_ground_truth.py does.
 """
 
 from __future__ import annotations

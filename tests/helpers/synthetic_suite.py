@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from skviz.studies.controls.control import Control, parse_control
+from tests.helpers.synthetic import make_run, stage_units
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SCALES = (1.0, 1.5, 2.0)
 RANDOM = 0.004  # deviation of the random networks' shifts
 

@@ -21,9 +21,9 @@ from skviz.models.registry import CONFIGS
 from skviz.models.sknet import SKNet
 from skviz.runs.records import Run
 from skviz.studies.controls.change import analyze
+from tests.helpers.tiny import CONFIG
 
 TINY = Path(__file__).resolve().parent / "tiny.py"
-CONFIG = runpy.run_path(str(TINY))["CONFIG"]
 PRELOAD = [
     "skviz.models",
     "skviz.runs.loop",

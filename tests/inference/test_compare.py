@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import runpy
 import shutil
 import warnings
 from pathlib import Path
@@ -17,9 +16,8 @@ from skviz.errors import UnitError, UsageError
 from skviz.inference.compare import Comparison, compare
 from skviz.inference.paper import PaperComparison, compare_with_paper
 from skviz.statistics.shifts import bootstrap_mean, holm
+from tests.helpers.synthetic import make_run, stage_units
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 UNITS = stage_units((1, 1, 1), channels=8)
 SKNET50 = stage_units((3, 4, 6, 3), channels=4)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +11,8 @@ from skviz.errors import UsageError
 from skviz.inference.judging import Evidence, JudgeOptions, judge
 from skviz.inference.null import NullShifts, aligned, band, place
 from skviz.inference.verdicts import REASONS, VERDICTS, Verdict
+from tests.helpers.verdict_arrays import evidence, measured
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
-evidence, measured = made["evidence"], made["measured"]
 UP = 0.05
 
 

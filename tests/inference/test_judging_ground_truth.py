@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,9 +15,8 @@ from skviz.inference.judging import Evidence, judge
 from skviz.runs.measurements import Measurements
 from skviz.studies.controls.control import parse_control
 from skviz.studies.controls.views import control_views
+from tests.helpers import controls_ground_truth as truth
 
-path = Path(__file__).resolve().parent.parent / "helpers" / "controls_ground_truth.py"
-truth = SimpleNamespace(**runpy.run_path(str(path)))
 CONTROLS = ("blur", "object-constant", "object-blurred", "masked")
 EXPECTED = {
     "size": "larger",

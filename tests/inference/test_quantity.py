@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,8 @@ from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.inference.summary import Summary, SummaryOptions, summarise
 from skviz.units import Kernel, Unit
+from tests.helpers.synthetic import channel_vectors, make_run, stage_units
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 # Three branches of 3, 5 and 9 pixels, the largest first; unknown kernels; two branches.
 THREE = Unit("SK_2_1", "a", (Kernel(3, 4), Kernel(3), Kernel(5)), 8)
 UNKNOWN = Unit("SK_3_1", "b", (None, None), 8)
@@ -76,7 +74,7 @@ def test_per_channel(made: tuple[Summary, np.ndarray, np.ndarray]) -> None:
     summary, attention, _ = made
     frame = summary.channel_kernels
     assert list(frame.columns) == ["unit", "scale", "channel", "n", "expected_kernel"]
-    whole = synthetic["channel_vectors"](attention, 0, THREE)  # (N, V, M, C)
+    whole = channel_vectors(attention, 0, THREE)  # (N, V, M, C)
     expected = np.einsum("nvmc,m->vc", whole, SIZES) / len(whole)
     own = frame[frame["unit"] == "SK_2_1"]
     np.testing.assert_allclose(own["expected_kernel"], expected.ravel(), rtol=1e-6)
@@ -90,7 +88,7 @@ def test_per_channel(made: tuple[Summary, np.ndarray, np.ndarray]) -> None:
 
 def test_share_of_channels_that_rise(made: tuple[Summary, np.ndarray, np.ndarray]) -> None:
     summary, attention, _ = made
-    whole = synthetic["channel_vectors"](attention, 0, THREE)
+    whole = channel_vectors(attention, 0, THREE)
     sizes = np.einsum("nvmc,m->vc", whole, SIZES)
     row = summary.shifts.query("unit == 'SK_2_1' and from_scale == 1 and to_scale == 2").iloc[0]
     assert row["channels"] == pytest.approx((sizes[2] > sizes[0]).mean())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 import warnings
 from pathlib import Path
@@ -16,9 +15,8 @@ from scipy import stats
 from skviz.errors import RunError
 from skviz.inference.summary import Summary, summarise
 from skviz.units import Kernel, Unit
+from tests.helpers.synthetic import channel_vectors, make_run, stage_units
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 UNITS = stage_units((1, 2), channels=8)
 SCALES = (1.0, 2.0, 1.5)  # not in order: the summary puts them in order
 
@@ -69,7 +67,7 @@ def test_classes(made: tuple[Summary, np.ndarray]) -> None:
 
 def test_channels(made: tuple[Summary, np.ndarray]) -> None:
     summary, gap = made
-    vectors = synthetic["channel_vectors"]
+    vectors = channel_vectors
     frame = summary.channels
     assert len(frame) == sum(3 * 2 * unit.channels for unit in UNITS)
     # The attention of two branches, from its difference and its sum of 1.

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from skviz.pictures.images import read_image, read_picture
-from tests.icc import (
+from tests.helpers.icc import (
     ADOBE_GAMMA,
     ADOBE_RGB,
     DISPLAY_P3,

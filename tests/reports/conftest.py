@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 from skviz.studies.unit_choice import choose_units
 from skviz.units import Unit
+from tests.helpers.synthetic import make_run, stage_units
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 HARD_NAMES = (
     "狗 与 猫",
     "قطة",
@@ -43,8 +41,8 @@ def hard_names() -> tuple[str, ...]:
 def hard_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run whose classes have hard names."""
     folder = tmp_path_factory.mktemp("runs") / "hard"
-    units = synthetic["stage_units"]((1, 1, 1, 1), channels=16)
-    synthetic["make_run"](folder, units, classes=HARD_NAMES, per_class=4)
+    units = stage_units((1, 1, 1, 1), channels=16)
+    make_run(folder, units, classes=HARD_NAMES, per_class=4)
     return Run(folder)
 
 
@@ -54,7 +52,7 @@ def make_result(
     """The result of an image: views of the file, and attention that rises with the scale."""
     pixels = np.random.default_rng(0).integers(0, 255, (80, 90, 3), np.uint8)
     Image.fromarray(pixels).save(image)
-    units: tuple[Unit, ...] = synthetic["stage_units"]((1, 2, 1, 1), channels=16)
+    units: tuple[Unit, ...] = stage_units((1, 2, 1, 1), channels=16)
     random = np.random.default_rng(1)
     arrays = {}
     for unit in units:

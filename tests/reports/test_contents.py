@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 from pathlib import Path
 
@@ -22,9 +21,7 @@ from skviz.reports.single import _data_document
 from skviz.reports.tables import Column
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
+from tests.helpers.synthetic import make_run, stage_units
 
 
 def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
@@ -76,15 +73,15 @@ def test_tables_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
 
 
 def test_one_scale_and_no_labels(tmp_path: Path) -> None:
-    synthetic["make_run"](tmp_path / "run", scales=(1.0,), classes=0)
+    make_run(tmp_path / "run", scales=(1.0,), classes=0)
     contents = run_document(Run(tmp_path / "run"), resamples=0)
     assert "classes" not in [part.name for part in contents.figures]
     assert [part.name for part in contents.tables] == ["units"]
 
 
 def test_gates_have_no_difference_to_draw(tmp_path: Path) -> None:
-    units = synthetic["stage_units"]((1, 1), branches=1)
-    synthetic["make_run"](tmp_path / "run", units)
+    units = stage_units((1, 1), branches=1)
+    make_run(tmp_path / "run", units)
     contents = run_document(Run(tmp_path / "run"), resamples=0)
     names = [part.name for part in contents.figures]
     assert names == ["lines_SK_3_1", "channels_SK_2_1", "channels_SK_3_1"]
@@ -94,7 +91,7 @@ def test_gates_have_no_difference_to_draw(tmp_path: Path) -> None:
 
 
 def test_notes_say_what_is_missing(tmp_path: Path) -> None:
-    synthetic["make_run"](tmp_path / "run", shards=2)
+    make_run(tmp_path / "run", shards=2)
     file = tmp_path / "run" / "run.json"
     settings = json.loads(file.read_text())
     settings["model"]["trained"] = False

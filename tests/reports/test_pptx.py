@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import runpy
 import sys
 import zipfile
 from dataclasses import replace
@@ -34,11 +33,10 @@ pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz
 from skviz.reports.pptx.chart_xml import error_bars  # noqa: E402
 from skviz.reports.pptx.parts import MOST_ROWS, extreme_rows  # noqa: E402
 from skviz.reports.pptx.slides import described  # noqa: E402
+from tests.helpers.synthetic import make_run, stage_units  # noqa: E402
 
 WHOLE = TalkOptions(appendix=True)
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
 NAMES = (
     "狗 与 猫", "قطة", "🐕 dog", "<b>bold</b> & 'co'", "bell\x07 and null\x00", "=1+1",
     "http://nowhere.invalid", "turned \u202e around", "long " * 40, r"100 % \alpha_{2} $x^2$",
@@ -48,8 +46,8 @@ NAMES = (
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory: pytest.TempPathFactory) -> Document:
     folder = tmp_path_factory.mktemp("runs") / "strange"
-    units = synthetic["stage_units"]((2, 2, 2, 2), channels=32)
-    synthetic["make_run"](folder, units, classes=NAMES, per_class=5)
+    units = stage_units((2, 2, 2, 2), channels=32)
+    make_run(folder, units, classes=NAMES, per_class=5)
     found = run_document(Run(folder), resamples=0)
     return replace(found, figures=found.figures[:5])  # one map of channels is enough
 
@@ -243,7 +241,7 @@ def test_slides_hold_everything_within_their_edges(contents: Document, deck: Any
 
 
 def test_long_tables_show_their_extremes(tmp_path: Path) -> None:
-    synthetic["make_run"](tmp_path / "run", classes=100, per_class=2)
+    make_run(tmp_path / "run", classes=100, per_class=2)
     table = run_document(Run(tmp_path / "run"), resamples=0).tables[-1]
     rows = extreme_rows(table)
     last = table.frame.iloc[:, -1].to_numpy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import runpy
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,9 +26,8 @@ from skviz.studies.image_result import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
 from skviz.reports.pptx.slides import described  # noqa: E402
+from tests.helpers.synthetic_suite import make_suite  # noqa: E402
 
-tests = Path(__file__).resolve().parent.parent
-made = runpy.run_path(str(tests / "helpers" / "synthetic_suite.py"))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),
@@ -43,7 +41,7 @@ RELATIONS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationship
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
-    suite = ControlSuite(made["make_suite"](tmp_path_factory.mktemp("suite"), SHIFTS))
+    suite = ControlSuite(make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
     found = run_document(suite.plain, suite.path, resamples=100)
     return replace(found, facts=[*found.facts, ("SHA-256 of the weights", DIGEST)])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +18,8 @@ from skviz.reports.documents.of_run import run_document
 from skviz.reports.pptx.table_fit import TableFit
 from skviz.runs.records import Run
 from skviz.studies.controls.suite import ControlSuite
+from tests.helpers.synthetic_suite import make_run, make_suite
 
-tests = Path(__file__).resolve().parent.parent
-made = runpy.run_path(str(tests / "helpers" / "synthetic_suite.py"))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),
@@ -33,7 +31,7 @@ SHIFTS = {
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> ControlSuite:
-    return ControlSuite(made["make_suite"](tmp_path_factory.mktemp("suite"), SHIFTS))
+    return ControlSuite(make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
 
 
 def test_a_suite_adds_its_verdicts(suite: ControlSuite) -> None:
@@ -62,7 +60,7 @@ def test_slides_have_a_few_units_each_and_their_sentences(tmp_path: Path) -> Non
     from skviz.reports.pptx.deck import TalkOptions, deck_bytes
 
     shifts = {name: values + values for name, values in SHIFTS.items()}
-    many = ControlSuite(made["make_suite"](tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
+    many = ControlSuite(make_suite(tmp_path / "suite", shifts, per_stage=(2, 2, 2, 2)))
     contents = run_document(many.plain, many.path, resamples=50)
     assert len(contents.tables[0].frame) == 8
     contents = replace(contents, figures=contents.figures[:1], tables=contents.tables[:2])
@@ -119,7 +117,7 @@ def test_files_of_a_folder_of_controls_say_their_command(
 
 
 def test_controls_of_other_images_are_refused(suite: ControlSuite, tmp_path: Path) -> None:
-    made["make_run"](tmp_path / "run")
+    make_run(tmp_path / "run")
     settings = tmp_path / "run" / "run.json"
     settings.write_text(settings.read_text().replace('"digest": "0"', '"digest": "other"'))
     with pytest.raises(UsageError, match="expected measurements of the same data set as"):
@@ -127,7 +125,7 @@ def test_controls_of_other_images_are_refused(suite: ControlSuite, tmp_path: Pat
 
 
 def test_unfinished_controls_are_named(tmp_path: Path) -> None:
-    folder = made["make_suite"](tmp_path / "suite", SHIFTS)
+    folder = make_suite(tmp_path / "suite", SHIFTS)
     (folder / "blur" / "run.json").unlink()
     notes = run_document(Run(folder / "plain"), folder, resamples=50).notes
     assert notes == ["Controls that are unfinished and left out: blur."]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import runpy
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,9 +15,8 @@ from skviz.inference.judging import judge
 from skviz.reports.verdicts import NAMES, write_verdicts
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite
+from tests.helpers.synthetic_suite import make_suite
 
-tests = Path(__file__).resolve().parent.parent
-made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),
     "blur": (0.0, 0.05, 0.0, 0.0),
@@ -40,7 +37,7 @@ TITLES = [
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> ControlSuite:
-    return ControlSuite(made.make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
+    return ControlSuite(make_suite(tmp_path_factory.mktemp("suite"), SHIFTS))
 
 
 def test_page_says_the_same_in_every_file(suite: ControlSuite, tmp_path: Path) -> None:
@@ -83,7 +80,7 @@ def test_numbers_are_those_of_the_runs(suite: ControlSuite) -> None:
 
 def test_missing_controls_are_named(tmp_path: Path) -> None:
     shifts = {"plain": SHIFTS["plain"]}
-    suite = ControlSuite(made.make_suite(tmp_path / "suite", shifts, seeds=0))
+    suite = ControlSuite(make_suite(tmp_path / "suite", shifts, seeds=0))
     text = write_verdicts(suite, tmp_path / "page")[0].read_text()
     assert "**Not made: random networks, blur, object.** The verdict needs them." in text
     assert TITLES[0] not in text.split("## Units")[1]
@@ -99,7 +96,7 @@ def test_nothing_is_overwritten_unasked(suite: ControlSuite, tmp_path: Path) -> 
 
 
 def test_names_are_no_markup(tmp_path: Path) -> None:
-    folder = made.make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
+    folder = make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
     for file in folder.glob("*/run.json"):
         settings = json.loads(file.read_text())
         settings["model"]["name"] = "<b>x</b> | *y*"
@@ -112,7 +109,7 @@ def test_high_resolution_images_are_chosen_by_their_crop(tmp_path: Path) -> None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    folder = made.make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
+    folder = make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
     (file,) = (folder / "plain" / "shards").glob("*.parquet")
     table = pq.read_table(file)
     images = len(table) // 12
@@ -132,7 +129,7 @@ def test_high_resolution_images_are_chosen_by_their_crop(tmp_path: Path) -> None
 
 def test_runs_of_different_images_are_refused(tmp_path: Path) -> None:
     shifts = {name: SHIFTS[name] for name in ("plain", "blur")}
-    folder = made.make_suite(tmp_path / "suite", shifts, seeds=0)
+    folder = make_suite(tmp_path / "suite", shifts, seeds=0)
     file = folder / "blur" / "run.json"
     settings = json.loads(file.read_text())
     settings["dataset"]["digest"] = "other"

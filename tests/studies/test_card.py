@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import runpy
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -39,10 +37,8 @@ from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.interventions.measure import intervene_dataset
 from skviz.studies.interventions.result import InterventionRun
 from skviz.training import Recipe, describe, export_weights
+from tests.helpers.verdict_arrays import evidence
 
-made = SimpleNamespace(
-    **runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
-)
 SPEC = InputSpec(size=32)
 CLASSES = ("ant", "bee", "cup")
 ONLY = ("blur", "object-constant", "random-*")
@@ -252,14 +248,14 @@ def test_verdicts_of_the_card_are_those_of_the_suite(card: dict, suite: ControlS
 )
 def test_words_follow_from_numbers(shifts: list[float], words: list[str]) -> None:
     names = ("SK_2_3", "SK_3_4", "SK_4_6", "SK_5_3")
-    found = judge(made.evidence(shifts, [0.0] * 4, [0.0] * 4, [0.0] * 4))
+    found = judge(evidence(shifts, [0.0] * 4, [0.0] * 4, [0.0] * 4))
     told = " ".join(summary([replace(v, unit=n) for v, n in zip(found, names, strict=True)]))
     for part in words:
         assert part in told
 
 
 def test_words_name_the_controls_that_are_missing() -> None:
-    told = " ".join(summary(judge(made.evidence([0.05], seeds=2))))
+    told = " ".join(summary(judge(evidence([0.05], seeds=2))))
     assert "no verdict can hold: random networks, blur and object." in told
 
 

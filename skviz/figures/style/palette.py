@@ -30,7 +30,7 @@ from skviz.scales import scale_labels
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
 # blue, orange, black, purple, vermillion, yellow, green, sky blue: of those as dark as that, the
-# ones that stay furthest apart (tests/figures/test_colour_vision.py)
+# ones that stay furthest apart (tests/figures/style/test_colour_vision.py)
 _ON_LIGHT = (
     "#08476F", "#C18502", "#000000", "#C45097", "#9D4505", "#423A00", "#0D7555", "#1D90C6",
 )  # fmt: skip

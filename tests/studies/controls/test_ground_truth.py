@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,15 @@ from skviz.runs.options import Options
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.making import controls
 from skviz.studies.controls.suite import ControlSuite
-
-made = runpy.run_path(
-    str(Path(__file__).resolve().parents[2] / "helpers" / "controls_ground_truth.py")
+from tests.helpers.controls_ground_truth import (
+    EXPECTED,
+    SCALES,
+    SILENT,
+    WEIGHTS,
+    Network,
+    draw_pictures,
 )
-EXPECTED, SILENT = made["EXPECTED"], made["SILENT"]
+
 # A control shows the plain shift when it has most of it, and does not when it has little.
 MOST, LITTLE = (0.8, 1.2), 0.2
 
@@ -27,19 +30,19 @@ MOST, LITTLE = (0.8, 1.2), 0.2
 def suites(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ControlSuite]:
     """A suite of every network; the null from three seeds."""
     folder = tmp_path_factory.mktemp("ground-truth")
-    pictures = made["draw_pictures"](folder / "pictures")
+    pictures = draw_pictures(folder / "pictures")
     return {
         name: controls(
             pictures,
-            made["Network"](name),
+            Network(name),
             out=folder / name,
-            scales=made["SCALES"],
+            scales=SCALES,
             options=Options(workers=0),
             seeds=3,
             skip=["resample-*"],
             progress=False,
         )
-        for name in made["WEIGHTS"]
+        for name in WEIGHTS
     }
 
 
@@ -136,10 +139,10 @@ def test_the_verdict_is_what_the_network_looks_at(
     tmp_path: Path, looks_at: str, verdict: str
 ) -> None:
     """Twenty random networks, so that a shift beyond all of them has p below 0.05."""
-    pictures = made["draw_pictures"](tmp_path / "pictures")
+    pictures = draw_pictures(tmp_path / "pictures")
     suite = controls(
         pictures,
-        made["Network"](looks_at),
+        Network(looks_at),
         out=tmp_path / "suite",
         options=Options(workers=0),
         seeds=20,

@@ -19,7 +19,7 @@ from torch import nn
 from skviz import CaptureError, Probe
 from skviz.capture.discovery import adapters
 
-NOTES = Path(__file__).resolve().parents[2].parent / "shared" / "reference" / "notes"
+NOTES = Path(__file__).resolve().parents[4] / "shared" / "reference" / "notes"
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 Deficiencies are simulated with the matrices of Machado, Oliveira and Fernandes (2009) at full
 severity, as in colorspacious. Distances are those of CAM02-UCS, in which about 1 is just seen.
-`python tests/figures/test_colour_vision.py FOLDER` writes simulated figures to be looked at.
+`python tests/figures/style/test_colour_vision.py FOLDER` writes simulated figures to be looked at.
 """
 
 from __future__ import annotations
@@ -94,5 +94,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     main(Path(sys.argv[1]))

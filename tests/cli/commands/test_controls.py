@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,15 @@ from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.records import Run
 from skviz.studies.controls.suite import ControlSuite
+from tests.helpers.tiny import CONFIG
 
-TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
 NETWORK = ("--model", "tiny", "--workers", 0, "--device", "cpu", "--shard-size", 4)
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(TINY))["CONFIG"])
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_interrupted_says_how_to_go_on(
     assert "interrupted: finished runs are kept in" in result.stderr
     (tmp_path / "s/plain/shards/00001.parquet").unlink()
     monkeypatch.undo()
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(TINY))["CONFIG"])
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
     again = run("controls", data, "--out", tmp_path / "s", "--only", "blur", *NETWORK)
     assert again.exit_code == 0
     assert "resuming plain: 1 of 2 shards are done" in again.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
+from tests.helpers.synthetic import make_run, stage_units
+from tests.helpers.synthetic_suite import make_suite
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
-make_suite = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py"))["make_suite"]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

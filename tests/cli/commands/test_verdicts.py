@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
+from tests.helpers.synthetic_suite import make_suite
 
-tests = Path(__file__).resolve().parent.parent
-made = SimpleNamespace(**runpy.run_path(str(tests / "helpers" / "synthetic_suite.py")))
 SHIFTS = {
     "plain": (0.05, 0.05, 0.0, -0.05),
     "blur": (0.0, 0.05, 0.0, 0.0),
@@ -23,7 +20,7 @@ SHIFTS = {
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.make_suite(tmp_path_factory.mktemp("suite"), SHIFTS)
+    return make_suite(tmp_path_factory.mktemp("suite"), SHIFTS)
 
 
 def call(*words: object) -> Result:
@@ -53,13 +50,13 @@ def test_verdicts_as_json(suite: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_may_go_into_the_suite(tmp_path: Path) -> None:
-    folder = made.make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
+    folder = make_suite(tmp_path / "suite", {"plain": SHIFTS["plain"]}, seeds=0)
     assert call("summary", folder, "--verdicts", folder, "--quiet").stdout == ""
     assert (folder / "verdicts.md").is_file()
 
 
 def test_what_is_not_finished_is_left_out_with_a_warning(tmp_path: Path) -> None:
-    folder = made.make_suite(tmp_path / "suite", SHIFTS, seeds=3)
+    folder = make_suite(tmp_path / "suite", SHIFTS, seeds=3)
     for file in (folder / "blur" / "shards").iterdir():
         file.unlink()
     result = call("summary", folder, "--verdicts", folder)

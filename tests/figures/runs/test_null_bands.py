@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-import runpy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,9 +27,8 @@ from skviz.inference.null import NullShifts, reach
 from skviz.inference.summary import Summary, summarise
 from skviz.studies.controls.evidence import random_runs
 from skviz.studies.controls.suite import ControlSuite
+from tests.helpers.synthetic_suite import make_suite
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-made = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic_suite.py")))
 KINDS = ("lines", "bars", "classes", "units")
 
 
@@ -39,7 +36,7 @@ KINDS = ("lines", "bars", "classes", "units")
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("suite")
     shifts = {"plain": np.linspace(0.05, -0.05, 16)}
-    return made.make_suite(folder, shifts, per_stage=(3, 4, 6, 3), seeds=5)
+    return make_suite(folder, shifts, per_stage=(3, 4, 6, 3), seeds=5)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import shutil
 from pathlib import Path
 
@@ -17,16 +16,15 @@ from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.loop import Interrupted
 from skviz.studies.interventions.measure import Interventions
+from tests.helpers.tiny import CONFIG
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(
-        CONFIGS, "tiny", runpy.run_path(str(ROOT / "tests" / "helpers" / "tiny.py"))["CONFIG"]
-    )
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 def draw(path: Path, seed: int) -> None:

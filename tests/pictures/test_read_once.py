@@ -18,7 +18,7 @@ from skviz.data.vision import open_torchvision
 from skviz.pictures.images import read_image, read_picture
 from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.runs.forward import sample
-from tests.icc import ADOBE_GAMMA, ADOBE_RGB, rgb_profile
+from tests.helpers.icc import ADOBE_GAMMA, ADOBE_RGB, rgb_profile
 from tests.pictures.test_images import picture
 
 FORMATS = {

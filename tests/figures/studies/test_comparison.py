@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,9 +22,8 @@ from skviz.figures.style.sheets import STYLES, figure_style
 from skviz.inference.compare import compare
 from skviz.inference.paper import compare_with_paper
 from skviz.inference.summary import Summary, summarise
+from tests.helpers.synthetic import make_run, stage_units
 
-synthetic = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
 SKNET50 = stage_units((3, 4, 6, 3), channels=8)
 LONG = "a_run_whose_folder_has_a_name_of_$such$_length_that_no_legend_has_any_room_for_it"
 

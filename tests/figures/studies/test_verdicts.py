@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,8 @@ from skviz.errors import UsageError
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.sheets import figure_style
 from skviz.inference.judging import Evidence, judge
+from tests.helpers.verdict_arrays import evidence, measured
 
-made = runpy.run_path(str(Path(__file__).resolve().parent.parent / "helpers" / "verdict_arrays.py"))
-evidence, measured = made["evidence"], made["measured"]
 PATTERN = ([0.05, 0.05, 0.05, -0.03, 0.0], [0, 0.05, 0.03, 0, 0], [0.01, 0, 0.03, 0, 0])
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,12 +10,7 @@ from torch import nn
 from skviz import CaptureError, Probe, Unit, UnitError, UsageError
 from skviz.capture.discovery.adapters import register_adapter, unregister_adapter
 from skviz.capture.site import AttentionSite
-
-_spec = importlib.util.spec_from_file_location(
-    "variants_networks", Path(__file__).with_name("networks.py")
-)
-networks = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(networks)
+from tests.helpers import variant_networks as networks
 
 
 def build(kind: type[nn.Module], wrap: bool = True) -> nn.Module:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,9 @@ from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
 from skviz.figures.metadata import figure_info
+from tests.helpers.synthetic import make_run, stage_units
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,7 @@ from skviz.errors import NoInputError
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.single import ReportOptions, report_images
 from skviz.studies.image import ImageAnalysis
-
-_spec = importlib.util.spec_from_file_location("unusual", Path(__file__).with_name("unusual.py"))
-u = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(u)
+from tests.helpers import unusual_networks as u
 
 THREE = (3, 5, 7)
 

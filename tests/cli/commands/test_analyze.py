@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import runpy
 import shutil
 import subprocess
 import sys
@@ -24,14 +23,14 @@ from skviz.runs.records import Run
 from skviz.runs.storage.claims import Claims
 from skviz.runs.storage.shards import table_file
 from tests.helpers.permissions import permissions_hold
-
-TINY = Path(__file__).resolve().parent.parent / "helpers" / "tiny.py"
+from tests.helpers.tiny import CONFIG
+from tests.helpers.tiny_runs import TINY
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", runpy.run_path(str(TINY))["CONFIG"])
+    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,10 +22,9 @@ from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.runs.published import published_bars, published_curve, published_line
 from skviz.figures.style.sheets import figure_style
 from skviz.inference.summary import Summary, summarise
+from tests.helpers.synthetic import make_run, stage_units
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
-make_run, stage_units = synthetic["make_run"], synthetic["stage_units"]
+ROOT = Path(__file__).resolve().parents[3]
 SKNET50 = stage_units((3, 4, 6, 3), channels=16)
 LONG = [
     "American Staffordshire terrier, Staffordshire terrier, American pit bull terrier",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 import sys
 from pathlib import Path
 
@@ -11,16 +10,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-synthetic = runpy.run_path(str(ROOT / "tests" / "helpers" / "synthetic.py"))
+from tests.helpers.synthetic import make_run, stage_units
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "run"
-    units = synthetic["stage_units"]((1, 1), channels=16)
-    synthetic["make_run"](folder, units, classes=5, per_class=3)
+    units = stage_units((1, 1), channels=16)
+    make_run(folder, units, classes=5, per_class=3)
     return folder
 
 
