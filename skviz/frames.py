@@ -1,20 +1,71 @@
-"""What the tables of several rooms have in common: rows for JSON, and attention as a tidy table.
+"""Results as tables: shown in a notebook and at a prompt, as rows for JSON, and as CSV.
 
 pandas is loaded when a table is asked for.
 """
 
 from __future__ import annotations
 
+import html
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from skviz.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
+
+# Longer tables show their beginning and their end.
+MOST_ROWS = 60
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is shown of a result: a line that says what it is, and a table of short texts."""
+
+    title: str
+    table: pd.DataFrame
+
+    @property
+    def html(self) -> str:
+        """The overview as HTML; every text in it is escaped."""
+        table = self.table.to_html(
+            index=False, border=0, max_rows=MOST_ROWS, escape=True, justify="left"
+        )
+        # Cells are texts; within them "<" is escaped, so that this meets tags only.
+        table = table.replace("<td>", '<td style="text-align: left">')
+        return f"<div><p>{html.escape(self.title)}</p>{table}</div>"
+
+    @property
+    def text(self) -> str:
+        """The overview as lines of text."""
+        if self.table.empty:
+            return self.title
+        return f"{self.title}\n{self.table.to_string(index=False, max_rows=MOST_ROWS)}"
+
+
+class ShowsTable(ABC):
+    """A result that shows itself as a table: in a notebook, and when it is printed."""
+
+    @abstractmethod
+    def overview(self) -> Overview:
+        """Return what is shown of it; quick, whatever its size."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # IPython takes the first of the two names that a class itself has, `__repr__` last.
+        cls._repr_pretty_ = ShowsTable._repr_pretty_  # type: ignore[method-assign]
+
+    def _repr_html_(self) -> str:
+        return self.overview().html
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show the table where it stands alone, and one line within a list or a dictionary."""
+        printer.text(repr(self) if len(printer.stack) > 1 else self.overview().text)
+
+    def __str__(self) -> str:
+        return self.overview().text
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -56,28 +107,6 @@ def csv_text(frame: pd.DataFrame) -> str:
     safe = frame.assign(**{name: frame[name].astype(object).map(guarded) for name in texts})
     text: str = safe.rename(columns=guarded).to_csv(index=False)
     return text
-
-
-def channel_frame(
-    unit: Unit, column: str, entries: Sequence[float], values: Mapping[str, NDArray[Any]]
-) -> pd.DataFrame:
-    """Return one row per entry (such as a scale), branch and channel of a unit.
-
-    `values` are arrays (entries, M, C), each a column after `unit`, the entry's `column`,
-    `branch`, `kernel` (its label) and `channel`.
-    """
-    import pandas as pd
-
-    _, branches, channels = next(iter(values.values())).shape
-    index = pd.MultiIndex.from_product(
-        [entries, range(branches), range(channels)], names=[column, "branch", "channel"]
-    )
-    columns = {name: array.reshape(-1) for name, array in values.items()}
-    frame = pd.DataFrame(columns, index=index).reset_index()
-    frame.insert(0, "unit", unit.name)
-    labels = {branch: unit.branch_label(branch) for branch in range(branches)}
-    frame.insert(3, "kernel", frame["branch"].map(labels))
-    return frame
 
 
 def parts_frame(parts: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:

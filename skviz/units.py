@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from skviz.errors import UnitError, did_you_mean
+from skviz.frames import Overview, ShowsTable
 from skviz.kernels import Kernel as Kernel
-from skviz.overview import Overview, ShowsTable
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ HEAVY = ("torch", "torchvision", "matplotlib", "pandas", "numpy", "PIL", "scipy"
 # Each room may import those before it, and itself. Rooms in one line do not know each other.
 ORDER = [
     {"displays", "names", "notes", "numbers", "typing", "version"},
-    {"errors", "overview"},
+    {"errors", "frames"},
     {
         "kernels",
         "scales",
@@ -28,7 +28,7 @@ ORDER = [
         "statistics",
     },
     {"units"},
-    {"quantities", "frames"},
+    {"quantities"},
     {"pictures"},
     {"models"},
     {"data"},

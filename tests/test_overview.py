@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import skviz
-from skviz.overview import MOST_ROWS
+from skviz.frames import MOST_ROWS
 from skviz.units import Kernel, Unit
 from tests.helpers.synthetic import make_run, stage_units
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skviz.errors import UnitError
-from skviz.frames import channel_frame
+from skviz.frames import Overview, ShowsTable
 from skviz.numbers import number, plain, signed
-from skviz.overview import Overview, ShowsTable
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL
 from skviz.scales import Scales
 from skviz.typing import Float32Array
@@ -167,3 +167,25 @@ class Attention(ShowsTable):
 
     def __repr__(self) -> str:
         return self.overview().text
+
+
+def channel_frame(
+    unit: Unit, column: str, entries: Sequence[float], values: Mapping[str, NDArray[Any]]
+) -> pd.DataFrame:
+    """Return one row per entry (such as a scale), branch and channel of a unit.
+
+    `values` are arrays (entries, M, C), each a column after `unit`, the entry's `column`,
+    `branch`, `kernel` (its label) and `channel`.
+    """
+    import pandas as pd
+
+    _, branches, channels = next(iter(values.values())).shape
+    index = pd.MultiIndex.from_product(
+        [entries, range(branches), range(channels)], names=[column, "branch", "channel"]
+    )
+    columns = {name: array.reshape(-1) for name, array in values.items()}
+    frame = pd.DataFrame(columns, index=index).reset_index()
+    frame.insert(0, "unit", unit.name)
+    labels = {branch: unit.branch_label(branch) for branch in range(branches)}
+    frame.insert(3, "kernel", frame["branch"].map(labels))
+    return frame

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.frames import or_none, records
+from skviz.frames import Overview, ShowsTable, or_none, records
 from skviz.inference.paired import Bootstrap, Paired, add_holm
 from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
-from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
 from skviz.scales import scale_label
 from skviz.statistics.moments import nan_mean

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skviz.frames import channel_frame
+from skviz.capture.attention import channel_frame
 from skviz.inference.class_table import ClassTable
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.runs.measurements import Measurements, RunMeasurements

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skviz.errors import UsageError
-from skviz.frames import records
+from skviz.frames import Overview, ShowsTable, records
 from skviz.inference.compare import shown, spearman
 from skviz.inference.published import (
     CLASS_UNITS,
@@ -27,7 +27,6 @@ from skviz.inference.published import (
 )
 from skviz.inference.summary import Summary, summarise
 from skviz.numbers import signed
-from skviz.overview import Overview, ShowsTable
 from skviz.runs.records import Run
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, RESAMPLES, SEED

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
-from skviz.frames import or_none, records
+from skviz.frames import Overview, ShowsTable, or_none, records
 from skviz.inference.class_table import ClassTable
 from skviz.inference.long_tables import channel_kernel_rows, channel_rows, class_rows
 from skviz.inference.paired import Bootstrap, Paired, add_holm, count_mean_std
 from skviz.numbers import NOTHING, counted, number, plain, signed
-from skviz.overview import Overview, ShowsTable
 from skviz.quantities import (
     DIFFERENCE,
     EXPECTED_KERNEL,

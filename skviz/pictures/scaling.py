@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError, did_you_mean
+from skviz.frames import Overview, ShowsTable
 from skviz.notes import Assumption
-from skviz.overview import Overview, ShowsTable
 from skviz.pictures.crops import (
     FILLS,
     RESAMPLING,

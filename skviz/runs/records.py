@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
 from skviz.files import output_folder
+from skviz.frames import Overview, ShowsTable
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
-from skviz.overview import Overview, ShowsTable
 from skviz.runs.storage import schema
 from skviz.runs.storage.folder import RunFolder
 from skviz.runs.storage.settings import unit_from_dict

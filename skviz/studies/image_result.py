@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
+from skviz.frames import Overview, ShowsTable
 from skviz.names import escaped
 from skviz.notes import Assumption
-from skviz.overview import Overview, ShowsTable
 from skviz.pictures.scaling import Views
 from skviz.runs.classes import finite_output, top_classes
 from skviz.studies.unit_choice import UnitChoice

@@ -18,85 +18,72 @@ from skviz.errors import UsageError
 from skviz.models import build
 from skviz.runs.forward import check_precision
 from skviz.runs.options import Options
+from tests.helpers.mistakes import mistakes
 
-# Name: (arguments, part of the message, exit code). Braces are files of the folder below.
-CASES: dict[str, tuple[str, str, int]] = {
-    # Images
-    "missing image": ("attention {nothing.jpg}", "nothing.jpg': no such file", 1),
-    "empty image": ("attention {empty.jpg}", "empty.jpg': the file is empty", 1),
-    "truncated image": ("attention {truncated.jpg}", "truncated.jpg': the file is truncated", 1),
-    "text as image": ("attention {text.jpg}", "text.jpg': not an image", 1),
-    "folder as image": ("attention {folder}", "it is a folder, expected an image file", 1),
-    "bomb": ("attention {bomb.png}", "too large, perhaps a decompression bomb", 1),
-    "device file": ("attention /dev/zero", "it is a device or pipe", 1),
-    "no image": ("attention", "Missing argument 'IMAGE...'", 2),
-    "all broken": ("attention {empty.jpg} {text.jpg}", "2 of 2 images failed", 1),
-    "one broken": ("attention {photo.jpg} {text.jpg}", "1 of 2 images failed", 3),
-    # Scales
-    "scale zero": ("attention {photo.jpg} --scales 0", "got 0", 2),
-    "scale negative": ("attention {photo.jpg} --scales=1,-1", "got -1", 2),
-    "scale nan": ("attention {photo.jpg} --scales nan", "got nan", 2),
-    "scale infinite": ("attention {photo.jpg} --scales 1,inf", "got inf", 2),
-    "scale text": ("attention {photo.jpg} --scales 1,big", "got 'big' in '1,big'", 2),
-    "scale empty": ("attention {photo.jpg} --scales ,", "got '' in ','", 2),
-    "scale twice": ("attention {photo.jpg} --scales 1,1.0", "got 1 twice", 2),
-    "scale too large": ("attention {photo.jpg} --scales 9999", "scale 9999 is too large", 2),
-    "scale too small": ("attention {photo.jpg} --scales 1e-6", "scale 1e-06 is too small", 2),
-    # Units, channels, branches
-    "unknown unit": ("attention {photo.jpg} --stage 3_9", "unknown unit '3_9'", 2),
-    "unknown unit, near": ("attention {photo.jpg} --stage SK3_4", "Did you mean '3_4'?", 2),
-    "empty unit": ("attention {photo.jpg} --stage 3_4,", "expected comma-separated words", 2),
-    "branch too large": ("attention {photo.jpg} --branch 2", "a branch from 0 to 1", 2),
-    "branch text": ("attention {photo.jpg} --branch 5x5", "'5x5' is not a valid integer", 2),
-    "group zero": ("attention {photo.jpg} --group 0", "0 is not in the range x>=1", 2),
-    "group too large": ("attention {photo.jpg} --group 99999", "expected a group of 1 to", 2),
-    # Network, weights, device
-    "unknown model": ("attention {photo.jpg} --model sknet51", "unknown network 'sknet51'", 2),
-    "unknown model, near": ("attention {photo.jpg} --model sknet5", "Did you mean 'sknet", 2),
-    "missing weights": ("attention {photo.jpg} --weights {no.pth}", "found no such file", 1),
-    "folder as weights": ("attention {photo.jpg} --weights {folder}", "found a folder", 1),
-    "corrupt weights": ("attention {photo.jpg} --weights {text.pth}", "text.pth", 1),
-    "corrupt safetensors": (
-        "attention {photo.jpg} --weights {text.safetensors}",
-        "text.safetensors as safetensors",
-        1,
-    ),
-    "malicious weights": ("attention {photo.jpg} --weights {evil.pth}", "refused to read", 1),
-    "weights of another network": (
-        "attention {photo.jpg} --weights {other.pth}",
-        "other.pth does not fit the network",
-        1,
-    ),
-    "unknown device": ("attention {photo.jpg} --device tpu", "'tpu' is not one of", 2),
-    "device, near": ("attention {photo.jpg} --device cudda", "Did you mean 'cuda'?", 2),
-    "style, near": ("attention {photo.jpg} --style papr", "Did you mean 'paper'?", 2),
-    "command, near": ("atention {photo.jpg}", "Did you mean 'attention'?", 2),
-    "option, near": ("attention {photo.jpg} --stge 3_4", "'--stage'", 2),
-    "figure, near": ("plot r --figure clases --out a.png", "Did you mean 'classes'?", 2),
-    # Output
-    "unknown format": ("attention {photo.jpg} --format gif", "got 'gif'", 2),
-    "format, near": ("attention {photo.jpg} --format pngg", "Did you mean 'png'?", 2),
-    "unknown data": ("attention {photo.jpg} --data xlsx", "expected csv or json, got 'xlsx'", 2),
-    "unknown style": ("attention {photo.jpg} --style neon", "unknown style 'neon'", 2),
-    "file as folder": ("attention {photo.jpg} --out {text.jpg}", "is a file; name a folder", 1),
-    "folder below a file": (
-        "attention {photo.jpg} --out {text.jpg}/below",
-        "is a file; name a folder",
-        1,
-    ),
-    "unwritable folder": ("attention {photo.jpg} --out /proc/skviz", "cannot write into", 1),
-    "existing output": ("attention {photo.jpg} --out {done}", "already exists; pass --over", 1),
-    "folder in the way": (
-        "attention {photo.jpg} --format pdf --out {done} --overwrite",
-        "it is a folder, expected a file name",
-        1,
-    ),
-    # The command itself
-    "unknown command": ("atention {photo.jpg}", "Did you mean 'attention'?", 2),
-    "strange command": ("zzz", "no such command 'zzz'. Known are: ", 2),
-    "unknown option": ("attention {photo.jpg} --scale 1", "No such option", 2),
-    "extra argument": ("models sknet50 sknet101", "unexpected extra argument", 2),
-}
+# Braces are files of the folder below.
+CASES = mistakes(
+    """
+# Images
+missing image | attention {nothing.jpg} | nothing.jpg': no such file | 1
+empty image | attention {empty.jpg} | empty.jpg': the file is empty | 1
+truncated image | attention {truncated.jpg} | truncated.jpg': the file is truncated | 1
+text as image | attention {text.jpg} | text.jpg': not an image | 1
+folder as image | attention {folder} | it is a folder, expected an image file | 1
+bomb | attention {bomb.png} | too large, perhaps a decompression bomb | 1
+device file | attention /dev/zero | it is a device or pipe | 1
+no image | attention | Missing argument 'IMAGE...' | 2
+all broken | attention {empty.jpg} {text.jpg} | 2 of 2 images failed | 1
+one broken | attention {photo.jpg} {text.jpg} | 1 of 2 images failed | 3
+# Scales
+scale zero | attention {photo.jpg} --scales 0 | got 0 | 2
+scale negative | attention {photo.jpg} --scales=1,-1 | got -1 | 2
+scale nan | attention {photo.jpg} --scales nan | got nan | 2
+scale infinite | attention {photo.jpg} --scales 1,inf | got inf | 2
+scale text | attention {photo.jpg} --scales 1,big | got 'big' in '1,big' | 2
+scale empty | attention {photo.jpg} --scales , | got '' in ',' | 2
+scale twice | attention {photo.jpg} --scales 1,1.0 | got 1 twice | 2
+scale too large | attention {photo.jpg} --scales 9999 | scale 9999 is too large | 2
+scale too small | attention {photo.jpg} --scales 1e-6 | scale 1e-06 is too small | 2
+# Units, channels, branches
+unknown unit | attention {photo.jpg} --stage 3_9 | unknown unit '3_9' | 2
+unknown unit, near | attention {photo.jpg} --stage SK3_4 | Did you mean '3_4'? | 2
+empty unit | attention {photo.jpg} --stage 3_4, | expected comma-separated words | 2
+branch too large | attention {photo.jpg} --branch 2 | a branch from 0 to 1 | 2
+branch text | attention {photo.jpg} --branch 5x5 | '5x5' is not a valid integer | 2
+group zero | attention {photo.jpg} --group 0 | 0 is not in the range x>=1 | 2
+group too large | attention {photo.jpg} --group 99999 | expected a group of 1 to | 2
+# Network, weights, device
+unknown model | attention {photo.jpg} --model sknet51 | unknown network 'sknet51' | 2
+unknown model, near | attention {photo.jpg} --model sknet5 | Did you mean 'sknet | 2
+missing weights | attention {photo.jpg} --weights {no.pth} | found no such file | 1
+folder as weights | attention {photo.jpg} --weights {folder} | found a folder | 1
+corrupt weights | attention {photo.jpg} --weights {text.pth} | text.pth | 1
+corrupt safetensors | attention {photo.jpg} --weights {text.safetensors} | text.safetensors as safetensors | 1
+malicious weights | attention {photo.jpg} --weights {evil.pth} | refused to read | 1
+weights of another network | attention {photo.jpg} --weights {other.pth} | other.pth does not fit the network | 1
+unknown device | attention {photo.jpg} --device tpu | 'tpu' is not one of | 2
+device, near | attention {photo.jpg} --device cudda | Did you mean 'cuda'? | 2
+style, near | attention {photo.jpg} --style papr | Did you mean 'paper'? | 2
+command, near | atention {photo.jpg} | Did you mean 'attention'? | 2
+option, near | attention {photo.jpg} --stge 3_4 | '--stage' | 2
+figure, near | plot r --figure clases --out a.png | Did you mean 'classes'? | 2
+# Output
+unknown format | attention {photo.jpg} --format gif | got 'gif' | 2
+format, near | attention {photo.jpg} --format pngg | Did you mean 'png'? | 2
+unknown data | attention {photo.jpg} --data xlsx | expected csv or json, got 'xlsx' | 2
+unknown style | attention {photo.jpg} --style neon | unknown style 'neon' | 2
+file as folder | attention {photo.jpg} --out {text.jpg} | is a file; name a folder | 1
+folder below a file | attention {photo.jpg} --out {text.jpg}/below | is a file; name a folder | 1
+unwritable folder | attention {photo.jpg} --out /proc/skviz | cannot write into | 1
+existing output | attention {photo.jpg} --out {done} | already exists; pass --over | 1
+folder in the way | attention {photo.jpg} --format pdf --out {done} --overwrite | it is a folder, expected a file name | 1
+# The command itself
+unknown command | atention {photo.jpg} | Did you mean 'attention'? | 2
+strange command | zzz | no such command 'zzz'. Known are: | 2
+unknown option | attention {photo.jpg} --scale 1 | No such option | 2
+extra argument | models sknet50 sknet101 | unexpected extra argument | 2
+"""  # noqa: E501
+)
 
 
 class Evil:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
-from skviz.errors import UsageError
+from skviz.figures.attention.unit_values import UnitValues
 from skviz.figures.caption import (
     DEVIATION,
     Caption,
@@ -21,7 +21,6 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
-from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.page import (
     figure_size,
     fit_label,
@@ -48,8 +47,7 @@ from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from skviz.figures.display import Display
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
@@ -59,7 +57,7 @@ _EDGE = 0.9  # points, of the light edge to either side of a whisker
 
 
 @dataclass(frozen=True, eq=False)
-class UnitBars(RunDisplay):
+class UnitBars(UnitValues):
     """Grouped bars of one quantity per unit and scale.
 
     `values` has shape (U, V); the default quantity is the attention difference, in [-1, 1].
@@ -82,20 +80,9 @@ class UnitBars(RunDisplay):
     change: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        expected = (len(self.units), len(self.scales))
-        if self.values.shape != expected:
-            raise UsageError(
-                f"expected values of shape (units, scales) = {expected}, got {self.values.shape}"
-            )
-        if self.null is not None and self.null.shape != (*expected, 2):
-            raise UsageError(
-                f"expected a null of shape (units, scales, 2) = {(*expected, 2)},"
-                f" got {self.null.shape}"
-            )
-        if self.errors is not None and self.errors.shape != expected:
-            raise UsageError(
-                f"expected errors of shape (units, scales) = {expected}, got {self.errors.shape}"
-            )
+        self._check_shape("values", self.values)
+        self._check_shape("a null", self.null, ", 2")
+        self._check_shape("errors", self.errors)
 
     @classmethod
     def from_attention(
@@ -201,20 +188,6 @@ class UnitBars(RunDisplay):
         alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
         title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, alt)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per unit and scale."""
-        import pandas as pd
-
-        units, count = self.values.shape
-        columns = {
-            "unit": np.repeat(np.array(self.units, dtype=object), count),
-            "scale": np.tile(self.scales, units),
-            "value": self.values.ravel(),
-        }
-        if self.errors is not None:
-            columns["std"] = self.errors.ravel()
-        return pd.DataFrame(columns)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return the chart of an office program; none where a band of random networks shows."""

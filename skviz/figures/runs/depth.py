@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.unit_values import UnitValues
 from skviz.figures.caption import (
     DEVIATION,
     Caption,
@@ -22,7 +23,6 @@ from skviz.figures.caption import (
     unit_title,
     units_in_words,
 )
-from skviz.figures.display import Display, RunDisplay
 from skviz.figures.layout.page import figure_size, fit_label, keep_ticks, most_height, own_axes
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart, ticks_of
@@ -36,14 +36,13 @@ from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from skviz.figures.display import Display
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
 
 @dataclass(frozen=True, eq=False)
-class DepthLines(RunDisplay):
+class DepthLines(UnitValues):
     """The attention difference of U units in the order of execution, one line per scale.
 
     `values` has shape (U, V), in [-1, 1]; `scales` has V entries; `units` names the units
@@ -66,11 +65,7 @@ class DepthLines(RunDisplay):
     change: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        expected = (len(self.units), len(self.scales))
-        if self.values.shape != expected:
-            raise UsageError(
-                f"expected values of shape (units, scales) = {expected}, got {self.values.shape}"
-            )
+        self._check_shape("values", self.values)
         if self.null is not None and self.null.shape != (len(self.units), 2):
             raise UsageError(
                 f"expected a null of shape (units, 2) = {(len(self.units), 2)},"
@@ -148,20 +143,6 @@ class DepthLines(RunDisplay):
         alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
         title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, alt)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per unit and scale."""
-        import pandas as pd
-
-        units, count = self.values.shape
-        columns = {
-            "unit": np.repeat(np.array(self.units, dtype=object), count),
-            "scale": np.tile(self.scales, units),
-            "value": self.values.ravel(),
-        }
-        if self.errors is not None:
-            columns["std"] = self.errors.ravel()
-        return pd.DataFrame(columns)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return the chart of an office program; none where a band of random networks shows."""

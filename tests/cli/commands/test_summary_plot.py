@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from skviz.cli.main import cli
+from tests.helpers.mistakes import mistakes
 from tests.helpers.synthetic import make_run, stage_units
 from tests.helpers.synthetic_suite import make_suite
 
@@ -132,39 +133,28 @@ def test_plot_takes_units_and_scales(run: Path, tmp_path: Path) -> None:
     assert "classes, sorted by shift" in drawn
 
 
-# Name: (arguments, part of the message, exit code).
-CASES = {
-    "no run": ("plot {nothing} --figure bars --out {out.png}", "the folder of a run", 2),
-    "summary of no run": ("summary {nothing}", "the folder of a run", 2),
-    "no figure": ("plot {run} --out {out.png}", "Missing option '--figure'", 2),
-    "no out": ("plot {run} --figure bars", "Missing option '--out'", 2),
-    "unknown figure": ("plot {run} --figure bar --out {out.png}", "'bar' is not one of", 2),
-    "unknown unit": ("plot {run} --figure bars --unit 9_9 --out {out.png}", "unknown unit", 2),
-    "unknown scale": ("plot {run} --figure bars --scales 1,3 --out {out.png}", "got 3", 2),
-    "bad scale": ("plot {run} --figure bars --scales big --out {out.png}", "got 'big'", 2),
-    "bad ending": ("plot {run} --figure bars --out {out.txt}", "ends with .png, .pdf, .svg", 2),
-    "both": (
-        "plot {run} --figure classes --every 2 --smooth 2 --out {out.png}",
-        "'every' or 'smooth', got both",
-        2,
-    ),
-    "every too large": (
-        "plot {run} --figure classes --every 10 --out {out.png}",
-        "from 1 to the 6 classes",
-        2,
-    ),
-    "not for bars": ("plot {run} --figure bars --smooth 2 --out {out.png}", "belongs to the", 2),
-    "paper, few classes": (
-        "plot {run} --figure classes --paper --out {out.png}",
-        "ImageNet's 1000 classes",
-        2,
-    ),
-    "unknown style": ("plot {run} --figure bars --style dar --out {out.png}", "'dark'", 2),
-    "exists": ("plot {run} --figure bars --out {there.png}", "already exists", 1),
-    "no folder": ("plot {run} --figure bars --out {no}/x.png", "there is no folder", 1),
-    "confidence": ("summary {run} --confidence 95", "not in the range", 2),
-    "csv is a file": ("summary {run} --no-bootstrap --csv {there.png}", "is a file", 1),
-}
+CASES = mistakes(
+    """
+no run | plot {nothing} --figure bars --out {out.png} | the folder of a run | 2
+summary of no run | summary {nothing} | the folder of a run | 2
+no figure | plot {run} --out {out.png} | Missing option '--figure' | 2
+no out | plot {run} --figure bars | Missing option '--out' | 2
+unknown figure | plot {run} --figure bar --out {out.png} | 'bar' is not one of | 2
+unknown unit | plot {run} --figure bars --unit 9_9 --out {out.png} | unknown unit | 2
+unknown scale | plot {run} --figure bars --scales 1,3 --out {out.png} | got 3 | 2
+bad scale | plot {run} --figure bars --scales big --out {out.png} | got 'big' | 2
+bad ending | plot {run} --figure bars --out {out.txt} | ends with .png, .pdf, .svg | 2
+both | plot {run} --figure classes --every 2 --smooth 2 --out {out.png} | 'every' or 'smooth', got both | 2
+every too large | plot {run} --figure classes --every 10 --out {out.png} | from 1 to the 6 classes | 2
+not for bars | plot {run} --figure bars --smooth 2 --out {out.png} | belongs to the | 2
+paper, few classes | plot {run} --figure classes --paper --out {out.png} | ImageNet's 1000 classes | 2
+unknown style | plot {run} --figure bars --style dar --out {out.png} | 'dark' | 2
+exists | plot {run} --figure bars --out {there.png} | already exists | 1
+no folder | plot {run} --figure bars --out {no}/x.png | there is no folder | 1
+confidence | summary {run} --confidence 95 | not in the range | 2
+csv is a file | summary {run} --no-bootstrap --csv {there.png} | is a file | 1
+"""  # noqa: E501
+)
 
 
 @pytest.mark.parametrize("case", CASES)
