@@ -181,7 +181,7 @@ def test_classes_are_those_with_images(
     assert present in (count, None)
     run = Run(out)
     summary = summarise(run, resamples=0)
-    assert f"{count} classes\n" in analyze(odd, out, *subset).stdout
+    assert f", {counted(count, 'class', 'classes')}\n" in analyze(odd, out, *subset).stdout
     assert json.loads(skviz("summary", out, "--about", "--json").stdout)["classes"] == count
     shown = skviz("summary", out, "--no-bootstrap")
     assert f" {counted(count, 'class', 'classes')}," in shown.stdout
