@@ -37,6 +37,7 @@ ELSEWHERE = {
     "explore",  # serves until Ctrl-C; tests/explorer starts it
     *("a.pth", "b.pth", "sknet50.pth", "cifar.pth", "path/to/net.py:build"),
     *("ILSVRC/val", "torchvision:CIFAR10", "timm:skresnext50_32x4d", "/shared/runs/val"),
+    "card/",  # needs photographs of the network's classes; tests/cli/test_card.py makes one
     *("part-*", "part-8", "images.csv", "cat.jpg", "photos_val/", "photos_controls/"),
 }
 MAKES = (
