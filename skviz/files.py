@@ -133,7 +133,7 @@ def write_json(path: AnyPath, value: object, *, overwrite: bool = False) -> Path
     try:
         data = json_bytes(value)
     except (TypeError, ValueError) as error:
-        raise OutputError(f"cannot write '{path}': the value is no JSON ({error})") from error
+        raise OutputError(f"cannot write '{path}': the value is not JSON ({error})") from error
     return write_bytes(path, data, overwrite=overwrite)
 
 

@@ -144,7 +144,7 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
 def test_what_json_cannot_hold_is_an_output_error(tmp_path: Path, value: object) -> None:
-    with pytest.raises(OutputError, match=r"cannot write '.*a\.json': the value is no JSON"):
+    with pytest.raises(OutputError, match=r"cannot write '.*a\.json': the value is not JSON"):
         write_json(tmp_path / "a.json", [value])
     assert names(tmp_path) == []
 

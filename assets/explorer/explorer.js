@@ -7,7 +7,7 @@
 const SVG = "http://www.w3.org/2000/svg"; // a name, not an address
 const CONTROLS = [
   ["none", "none"],
-  ["blur", "blurred as enlarging blurs"],
+  ["blur", "blurred by the same factor"],
   ["blank", "blank surround"],
   ["blurred", "blurred surround"],
 ];
@@ -172,7 +172,7 @@ export function mount(element, transport) {
 
   async function upload(file) {
     if (!file) return;
-    if (file.size > info.limits.bytes) { say(`Pictures have at most ${info.limits.bytes / 1e6} MB.`); return; }
+    if (file.size > info.limits.bytes) { say(`Images may have at most ${info.limits.bytes / 1e6} MB.`); return; }
     try {
       const added = await transport.request("upload", { name: file.name }, file);
       info.pictures.push(added);
@@ -269,7 +269,7 @@ export function mount(element, transport) {
     const values = parts.edges.map((input) => (input.value === "" ? NaN : Number(input.value)));
     if (values.some(Number.isNaN)) return;
     const [l, t, r, b] = values;
-    if (!(l < r && t < b)) { say("A box has left below right, and top below bottom."); return; }
+    if (!(l < r && t < b)) { say("A box needs left < right and top < bottom."); return; }
     state.box = values;
     state.center = null;
     boxFields();
@@ -308,7 +308,7 @@ export function mount(element, transport) {
       return make("li", {}, make("span", { text: one.label, title: one.label }), make("b", { text: share }),
         make("meter", { min: 0, max: 1, value: one.probability, "aria-label": `${one.label}: ${share}` }));
     }));
-    if (!state.shown.predictions.length) parts.predictions.append(make("li", { text: "No predictions: this network's class output means nothing." }));
+    if (!state.shown.predictions.length) parts.predictions.append(make("li", { text: "No predictions: this network's class output is not meaningful." }));
     parts.notes.textContent = state.shown.notes.join("; ");
     showLines();
     showBars();
@@ -425,14 +425,14 @@ export function mount(element, transport) {
     const base = unitOf(state.shown.base).difference;
     const pins = pinned(state.unit);
     const [y0, y1] = span([base, ...points.map(([, v]) => v), ...pins.map((pin) => pin.unit.difference)], 0.02);
-    const { x, y } = frame(svg, box, [info.scales.min, info.scales.max, y0, y1], 4, [0.5, 1, 1.5, 2, 2.5, 3].map((v) => [v, label(v)]), "size of the object");
+    const { x, y } = frame(svg, box, [info.scales.min, info.scales.max, y0, y1], 4, [0.5, 1, 1.5, 2, 2.5, 3].map((v) => [v, label(v)]), "scale of the object");
     svg.append(draw("line", { x1: box.left, x2: box.right, y1: y(base), y2: y(base), class: "line base" }));
     if (curve.length) svg.append(draw("path", { d: path(points.map(([s, v]) => [x(s), y(v)])), class: "line now" }));
     for (const pin of pins) svg.append(draw("circle", { cx: x(pin.reply.scale), cy: y(pin.unit.difference), r: 5, class: `line ${pin.style}` }));
     svg.append(draw("circle", { cx: x(here[0]), cy: y(here[1]), r: 5.5, class: "dot" }));
     const usual = `${label(here[0])}: ${signed(here[1])}, change from 1.0x ${signed(here[1] - base)}`;
     parts.curveRead.textContent = usual;
-    svg.setAttribute("aria-label", `Attention difference of ${state.unit} by size of the object; ${usual}`);
+    svg.setAttribute("aria-label", `Attention difference of ${state.unit} by scale of the object; ${usual}`);
     svg.onpointermove = (event) => {
       const place = svg.getBoundingClientRect();
       const at = info.scales.min + ((((event.clientX - place.left) / place.width) * NARROW - box.left) / (box.right - box.left)) * (info.scales.max - info.scales.min);
@@ -497,7 +497,7 @@ export function mount(element, transport) {
   async function copy(which) {
     try {
       const reply = await transport.request("command", figure());
-      const text = reply[which] || "There is no command for a network of a notebook; copy the Python lines.";
+      const text = reply[which] || "A network from a notebook has no command; copy the Python lines.";
       parts.code.textContent = text;
       parts.code.classList.remove("hidden");
       try {
@@ -592,7 +592,7 @@ export function mount(element, transport) {
 
     const { network } = info;
     const word = (term, tag, text) => explained(tag, text, info.terms.find((one) => one.term === term));
-    const meant = { blur: "blurred as enlarging blurs", blank: "surround" };
+    const meant = { blur: "blurred by the same factor", blank: "surround" };
     root.append(
       make("header", { class: "skx-head" },
         make("h1", { text: `${network.name}` }),
@@ -610,7 +610,7 @@ export function mount(element, transport) {
             make("p", { class: "skx-read", text: "or drop one anywhere on the page" }),
             make("fieldset", {}, make("legend", { text: "Instead of enlarging" }),
               ...choices.map((choice, n) => (meant[CONTROLS[n][0]] ? word(meant[CONTROLS[n][0]], choice) : choice))),
-            word("untrained network", make("label", {}, parts.untrained, "untrained network of the same shape")),
+            word("untrained network", make("label", {}, parts.untrained, "untrained network of the same architecture")),
             make("details", {}, make("summary", { text: "Box in pixels" }), make("div", { class: "skx-row" }, ...parts.edges))),
           make("section", { class: "skx-panel", "aria-label": "Take away" },
             make("div", { class: "skx-row" },
@@ -626,9 +626,9 @@ export function mount(element, transport) {
           make("section", { class: "skx-panel wide", "aria-label": "Channels" },
             word("attention", parts.linesTitle), parts.lines, parts.linesRead, parts.legend),
           make("section", { class: "skx-panel", "aria-label": "Units" }, word("unit", "h2", "Attention difference of all units"), parts.bars, parts.barsRead),
-          make("section", { class: "skx-panel", "aria-label": "Scale" }, word("attention difference", "h2", "Attention difference by size"), parts.curve, parts.curveRead),
+          make("section", { class: "skx-panel", "aria-label": "Scale" }, word("attention difference", "h2", "Attention difference by scale"), parts.curve, parts.curveRead),
           make("section", { class: "skx-panel wide", "aria-label": "Explanations" },
-            make("details", {}, make("summary", { text: "What the words mean" }),
+            make("details", {}, make("summary", { text: "Glossary" }),
               make("dl", {}, ...info.terms.flatMap(({ term, text }) => [make("dt", { text: term }), make("dd", { text })]))),
             paper()))),
     );
@@ -650,7 +650,7 @@ export function mount(element, transport) {
     const svg = chart("The paper's attention difference by scale", 215);
     const box = { left: 52, right: 385, top: 10, bottom: 175 };
     const [y0, y1] = span(units.flatMap((unit) => unit.values), 0.02);
-    const { x, y } = frame(svg, box, [scales[0], scales[scales.length - 1], y0, y1], 4, scales.map((v) => [v, label(v)]), "size of the object");
+    const { x, y } = frame(svg, box, [scales[0], scales[scales.length - 1], y0, y1], 4, scales.map((v) => [v, label(v)]), "scale of the object");
     units.forEach((unit, n) => {
       svg.append(draw("path", { d: path(unit.values.map((v, i) => [x(scales[i]), y(v)])), class: `line pin${n}` }));
       const text = draw("text", { x: box.right + 8, y: y(unit.values[unit.values.length - 1]) + 4 });

@@ -38,7 +38,7 @@ TERMS = [
         "covers 5x5 pixels of its input.",
     },
     {
-        "term": "blurred as enlarging blurs",
+        "term": "blurred by the same factor",
         "text": "The 1.0x view, reduced by the scale and resized back: detail is lost as in "
         "enlarging, but nothing is larger. A shift that appears here too is due to blur, not size.",
     },

@@ -1,4 +1,4 @@
-"""The page's server: for this machine, for whoever has the address, and within bounds."""
+"""The page's server: for this machine, for anyone with the address, and within bounds."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_two_hundred_moves_leave_the_last_one(base: str) -> None:
 def test_the_command_says_what_sharing_means() -> None:
     done = CliRunner().invoke(cli, ["--no-config", "explore", "--host", "0.0.0.0", "--no-browser"])
     assert done.exit_code == 2
-    assert "whoever has the address" in done.stderr and "nothing is encrypted" in done.stderr
+    assert "anyone with the address" in done.stderr and "nothing is encrypted" in done.stderr
 
 
 def test_a_port_that_is_taken_is_a_sentence() -> None:

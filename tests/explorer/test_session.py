@@ -147,7 +147,7 @@ def test_uploads_are_kept_in_memory_and_in_number(
         added.append(reply)
     assert added[0]["name"] == ".._.._etc_0.png"
     assert list(session.pictures) == ["p1", *(one["id"] for one in added[3:])]
-    with pytest.raises(UsageError, match="that picture is not here any more"):
+    with pytest.raises(UsageError, match="that image is no longer available"):
         session.handle("attention", {"picture": added[0]["id"], "scale": 1})
     with pytest.raises(ImageError, match="not an image that Pillow knows"):
         session.handle("upload", {"name": "x.png"}, b"no picture")
@@ -162,7 +162,7 @@ def test_uploads_are_kept_in_memory_and_in_number(
     [
         ("read", {}, "expected a request out of state"),
         ("attention", {"scale": 1}, "expected the name of a picture"),
-        ("attention", {"picture": "/etc/passwd", "scale": 1}, "not here any more"),
+        ("attention", {"picture": "/etc/passwd", "scale": 1}, "no longer available"),
         ("attention", {"picture": "p1", "scale": 9}, "expected a scale from 0.5 to 3, got 9"),
         ("attention", {"picture": "p1", "scale": float("nan")}, "expected a scale from 0.5"),
         ("attention", {"picture": "p1", "scale": "1"}, "expected a scale from 0.5 to 3"),

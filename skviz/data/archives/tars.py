@@ -78,7 +78,7 @@ def _samples(files: Sequence[str]) -> Samples:
             without += 1
         samples.add(shown, place, label, sample.box, sample.size)
     if labelled and without:
-        samples.notes.append(Note("assumed", f"{without} samples without a label have none"))
+        samples.notes.append(Note("assumed", f"{without} samples have no label"))
     return samples
 
 
