@@ -28,12 +28,11 @@ _SHOWN = 5
 _NOTABLE = 2e-4
 
 
-run_folder = click.option(
+run_folder = options.path_option(
     "--out",
-    type=click.Path(path_type=Path),
+    "RUN",
+    "Folder for the records; the same command on it resumes an unfinished run.",
     required=True,
-    metavar="RUN",
-    help="Folder for the records; the same command on it resumes an unfinished run.",
 )
 
 

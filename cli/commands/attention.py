@@ -47,11 +47,10 @@ _QUANTITY = {
 @options.formats
 @options.data
 @options.style
-@click.option(
+@options.path_option(
     "--sheet",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also draw all images below each other in one figure, as figure 3 (a) and (b); its "
+    "FILE",
+    "Also draw all images below each other in one figure, as figure 3 (a) and (b); its "
     "suffix sets the format: .png, .pdf or .svg.",
 )
 @options.output

@@ -34,18 +34,11 @@ if TYPE_CHECKING:
     multiple=True,
     help="Pair of units to compare: 3_4=2_2. May be repeated.  [default: those of one name]",
 )
-@click.option(
-    "--csv",
-    "csv",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also write the table of all levels and shifts.",
-)
-@click.option(
+@options.path_option("--csv", "FILE", "Also write the table of all levels and shifts.")
+@options.path_option(
     "--figure",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Also draw the shifts per unit; the suffix sets the format: .png, .pdf or .svg.",
+    "FILE",
+    "Also draw the shifts per unit; the suffix sets the format: .png, .pdf or .svg.",
 )
 @options.style
 @options.bootstrap

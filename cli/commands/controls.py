@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
+@options.path_option(
     "--out",
-    type=click.Path(path_type=Path),
+    "DIR",
+    "Folder for the runs; the same command on it resumes an unfinished suite.",
     required=True,
-    metavar="DIR",
-    help="Folder for the runs; the same command on it resumes an unfinished suite.",
 )
 @click.option(
     "--seeds",

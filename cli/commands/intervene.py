@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from skviz.studies.interventions.result import InterventionRun
 
 _SHOWN = 5
-folder = click.option(
+folder = options.path_option(
     "--out",
-    type=click.Path(path_type=Path),
+    "DIR",
+    "Folder for the records and tables; the same command on it resumes.",
     required=True,
-    metavar="DIR",
-    help="Folder for the records and tables; the same command on it resumes.",
 )
 kinds = click.option(
     "--kinds",

@@ -86,12 +86,8 @@ _OF_RUNS = (
 @options.quantity
 @options.null
 @options.style
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="The figure; its suffix sets the format: .png, .pdf or .svg.",
+@options.path_option(
+    "--out", "FILE", "The figure; its suffix sets the format: .png, .pdf or .svg.", required=True
 )
 @options.overwrite
 @options.as_json

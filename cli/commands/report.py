@@ -30,19 +30,15 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="RUN|IMAGE...", type=options.ImagePath())
-@click.option(
+@options.path_option(
     "--to",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="FILE",
-    help="The report: .html, .pptx or .pdf; a name without an ending is a folder of figures, "
+    "FILE",
+    "The report: .html, .pptx or .pdf; a name without an ending is a folder of figures, "
     "captions and tables.",
+    required=True,
 )
-@click.option(
-    "--controls",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Folder of `skviz controls` for the run: adds the verdicts.",
+@options.path_option(
+    "--controls", "DIR", "Folder of `skviz controls` for the run: adds the verdicts."
 )
 @click.option("--title", metavar="TEXT", help="Title of the report, instead of network and data.")
 @click.option(
@@ -52,11 +48,8 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     "classes, controls, verdict, limits, provenance.",
 )
 @click.option("--appendix", is_flag=True, help="Slides: all other figures and all tables as well.")
-@click.option(
-    "--template",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Slides: a .pptx whose masters, fonts and colours are used.",
+@options.path_option(
+    "--template", "FILE", "Slides: a .pptx whose masters, fonts and colours are used."
 )
 @click.option(
     "--card",
@@ -64,11 +57,10 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     help="A model card instead, from a folder of `skviz controls`: FILE is the folder that gets "
     "MODEL.card.md and MODEL.card.json. Takes --model, --weights, --device.",
 )
-@click.option(
+@options.path_option(
     "--interventions",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Card: a folder of `skviz intervene`; adds top-1 when the attention is replaced.",
+    "DIR",
+    "Card: a folder of `skviz intervene`; adds top-1 when the attention is replaced.",
 )
 @click.option(
     "--tried",

@@ -42,18 +42,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Show every table: deviations, shifts between all scales with their tests, trends.",
 )
-@click.option(
-    "--csv",
-    "csv",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Also write the tables as CSV: units, shifts, trends, classes, channels.",
+@options.path_option(
+    "--csv", "DIR", "Also write the tables as CSV: units, shifts, trends, classes, channels."
 )
-@click.option(
+@options.path_option(
     "--verdicts",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="For DIR of `skviz controls`: write the page of verdicts there; it may be DIR itself.",
+    "FOLDER",
+    "For DIR of `skviz controls`: write the page of verdicts there; it may be DIR itself.",
 )
 @click.option(
     "--about",

@@ -29,24 +29,18 @@ _SHOWN = 5
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
 @options.model
-@click.option(
+@options.path_option(
     "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Weights of the same network to start from; a classifier of other classes is reset.",
+    "FILE",
+    "Weights of the same network to start from; a classifier of other classes is reset.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    required=True,
-    help="Folder for checkpoint, metrics and weights; created if needed.",
+@options.path_option(
+    "--out", "DIR", "Folder for checkpoint, metrics and weights; created if needed.", required=True
 )
-@click.option(
+@options.path_option(
     "--validation",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Image folder of the same classes, or some of them, to test on after every epoch.",
+    "DIR",
+    "Image folder of the same classes, or some of them, to test on after every epoch.",
 )
 @click.option(
     "--input-size",

@@ -87,6 +87,11 @@ def image_word(path: str | Path) -> str:
     return EXAMPLE if Path(path) == example_photo() else str(path)
 
 
+def path_option(name: str, metavar: str, help: str, **more: Any) -> Callable[[Command], Command]:
+    """Return an option that takes a path; `more` are further words of `click.option`."""
+    return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
+
+
 model = click.option(
     "--model",
     metavar="NAME",
@@ -94,20 +99,13 @@ model = click.option(
     help="Network: a name of `skviz models`, timm:NAME, package.module:factory or "
     "path/to/file.py:factory.  [default: sknet50_lite]",
 )
-weights = click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Checkpoint for the network: .pth, .pt or .safetensors.",
-)
-null = click.option(
+weights = path_option("--weights", "FILE", "Checkpoint for the network: .pth, .pt or .safetensors.")
+null = path_option(
     "--null",
-    "null",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    multiple=True,
-    help="Random networks to compare the run with: a folder of `skviz controls`, or the run of "
+    "DIR",
+    "Random networks to compare the run with: a folder of `skviz controls`, or the run of "
     "one random network; may be repeated.",
+    multiple=True,
 )
 weights_key = click.option(
     "--weights-key",
@@ -178,12 +176,11 @@ quantity = click.option(
     callback=lambda _ctx, _param, value: value.replace("-", "_"),
     help="What to follow: the attention difference, or the expected kernel size in pixels.",
 )
-out = click.option(
+out = path_option(
     "--out",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
+    "DIR",
+    "Folder for the results; created if needed.  [default: the current folder]",
     default=Path(),
-    help="Folder for the results; created if needed.  [default: the current folder]",
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
 as_json = click.option(

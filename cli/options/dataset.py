@@ -62,24 +62,17 @@ class Dataset:
 
 _OPTIONS = options.together(
     click.argument("dataset"),
-    click.option(
+    options.path_option(
         "--labels",
-        type=click.Path(path_type=Path),
-        metavar="PATH",
-        help="ImageNet's ground truth: the development kit, its text file, or Kaggle's CSV.  "
+        "PATH",
+        "ImageNet's ground truth: the development kit, its text file, or Kaggle's CSV.  "
         "[default: found beside the images]",
     ),
-    click.option(
-        "--boxes",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Folder of ImageNet's XML boxes: centre the crop on the object.",
+    options.path_option(
+        "--boxes", "DIR", "Folder of ImageNet's XML boxes: centre the crop on the object."
     ),
-    click.option(
-        "--root",
-        type=click.Path(path_type=Path),
-        metavar="DIR",
-        help="Folder of a manifest's paths, or of a torchvision data set.",
+    options.path_option(
+        "--root", "DIR", "Folder of a manifest's paths, or of a torchvision data set."
     ),
     click.option("--split", metavar="NAME", help="Part of a torchvision data set: train, test."),
     click.option(

@@ -88,7 +88,8 @@ class InterventionRun(ShardedRecords):
     UsageError
         Where the folder holds no interventions.
     RunError
-        For a file that is missing or damaged, when it is read.
+        For a file that is missing or damaged, when it is read; from `table`, `records` and
+        `to_frame` also where no image could be read.
 
     Examples
     --------
