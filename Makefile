@@ -40,7 +40,7 @@ campaign: $(VENV)/.ready-dev
 
 # From nothing: what an earlier build left behind cannot hide a page that is gone.
 docs: $(VENV)/.ready-docs
-	rm -rf docs/_build docs/api docs/examples
+	rm -rf docs/_build docs/api docs/commands docs/examples
 	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -W --keep-going -j 1 docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
@@ -57,7 +57,7 @@ bench: $(VENV)/.ready-bench
 		$(if $(ONLY),--only $(ONLY)) $(if $(REPORT),--report $(REPORT))
 
 clean:
-	rm -rf docs/_build docs/api docs/examples
+	rm -rf docs/_build docs/api docs/commands docs/examples
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The environment, and its stamps: one with what skviz needs, one with what its developers need.

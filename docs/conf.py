@@ -28,6 +28,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.viewcode",
     "sphinx_click",
+    "skviz_commands",
     "sphinx_gallery.gen_gallery",
 ]
 root_doc = "index"
