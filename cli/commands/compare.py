@@ -179,7 +179,7 @@ def _parts(found: Comparison) -> list[str | Table]:
     parts += ["", "attention difference, mean over images; b - a with interval", _levels(found)]
     if len(found.shifts):
         parts += ["", f"paired shift between scales; b - a with interval{_intervals(found)}"]
-        parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
+        parts += ["p: Wilcoxon's test, which assumes independent images; Holm over units"]
         parts += [_shifts(found.shifts)]
     return parts
 

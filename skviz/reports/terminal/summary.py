@@ -85,7 +85,7 @@ def tables(found: Summary, units: Sequence[Unit]) -> list[Part]:
         parts += _without_kernels(units)
     if len(found.scales) > 1:
         parts += ["", f"paired shift of {_subject(found)}{_intervals(found)}"]
-        parts += ["p: Wilcoxon's test, which takes images as independent; Holm over units"]
+        parts += ["p: Wilcoxon's test, which assumes independent images; Holm over units"]
         parts += [_shifts(found, units)]
     if len(found.scales) > 2:
         words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
@@ -101,7 +101,7 @@ def null_tables(
         Column("unit"),
         Column("mean", "signed"),
         Column("standard deviation", "plain"),
-        Column("95 % of more", "interval"),
+        Column("95 % interval", "interval"),
         Column("shift above", right=True),
         Column("p (Holm)", "p"),
     )
@@ -109,7 +109,7 @@ def null_tables(
     to = f"{scale_label(origin)} to {scale_label(found.scales[-1])}"
     words = {
         "raw": f"shift from {to} in random networks",
-        "matched": "the same, of random networks that would vary as much over images at 1.0x",
+        "matched": "the same, scaled to this network's variation over images at 1.0x",
     }
     parts: list[Part] = []
     for kind, row in places.items():
