@@ -56,6 +56,8 @@ nb_execution_raise_on_error = True
 nb_merge_streams = True
 # What a progress bar or a warning of another library says on stderr is no part of a tutorial.
 nb_output_stderr = "remove"
+# "--units" is an option, no dash.
+smartquotes = False
 # Blocks of a terminal hold more than Python.
 highlight_language = "none"
 

@@ -25,9 +25,7 @@ def write_pages(app: Any) -> None:
         index += [group, "-" * len(group), "", ".. list-table::", "   :widths: 1 3", ""]
         for name, (module, about) in commands.items():
             index += [f"   * - :doc:`skviz {name} <{name}>`", f"     - {about}"]
-            title = f"skviz {name}"
-            page = [title, "=" * len(title), ""]
-            page += [f".. click:: skviz.cli.commands.{module}:{module}", f"   :prog: {title}", ""]
+            page = [f".. click:: skviz.cli.commands.{module}:{module}", f"   :prog: skviz {name}"]
             _write(folder / f"{name}.rst", page)
         index += [""]
     index += [".. toctree::", "   :hidden:", ""]
