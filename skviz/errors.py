@@ -95,6 +95,17 @@ def asked_for(error: BaseException) -> str:
     return f"{number:.3g} {unit}"
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type where it says nothing.
+
+    >>> first_line(ValueError("no such key\\nTraceback: ..."))
+    'no such key'
+    >>> first_line(KeyError())
+    'KeyError'
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Name the nearest known word, as a sentence with a leading space, or nothing."""
     close = difflib.get_close_matches(wrong, list(known), n=1)

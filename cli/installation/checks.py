@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from skviz.errors import first_line
 from skviz.numbers import file_size
 
 from .versions import bundled_checksums, version_of
@@ -90,9 +91,8 @@ def package_check(wanted: Requirement) -> Check:
     try:
         importlib.import_module(MODULES.get(wanted.package, wanted.package.replace("-", "_")))
     except Exception as error:  # A broken installation may raise anything.
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         again = f"install it again: pip install --force-reinstall {wanted.package}"
-        return Check(*about, FAILED, f"{version}, cannot be imported: {reason}", again)
+        return Check(*about, FAILED, f"{version}, cannot be imported: {first_line(error)}", again)
     return Check(*about, OK, version)
 
 
@@ -138,7 +138,7 @@ def _card(index: int) -> Check:
         label = torch.cuda.get_device_name(index)
         return Check("devices", name, OK, f"{label}, {file_size(free)} of {file_size(total)} free")
     except RuntimeError as error:
-        value = f"cannot compute: {str(error).splitlines()[0]}"
+        value = f"cannot compute: {first_line(error)}"
         return Check("devices", name, WARNING, value, "use --device cpu")
 
 

@@ -20,7 +20,8 @@ from skviz.capture.checks import checked_all
 from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement
-from skviz.errors import CaptureError, out_of_memory
+from skviz.capture.traced import tracing
+from skviz.errors import CaptureError
 from skviz.units import Unit
 
 Values = Mapping[Node, Any]
@@ -218,18 +219,10 @@ def _trace(probe: Probe, images: Tensor, attention: Mapping[str, Tensor]) -> Any
         return (*(own[name] for name in names), output)
 
     inputs = (images, *attention.values())
-    try:
+    with tracing(probe.network):
         # Hooks first, then what works in place is written out: both at once is too much for it.
         hooked = make_fx(forward)(*inputs)
-        graph = make_fx(torch.func.functionalize(hooked))(*inputs)
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        name, text = type(probe.network).__name__, str(error).strip().splitlines()
-        raise CaptureError(
-            f"{name} cannot be traced: {text[0][:200] if text else error}"
-        ) from error
-    return graph
+        return make_fx(torch.func.functionalize(hooked))(*inputs)
 
 
 def check_given(probe: Probe, given: Mapping[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from torch.fx import GraphModule
 
 from skviz.capture.checks import checked_all
 from skviz.capture.probe import Probe
-from skviz.errors import CaptureError, UsageError, out_of_memory
+from skviz.errors import CaptureError, UsageError, first_line, out_of_memory
 
 # Runs a graph on a batch: the attention of every unit in order, then the output, if it has one.
 Runner = Callable[[Tensor], Sequence[Tensor]]
@@ -47,18 +47,24 @@ def traced(
         found = tuple(attention[unit.name] for unit in probe.units)
         return (*found, result) if isinstance(result, Tensor) else found
 
+    with tracing(probe.network), torch.no_grad(), casting or nullcontext():
+        graph = make_fx(forward)(images)
+    graph.graph.eliminate_dead_code()
+    graph.recompile()
+    return graph
+
+
+@contextmanager
+def tracing(network: nn.Module) -> Iterator[None]:
+    """Raise `CaptureError` for a network that cannot be traced within the block."""
     try:
-        with torch.no_grad(), casting or nullcontext():
-            graph = make_fx(forward)(images)
+        yield
     except Exception as error:
         if out_of_memory(error):
             raise
         raise CaptureError(
-            f"{type(probe.network).__name__} cannot be traced: {first_line(error)}"
+            f"{type(network).__name__} cannot be traced: {first_line(error)[:200]}"
         ) from error
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
-    return graph
 
 
 def with_weights(graph: GraphModule, network: nn.Module, other: nn.Module) -> GraphModule | None:
@@ -123,9 +129,3 @@ class GraphProbe(Probe):
             batch = torch.cat([batch, empty])
         run = self.run(batch.contiguous(memory_format=self.order))
         return [array[:count] for array in run]
-
-
-def first_line(error: Exception) -> str:
-    """Return what an error of another library says first, in bounds."""
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

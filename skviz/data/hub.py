@@ -8,7 +8,7 @@ from typing import Any
 
 from skviz.data.imageset import ImageSet
 from skviz.data.samples import Samples
-from skviz.errors import ImageError, UsageError
+from skviz.errors import ImageError, UsageError, first_line
 
 PREFIX = "hf:"
 _SPLITS = ("validation", "val", "test", "train")
@@ -40,10 +40,10 @@ def open_hub(name: str, split: str | None = None) -> ImageSet:
         else:
             found = datasets.load_from_disk(name)
     except Exception as error:  # Its own errors, and those of five libraries below it.
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(
-            f"cannot open '{name}': {first}; is the name right, and is the hub reached from here? "
-            "A data set that was loaded before is taken from its cache with HF_HUB_OFFLINE=1"
+            f"cannot open '{name}': {first_line(error)}; is the name right, and is the hub "
+            "reached from here? A data set that was loaded before is taken from its cache "
+            "with HF_HUB_OFFLINE=1"
         ) from error
     return _image_set(_part(found, name, split), name)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from skviz.data.imageset import ImageSet, Names
-from skviz.errors import UsageError, did_you_mean
+from skviz.errors import UsageError, did_you_mean, first_line
 from skviz.pictures.images import Picture, read_picture
 
 PREFIX = "torchvision:"
@@ -90,7 +90,7 @@ def _construct(kind: Any, options: dict[str, Any], tries: list[dict[str, Any]], 
         try:
             return kind(**options, **part)
         except Exception as error:  # Missing files, other values of split: anything.
-            reasons.append(str(error).splitlines()[0] if str(error) else type(error).__name__)
+            reasons.append(first_line(error))
     raise UsageError(
         f"cannot open {kind.__name__} of torchvision in '{root}': {reasons[-1]}; skviz downloads "
         "nothing: put the data set there, or name its folder with --root"

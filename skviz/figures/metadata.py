@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skviz.errors import SkvizError
+from skviz.errors import SkvizError, first_line
 from skviz.figures.save import LABELS
 from skviz.figures.style.text import storable
 from skviz.version import __version__
@@ -176,5 +176,4 @@ def _parted(texts: list[str]) -> dict[str, str | None]:
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> FigureFileError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return FigureFileError(f"cannot read '{path}' as {kind}: {reason}")
+    return FigureFileError(f"cannot read '{path}' as {kind}: {first_line(error)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from skviz.errors import WeightsError
+from skviz.errors import WeightsError, first_line
 
 # Stands between the keys of mappings in mappings: "state_dict/module.fc.weight".
 INSIDE = "/"
@@ -111,7 +111,7 @@ def _why_not(path: Path, error: Exception) -> str:
             f"({first or 'objects that would run code'}); save the state dict alone, "
             "with torch.save(model.state_dict(), ...) or as safetensors"
         )
-    reason = printable(text.splitlines()[0] if text else type(error).__name__)
+    reason = printable(first_line(error))
     return f"cannot read {path} as a checkpoint: {reason}; is it a .pth, .pt or .safetensors file?"
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from skviz.errors import ModelError, UnknownModelError, UsageError, did_you_mean
+from skviz.errors import ModelError, UnknownModelError, UsageError, did_you_mean, first_line
 from skviz.models import registry
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.closed import why_closed
@@ -179,7 +179,7 @@ def _from_timm(
         try:
             network: nn.Module = timm.create_model(own, pretrained=pretrained, **arguments)
         except Exception as error:
-            reason = _first_line(error)
+            reason = first_line(error)
             if not pretrained:
                 raise ModelError(f"timm cannot build {name}: {reason}") from None
             raise ModelError(
@@ -236,7 +236,7 @@ def _call(factory: Callable[..., Any], name: str, arguments: dict[str, Any], see
         except Exception as error:
             given = ", ".join(f"{key}={value!r}" for key, value in arguments.items()) or "none"
             raise ModelError(
-                f"{name} failed: {type(error).__name__}: {_first_line(error)}; model arguments "
+                f"{name} failed: {type(error).__name__}: {first_line(error)}; model arguments "
                 f"given: {given} (pass them with --model-args '{{\"NAME\": VALUE}}')"
             ) from error
 
@@ -251,11 +251,11 @@ def _import_module(place: str) -> ModuleType:
         return importlib.import_module(place)
     except ImportError as error:
         raise ModelError(
-            f"cannot import '{place}': {_first_line(error)}; expected {FORMS}"
+            f"cannot import '{place}': {first_line(error)}; expected {FORMS}"
         ) from error
     except Exception as error:
         raise ModelError(
-            f"importing '{place}' failed: {type(error).__name__}: {_first_line(error)}"
+            f"importing '{place}' failed: {type(error).__name__}: {first_line(error)}"
         ) from error
     finally:
         if added:
@@ -278,7 +278,7 @@ def _import_file(path: Path) -> ModuleType:
     except Exception as error:
         sys.modules.pop(spec.name, None)
         raise ModelError(
-            f"importing {path} failed: {type(error).__name__}: {_first_line(error)}"
+            f"importing {path} failed: {type(error).__name__}: {first_line(error)}"
         ) from error
     finally:
         sys.path.remove(folder)
@@ -291,11 +291,3 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-resolve_model = load_model

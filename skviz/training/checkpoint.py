@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from skviz.errors import WeightsError
+from skviz.errors import WeightsError, first_line
 from skviz.files import write_bytes
 
 FORMAT = "skviz training checkpoint 1"
@@ -45,9 +45,8 @@ class Checkpoint:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise WeightsError(
-                f"expected a training checkpoint at {path}, could not read it: {reason}"
+                f"expected a training checkpoint at {path}, could not read it: {first_line(error)}"
             ) from None
         if not isinstance(state, dict) or state.pop("format", None) != FORMAT:
             raise WeightsError(

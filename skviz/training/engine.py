@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from skviz.errors import SkvizError, WeightsError
+from skviz.errors import SkvizError, WeightsError, first_line
 from skviz.files import write_text
 from skviz.models.sknet import SKAttention
 from skviz.pictures.scaling import InputSpec
@@ -97,7 +97,7 @@ class Trainer:
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsError(
                 f"expected {path} to fit the network and optimiser of this run, it does not: "
-                f"{str(error).splitlines()[0]}; train into another folder"
+                f"{first_line(error)}; train into another folder"
             ) from None
         self.history, self.epoch = saved.history, saved.epoch
         self._write_metrics()  # A process may have died between the two files.

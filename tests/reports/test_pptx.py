@@ -30,7 +30,8 @@ from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
-from skviz.reports.pptx.chart_xml import error_bars  # noqa: E402
+from pptx.oxml.ns import qn  # noqa: E402
+
 from skviz.reports.pptx.parts import MOST_ROWS, extreme_rows  # noqa: E402
 from skviz.reports.pptx.slides import described  # noqa: E402
 from tests.helpers.synthetic import make_run, stage_units  # noqa: E402
@@ -107,7 +108,9 @@ def test_bars_have_the_values_and_the_error_bars(contents: Document, deck: Any) 
     for index, series in enumerate(chart.plots[0].series):
         assert series.name == ("1.0x", "1.5x", "2.0x")[index]
         np.testing.assert_allclose(series.values, bars.values[:, index])
-        np.testing.assert_allclose(error_bars(series), bars.errors[:, index])
+        lengths = series._element.findall(f"{qn('c:errBars')}/{qn('c:plus')}//{qn('c:v')}")
+        drawn = [float(value.text) for value in lengths]
+        np.testing.assert_allclose(drawn, bars.errors[:, index])
         colour = series.format.line.color.rgb
         assert f"#{colour}" == scale_styles(bars.scales)[index].colour
 

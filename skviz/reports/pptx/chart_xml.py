@@ -39,12 +39,6 @@ def add_error_bars(
     behind.addprevious(bars)
 
 
-def error_bars(series: Any) -> list[float] | None:
-    """Read back the lengths of a series' error bars; None without."""
-    found = series._element.findall(f"{qn('c:errBars')}/{qn('c:plus')}//{qn('c:v')}")
-    return [float(value.text) for value in found] or None
-
-
 def round_joins(series: Any) -> None:
     """Draw a line with round joins: spikes of sharp ones look like values."""
     line = series._element.find(f"{qn('c:spPr')}/{qn('a:ln')}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import matplotlib
@@ -16,7 +16,7 @@ from skviz.figures.style.text import storable
 from skviz.figures.wording import listed
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted, signed
-from skviz.reports.document import FigurePart, TablePart
+from skviz.reports.document import FigurePart
 
 MOST_UNITS = 4  # of a slide
 _SIZE = (12.13, 6.8)  # inches: as wide as on the slide, so that letters keep their size
@@ -62,11 +62,6 @@ def verdict_slides(
         size = (float(width), float(height))
         slides.append(VerdictSlide(title, picture, size, drawn, alt, notes))
     return slides
-
-
-def sentences_of(tables: Iterable[TablePart]) -> dict[str, str]:
-    """Return the texts of all tables of prose by what they are about."""
-    return {name: text for table in tables if table.prose for name, text in table.cells()}
 
 
 def _range(rows: VerdictRows) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from skviz.capture.traced import GraphProbe, first_line, traced, with_weights
-from skviz.errors import CaptureError
+from skviz.capture.traced import GraphProbe, traced, with_weights
+from skviz.errors import CaptureError, first_line
 from skviz.runs.engines.engine import Engine
 from skviz.runs.engines.inductor import Inductor
 from skviz.runs.engines.openvino import OpenVINO
@@ -53,5 +53,7 @@ def engine_probe(
         run = engine.prepare(graph, batch)
         run(batch)
     except Exception as error:
-        raise CaptureError(f"{name} cannot prepare this network: {first_line(error)}") from error
+        raise CaptureError(
+            f"{name} cannot prepare this network: {first_line(error)[:200]}"
+        ) from error
     return GraphProbe(probe, run, batch, graph)
