@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError, did_you_mean
@@ -234,6 +235,8 @@ def _map(
     colours: tuple[str, Normalize],
 ) -> Axes:
     """Draw one map and its colour bar; `top` and `tall` in font sizes."""
+    import seaborn  # takes a second
+
     points = float(matplotlib.rcParams["font.size"])
     em = points / 72
     label = max(text_width(text, points) for text in labels) / 72
@@ -242,19 +245,21 @@ def _map(
     ax, side = figure.add_axes((0, 0, 1, 1)), figure.add_axes((0, 0, 1, 1))
     place(ax, Slot(left, top * em, width, tall * em))
     place(side, Slot(left + width + 0.6 * em, top * em, em, tall * em))
-    image = ax.imshow(
-        values,
-        aspect="auto",
-        interpolation="nearest",
-        cmap=colours[0],
-        norm=colours[1],
-        extent=(-0.5, values.shape[1] - 0.5, len(values) - 0.5, -0.5),
-    )
-    ax.set_yticks(range(len(labels)), labels)
+    seaborn.heatmap(
+        values, ax=ax, cbar_ax=side, cmap=colours[0], norm=colours[1], rasterized=True,
+        xticklabels=False,
+    )  # fmt: skip
+    # seaborn's cells lie between whole numbers: a channel's is to lie around its number.
+    (cells,) = ax.collections
+    cells.set_transform(Affine2D().translate(-0.5, -0.5) + ax.transData)
+    ax.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(len(values) - 0.5, -0.5))
+    ax.set_yticks(range(len(labels)), labels, rotation=0)
     ax.xaxis.set_major_locator(ChannelLocator())
+    ax.xaxis.set_major_formatter(ScalarFormatter())
     ax.grid(False)
     ax.tick_params(axis="y", length=0)
-    bar = figure.colorbar(image, cax=side)
+    bar = cells.colorbar
+    assert bar is not None, "heatmap makes one"
     bar.locator = MaxNLocator(3, min_n_ticks=FEWEST_TICKS)
     bar.update_ticks()
     return ax

@@ -115,9 +115,13 @@ def test_heatmap_orders_channels_by_their_change() -> None:
     heatmap = ChannelHeatmap(values, (1.0, 2.0), "SK_2_1", "5x5", sort="shift")
     assert list(heatmap.order) == [1, 2, 0]
     ax, _, change, _ = heatmap.plot().figure_.axes
-    np.testing.assert_array_equal(ax.images[0].get_array(), values[:, [1, 2, 0]])
-    np.testing.assert_allclose(change.images[0].get_array(), [[0.2, 0.1, -0.1]])
-    assert change.images[0].norm.vmin == -change.images[0].norm.vmax
+    np.testing.assert_array_equal(ax.collections[0].get_array(), values[:, [1, 2, 0]])
+    (cells,) = change.collections
+    np.testing.assert_allclose(cells.get_array(), [[0.2, 0.1, -0.1]])
+    assert cells.norm.vmin == -cells.norm.vmax
+    # A channel's cell lies around its number.
+    corner = change.transData.inverted().transform(cells.get_transform().transform((0, 0)))
+    np.testing.assert_allclose(corner, (-0.5, -0.5), atol=1e-9)
 
 
 def test_heatmap_takes_the_largest_kernel(summary: Summary) -> None:
