@@ -79,7 +79,8 @@ def intervene(
     predicted one), top-1, and the divergence of the output, with 95 % intervals over classes.
 
     Writes interventions.csv, .json, .md and a figure into DIR. Everything after a replaced unit
-    runs once for every kind: for a first look choose fewer images, or --units paper.
+    runs once for every kind: for a first look choose fewer images, or --units paper. Start it under
+    torchrun or srun for several processes that share DIR; rank 0 writes the results.
     """
     from skviz.figures import (
         Provenance,
@@ -90,7 +91,9 @@ def intervene(
     )
     from skviz.figures.layout.footer import with_note
     from skviz.figures.studies.interventions import InterventionPanels
+    from skviz.hardware.devices import choose_device
     from skviz.reports.interventions import to_dict, write_results
+    from skviz.runs.ranks import Ranks
     from skviz.scales import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions
     from skviz.studies.interventions.result import INTERVENTIONS
@@ -99,9 +102,10 @@ def intervene(
     style_names(style)
     wanted = parse_scales(scales)
     opened = images.open(out / INTERVENTIONS.first)
+    place = Ranks.from_environment().device(choose_device(network.device))
     work = prepare_interventions(
         opened,
-        network.load(),
+        network.build().to(place),
         out=out,
         scales=wanted,
         units=units,
@@ -110,11 +114,18 @@ def intervene(
         seed=seed,
         options=how.settle(),
     )
-    _announce(work, echo)
+    ranks = work.analysis.ranks
+    if ranks.first:
+        _announce(work, echo)
     try:
         run = work(progress=not quiet)
     except KeyboardInterrupt:
         raise Failure(_interrupted(work), INTERRUPTED) from None
+    if not ranks.first:
+        echo.note(
+            f"process {ranks.rank} of {ranks.world} is done; the first one writes the results"
+        )
+        return
     errors = run.errors
     frame = run.to_frame()
     files = write_results(run, frame)
@@ -145,7 +156,11 @@ def intervene(
         for error in errors[:_SHOWN]:
             echo.error(f"{error['image']}: {error['reason']}")
         count = f"{len(errors)} of {len(work.analysis.images)}"
-        raise Failure(f"{count} images could not be read; the baseline run lists them", IN_PART)
+        text = f"{count} images could not be read; the baseline run lists them"
+        # torchrun takes any exit code but 0 for a crash, and would end the other processes.
+        if not ranks.launched:
+            raise Failure(text, IN_PART)
+        echo.warn(text)
 
 
 def _announce(work: Interventions, echo: Echo) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from skviz.runs.records import Run
+    from skviz.runs.storage.shards import ShardedRecords
 
+# Seconds until another look at the shards that other processes have claimed.
+WAIT = 2.0
 # Images that are read together, and exchange their attention for the kind "images".
 GROUP = 16
 
@@ -68,20 +71,44 @@ class Interventions:
         """
         start, unmeasured = time.perf_counter(), self.analysis.missing
         baseline = self.analysis(progress)
+        if not baseline.complete:
+            # Its mean attention is of all images: other processes are at work on the rest.
+            self._until_complete(baseline, self._baseline_of)
         if unmeasured:
             self.seconds["baseline"] = time.perf_counter() - start
-        missing = self.run.missing
-        if missing:
-            from skviz.runs.loop import Job  # It loads torch.
-
+        if self.run.missing:
             start = time.perf_counter()
-            self.analysis.find_batch_size()
-            self._adopt(baseline)
-            means = {name: moments.mean for name, moments in baseline.moments().items()}
-            measurement = InterventionMeasurement(self.run, self.analysis, means)
-            self.analysis.measure([Job(measurement, self.run, missing)], GROUP, progress)
+            self._replace(baseline, progress)
             self.seconds["interventions"] = time.perf_counter() - start
         return self.run
+
+    def _baseline_of(self, missing: Sequence[int]) -> None:
+        replace(self.analysis, missing=tuple(missing))(progress=False)
+
+    def _replace(self, baseline: Run, progress: bool) -> None:
+        from skviz.runs.loop import Job
+
+        analysis = self.analysis
+        analysis.find_batch_size()
+        self._adopt(baseline)
+        means = {name: moments.mean for name, moments in baseline.moments().items()}
+        measurement = InterventionMeasurement(self.run, analysis, means)
+
+        def measure(missing: Sequence[int], progress: bool = False) -> None:
+            shards = analysis.ranks.order(missing)
+            analysis.measure([Job(measurement, self.run, shards)], GROUP, progress)
+
+        measure(self.run.missing, progress)
+        if analysis.ranks.first:  # The one that speaks for all.
+            self._until_complete(self.run, measure)
+
+    def _until_complete(
+        self, records: ShardedRecords, measure: Callable[[Sequence[int]], None]
+    ) -> None:
+        """Wait for the shards of other processes, and take those of processes that died."""
+        while missing := records.missing:
+            time.sleep(WAIT)
+            measure(missing)
 
     def _adopt(self, baseline: Run) -> None:
         """Compute as the baseline does, but for its engine: nothing can be replaced in one."""
@@ -227,11 +254,6 @@ def intervene_dataset(
 
 
 def _check(analysis: Analysis) -> None:
-    if analysis.ranks.world > 1:
-        raise UsageError(
-            f"expected one process, got {analysis.ranks.world} under torchrun; interventions run "
-            "in one: start them without torchrun, or split the data set with --part"
-        )
     model = analysis.run.settings["model"]
     if analysis.options.predictions and not analysis.run.settings["predictions"]:
         raise UsageError(

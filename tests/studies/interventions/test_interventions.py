@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -283,13 +286,35 @@ def test_networks_without_classes_are_refused(pictures: Path, tmp_path: Path) ->
         )
 
 
-def test_several_processes_are_refused(
-    tiny: nn.Module, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_several_processes_share_the_work(
+    start: Callable[..., BaseProcess], pictures: Path, tiny_weights: Path, tmp_path: Path
 ) -> None:
-    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
-        monkeypatch.setitem(os.environ, name, value)
-    with pytest.raises(UsageError, match="expected one process, got 2 under torchrun"):
-        prepare_interventions(pictures, tiny, out=tmp_path / "a", scales=(1, 2))
+    """One of three dies in the middle of it: the others do its shards, and rank 0 the results."""
+    text = f"intervene {pictures} --model tiny --weights {tiny_weights} --shard-size 5 --workers 0"
+    arguments = f"{text} --scales 1,2 --kinds mean,images --device cpu --quiet".split()
+    alone = start(*arguments, "--out", tmp_path / "alone")
+    alone.join()
+    assert alone.exitcode == 0
+    out = tmp_path / "shared"
+    ranks = [
+        start(*arguments, "--out", out, RANK=str(rank), WORLD_SIZE="3", LOCAL_WORLD_SIZE="3")
+        for rank in range(3)
+    ]
+    end = time.monotonic() + 60
+    while not list(out.glob("baseline/shards/*.parquet")):
+        assert time.monotonic() < end, "nothing is measured"
+        time.sleep(0.001)
+    os.kill(ranks[2].pid or 0, signal.SIGKILL)
+    for rank in ranks:
+        rank.join()
+    assert [rank.exitcode for rank in ranks] == [0, 0, -signal.SIGKILL]
+    ours, theirs = InterventionRun(out), InterventionRun(tmp_path / "alone")
+    assert ours.complete
+    assert ours.records().equals(theirs.records())
+    assert (out / "interventions.csv").read_bytes() == (
+        tmp_path / "alone" / "interventions.csv"
+    ).read_bytes()
 
 
 def test_other_folders_are_refused(tiny: nn.Module, pictures: Path, tmp_path: Path) -> None:
