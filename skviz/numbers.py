@@ -7,7 +7,7 @@ Minus is a minus sign, what rounds to zero has no sign of a negative one, and wh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 MINUS = "\N{MINUS SIGN}"
@@ -167,6 +167,28 @@ def counted(value: int, one: str, many: str | None = None) -> str:
     ('1 image', '1,000 classes')
     """
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as one text.
+
+    Examples
+    --------
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"]), listed([])
+    ('a', 'a and b', 'a, b and c', '')
+    """
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+def first_of(words: Sequence[str], most: int = 4) -> str:
+    """Return the first words of a list that may be long.
+
+    Examples
+    --------
+    >>> first_of("abcdef"), first_of("ab")
+    ('a, b, c, d, ...', 'a, b')
+    """
+    return ", ".join((*words[:most], *(["..."] if len(words) > most else [])))
 
 
 def plain(words: str) -> str:

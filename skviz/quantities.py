@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from skviz.errors import UsageError, did_you_mean
+from skviz.numbers import first_of
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def kernel_sizes(unit: Unit) -> FloatArray:
 def require_kernels(units: Sequence[Unit]) -> None:
     """Raise `UsageError` where no unit has known kernels, so that no expected size exists."""
     if not any(unit.kernels_known for unit in units):
-        names = ", ".join(unit.name for unit in units[:4]) + (", ..." if len(units) > 4 else "")
+        names = first_of([unit.name for unit in units])
         raise UsageError(
             f"expected units of known kernel sizes, which differ, got none of {names}; they have"
             " no expected kernel size: look at the attention difference"

@@ -9,6 +9,7 @@ import numpy as np
 from skviz.data.imageset import ImageSet
 from skviz.errors import UsageError, did_you_mean
 from skviz.names import escaped
+from skviz.numbers import first_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _labels(wanted: tuple[str, ...], classes: tuple[str, ...]) -> list[int]:
             found.append(int(name))
         else:
             hint = did_you_mean(name, classes)
-            shown = ", ".join(classes[:8]) + (", ..." if len(classes) > 8 else "")
+            shown = first_of(classes, 8)
             raise UsageError(f"unknown class '{name}'.{hint} This data set has {shown}")
     return found
 

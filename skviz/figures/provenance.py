@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.figures.wording import listed, scales_in_words
+from skviz.figures.wording import scales_in_words
 from skviz.names import escaped
-from skviz.numbers import counted
+from skviz.numbers import counted, listed
 
 if TYPE_CHECKING:
     from skviz.inference.compare import Comparison

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skviz import numbers
+from skviz.numbers import listed
 from skviz.scales import scale_labels
 from skviz.units import GATE
 
@@ -25,11 +26,6 @@ def number(value: float, digits: int = DIGITS) -> str:
 def signed(value: float) -> str:
     """Return a change with its sign and four decimals, or "no value" for nan."""
     return numbers.signed(value, nothing=NO_VALUE)
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return "a", "a and b" or "a, b and c"."""
-    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def scales_in_words(scales: Sequence[float]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from skviz.errors import UsageError
@@ -27,3 +29,17 @@ def choose_device(name: str = "auto") -> torch.device:
             "expected a CUDA device, found none on this machine; use --device cpu or auto"
         )
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Draw random numbers from a seed within the block; the random state outside stays as it was.
+
+    Without a device, on the CPU only.
+    """
+    import torch
+
+    cuda = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield

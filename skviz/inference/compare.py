@@ -72,8 +72,7 @@ class Comparison(ShowsTable):
         what = f"at {scale_label(self.scales[0])}"
         if len(self.scales) > 1:
             ends = (self.scales[0], self.scales[-1])
-            frame = self.shifts
-            frame = frame[(frame["from_scale"] == ends[0]) & (frame["to_scale"] == ends[1])]
+            frame = between(self.shifts, ends)
             what = f"paired shift from {scale_label(ends[0])} to {scale_label(ends[1])}"
         return Overview(
             f"a: {_side(self.common.about_a)}\nb: {_side(self.common.about_b)}\n"
@@ -150,9 +149,7 @@ class Comparison(ShowsTable):
         if len(self.scales) < 2:
             return []
         ends = (self.scales[0], self.scales[-1])
-        frame = self.shifts
-        rows = frame[(frame["from_scale"] == ends[0]) & (frame["to_scale"] == ends[1])]
-        return [_sentence(row) for row in records(rows)]
+        return [_sentence(row) for row in records(between(self.shifts, ends))]
 
 
 def compare(
@@ -219,6 +216,11 @@ def compare(
     intervals = bounds.reshape(2, 3, len(columns), len(common.pairs))
     table = _table(common, columns, a, b, intervals, kernels)
     return Comparison(common, table, resamples, confidence, seed, drawn)
+
+
+def between(frame: pd.DataFrame, scales: tuple[float, float]) -> pd.DataFrame:
+    """Return the rows about the shift from one scale to another."""
+    return frame[(frame["from_scale"] == scales[0]) & (frame["to_scale"] == scales[1])]
 
 
 def shown(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError
+from skviz.numbers import first_of
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.records import Run
 from skviz.scales import Scales, in_numbers
@@ -134,9 +135,10 @@ def _pair_units(a: Run, b: Run, pairs: Iterable[tuple[str, str]] | None) -> tupl
     known = {unit.name: unit for unit in b.units}
     found = tuple(UnitPair(unit, known[unit.name]) for unit in a.units if unit.name in known)
     if not found:
+        names = [first_of([unit.short for unit in run.units]) for run in (a, b)]
         raise UsageError(
-            f"expected units of the same name in both runs, got {_listed(a.units)} in '{a.path}'"
-            f" and {_listed(b.units)} in '{b.path}'; say which belong together, such as"
+            f"expected units of the same name in both runs, got {names[0]} in '{a.path}' and"
+            f" {names[1]} in '{b.path}'; say which belong together, such as"
             f" {a.units[0].short}={b.units[0].short}"
         )
     return found
@@ -147,7 +149,7 @@ def _one(run: Run, name: str) -> Unit:
     if len(found) != 1:
         raise UnitError(
             f"expected the name of one unit of '{run.path}', got '{name}', which means"
-            f" {_listed(found)}"
+            f" {first_of([unit.short for unit in found])}"
         )
     return found[0]
 
@@ -216,7 +218,3 @@ def _notes(
         if a.settings.get(key) != b.settings.get(key):
             notes.append(f"the {word} differs: {a.settings.get(key)} and {b.settings.get(key)}")
     return notes
-
-
-def _listed(units: Sequence[Unit]) -> str:
-    return ", ".join(unit.short for unit in units[:4]) + (", ..." if len(units) > 4 else "")

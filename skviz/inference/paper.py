@@ -16,7 +16,7 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.frames import Overview, ShowsTable, records
-from skviz.inference.compare import shown, spearman
+from skviz.inference.compare import between, shown, spearman
 from skviz.inference.published import (
     CLASS_UNITS,
     SCALES,
@@ -26,7 +26,7 @@ from skviz.inference.published import (
     published_difference,
 )
 from skviz.inference.summary import Summary, summarise
-from skviz.numbers import signed
+from skviz.numbers import first_of, signed
 from skviz.runs.records import Run
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, RESAMPLES, SEED
@@ -67,8 +67,7 @@ class PaperComparison(ShowsTable):
         """Return the shifts over all scales beside the paper's as they are shown."""
         about = self.summary.measurements.about
         ends = (self.scales[0], self.scales[-1])
-        frame = self.steps
-        frame = frame[(frame["from_scale"] == ends[0]) & (frame["to_scale"] == ends[1])]
+        frame = between(self.steps, ends)
         labels = [scale_label(scale) for scale in ends]
         return Overview(
             f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}\n"
@@ -282,11 +281,10 @@ def compare_with_paper(
     found = run if isinstance(run, Run) else Run(run)
     units = tuple(unit.name for unit in found.units if unit.name in UNITS and unit.branches > 1)
     if not units:
-        names = ", ".join(unit.name for unit in found.units[:4])
-        more = ", ..." if len(found.units) > 4 else ""
+        names = first_of([unit.name for unit in found.units])
         raise UsageError(
             f"expected units named {', '.join(UNITS)}, which the paper shows, in '{found.path}',"
-            f" got {names}{more}; compare two runs instead"
+            f" got {names}; compare two runs instead"
         )
     scales = tuple(scale for scale in SCALES if scale in found.scales)
     if len(scales) < 2:

@@ -12,17 +12,16 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import torch
 from torch import nn
 
 from skviz.errors import ModelError, UnknownModelError, UsageError, did_you_mean, first_line
+from skviz.hardware.devices import seeded
 from skviz.models import registry
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.closed import why_closed
@@ -175,7 +174,7 @@ def _from_timm(
     if not timm.is_model(own):
         hint = did_you_mean(own.split(".")[0], timm.list_models())
         raise UnknownModelError(f"unknown network '{name}': timm has no '{own}'.{hint}")
-    with _seeded(seed):
+    with seeded(seed):
         try:
             network: nn.Module = timm.create_model(own, pretrained=pretrained, **arguments)
         except Exception as error:
@@ -230,7 +229,7 @@ def _from_factory(name: str, arguments: dict[str, Any], seed: int) -> tuple[nn.M
 
 
 def _call(factory: Callable[..., Any], name: str, arguments: dict[str, Any], seed: int) -> Any:
-    with _seeded(seed):
+    with seeded(seed):
         try:
             return factory(**arguments)
         except Exception as error:
@@ -283,11 +282,3 @@ def _import_file(path: Path) -> ModuleType:
     finally:
         sys.path.remove(folder)
     return module
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Random weights from the seed; the global random state stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield

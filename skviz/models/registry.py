@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from skviz.errors import SkvizError, UnknownModelError, WeightsError, did_you_mean
+from skviz.hardware.devices import seeded
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.sknet import Branch, SKNet, SKNetConfig, sk_units
 from skviz.models.weight_sets import find_weights, load_weights
@@ -129,8 +130,7 @@ def build(name: str, seed: int = 0, **changes: Any) -> SKNet:
     Raises `UnknownModelError` for a name that is not in the table.
     """
     config = _known_config(name).with_(**changes)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return SKNet(config)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from skviz.errors import UsageError, WeightsError, did_you_mean
 from skviz.models.checkpoints import INSIDE, printable
+from skviz.numbers import counted, first_of
 
 # Of sets that fit alike, averaged weights are taken: they are what is published and evaluated.
 _AVERAGED = ("ema", "averag", "swa")
@@ -204,7 +205,7 @@ def load_weights(network: nn.Module, found: WeightSet, *, allow_mismatch: bool =
         )
     if unexpected:
         notes.append(
-            f"{_counted(len(unexpected))} of {printable(path.name)} "
+            f"{counted(len(unexpected), 'tensor')} of {printable(path.name)} "
             f"{'is' if len(unexpected) == 1 else 'are'} not used: "
             f"{_listed(unexpected)}"
         )
@@ -219,18 +220,13 @@ def _nothing(path: Path, wanted: list[str], names: list[str]) -> str:
     under = f", all under {_label(prefix)}" if prefix else ""
     return (
         f"{path} does not fit the network: none of its {len(wanted)} tensors is in the file. "
-        f"Expected names such as {_listed(wanted[:3])}; found {_counted(len(names))}{under}: "
-        f"{_listed(names)}. Choose the network it was saved from with --model"
+        f"Expected names such as {_listed(wanted[:3])}; found {counted(len(names), 'tensor')}"
+        f"{under}: {_listed(names)}. Choose the network it was saved from with --model"
     )
 
 
-def _counted(number: int) -> str:
-    return "1 tensor" if number == 1 else f"{number} tensors"
-
-
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(printable(name) for name in names[:_SHOWN])
-    return shown + (", ..." if len(names) > _SHOWN else "")
+    return first_of([printable(name) for name in names[: _SHOWN + 1]], _SHOWN)
 
 
 def _refuse_unusable(path: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:

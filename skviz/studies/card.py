@@ -28,13 +28,14 @@ from skviz.inference.published import published_deviation, published_difference
 from skviz.inference.summary import Summary
 from skviz.models import build, count_macs, count_parameters, model_info
 from skviz.models.registry import ModelInfo, sha256_of
+from skviz.numbers import first_of, listed
 from skviz.pictures.scaling import InputSpec
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.storage.folder import Settings, check_same
 from skviz.runs.storage.settings import state_digest
 from skviz.scales import same_scale, scale_label
 from skviz.statistics.moments import nan_mean
-from skviz.studies.card_words import listed, sentence, summary
+from skviz.studies.card_words import sentence, summary
 from skviz.studies.controls.evidence import evidence_of
 from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.interventions.kinds import KINDS
@@ -141,7 +142,7 @@ def check_classes(names: Sequence[str], info: ModelInfo) -> None:
         raise UsageError("expected photographs in one sub-folder per class, got some without")
     unknown = [name for name in names if name not in info.classes]
     if unknown:
-        shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        shown = first_of(unknown, 5)
         raise UsageError(
             f"expected the classes of the photographs among the network's {len(info.classes)}, "
             f"{len(unknown)} are not: {shown}.{did_you_mean(unknown[0], info.classes)}"
@@ -189,7 +190,7 @@ def replaced_attention(run: InterventionRun, network: nn.Module) -> dict[str, An
         "replaced": (
             f"all {len(units)} units"
             if set(units) <= set(names)
-            else f"{len(names)} of {len(units)} units ({listed(names)})"
+            else f"{len(names)} of {len(units)} units ({listed(names) or 'none'})"
         ),
         "rows": rows,
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skviz.inference.verdicts import Verdict
-from skviz.numbers import counted, signed
+from skviz.numbers import counted, listed, signed
 from skviz.scales import scale_label
 
 # The paper claims the pattern for these units, and that it is gone at SK_5_3.
@@ -52,18 +52,11 @@ def summary(verdicts: Sequence[Verdict]) -> list[str]:
     )
     for sign, words in ((1, "rises"), (-1, "falls")):
         names = [verdict.unit for verdict in verdicts if verdict.sign == sign]
-        told.append(f"The attention difference clearly {words} at: {listed(names)}.")
+        told.append(f"The attention difference clearly {words} at: {listed(names) or 'none'}.")
     missing = list(dict.fromkeys(name for verdict in verdicts for name in verdict.missing))
     if missing:
         told.append(f"Not made, so that no verdict can hold: {listed(missing)}.")
     return told
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return "a", "a and b", "a, b and c", or "none"."""
-    if len(names) < 2:
-        return "".join(names) or "none"
-    return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _appears(names: Sequence[str], of: int) -> str:

@@ -19,6 +19,7 @@ from torchvision.transforms import v2
 from skviz.errors import ImageError, UsageError, did_you_mean
 from skviz.names import escaped
 from skviz.notes import Note
+from skviz.numbers import first_of
 from skviz.pictures.image_folders import Listing, list_images
 from skviz.pictures.images import read_image
 from skviz.pictures.scaling import InputSpec, enlarge
@@ -175,7 +176,7 @@ def numbers_of(folder: ImageFolder, numbers: Mapping[str, int]) -> dict[int, int
     """
     unknown = [name for name in folder.classes if name not in numbers]
     if unknown:
-        shown = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        shown = first_of(unknown, 5)
         raise UsageError(
             f"expected the classes of {folder.root} to be among the network's {len(numbers)}, "
             f"{len(unknown)} are not: {shown}.{did_you_mean(unknown[0], numbers)}"

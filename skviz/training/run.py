@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder
+from skviz.hardware.devices import seeded
 from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.registry import described, input_spec, sha256_of
@@ -201,8 +202,7 @@ def _config(model: str) -> SKNetConfig:
 
 
 def _network(config: SKNetConfig, seed: int, classes: int, size: int) -> SKNet:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return SKNet(config.with_(classes=classes, input_size=size))
 
 

@@ -22,6 +22,7 @@ from skviz.capture.discovery.tracing.calls import Call, Key
 from skviz.capture.discovery.tracing.trace import Trace
 from skviz.capture.stack import ModuleStack
 from skviz.errors import NoInputError
+from skviz.hooks import evaluating
 
 BATCHES = (2, 3)
 # The longest side, in pixels, of images that are made larger to see what follows their size.
@@ -129,16 +130,12 @@ def watch(
 @contextmanager
 def unchanged(network: nn.Module) -> Iterator[None]:
     """Evaluation mode for a while; afterwards modes, buffers and random state are as before."""
-    modes = [(module, module.training) for module in network.modules()]
     buffers = [(buffer, buffer.detach().clone()) for buffer in network.buffers()]
     devices = sorted({b.device.index or 0 for b in network.parameters() if b.is_cuda})
-    network.eval()
     try:
-        with torch.random.fork_rng(devices=devices):
+        with evaluating(network), torch.random.fork_rng(devices=devices):
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         with torch.no_grad():
             for buffer, before in buffers:
                 if not torch.equal(buffer, before):

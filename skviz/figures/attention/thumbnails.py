@@ -20,8 +20,8 @@ from skviz.figures.layout.page import new_figure, root_figure, size_in_points
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, storable, text_width, wrap
-from skviz.figures.wording import listed, upper_first
-from skviz.numbers import counted
+from skviz.figures.wording import upper_first
+from skviz.numbers import counted, listed
 from skviz.pictures.scaling import Views
 from skviz.scales import scale_labels
 

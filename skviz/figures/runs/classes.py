@@ -21,10 +21,10 @@ from skviz.figures.runs.class_points import ClassPoints
 from skviz.figures.runs.null_bands import class_bands
 from skviz.figures.selection import Selection, has_differences
 from skviz.figures.style.text import storable
-from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
+from skviz.figures.wording import per_scale, scales_in_words, upper_first
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.class_table import ClassTable
-from skviz.numbers import counted, signed
+from skviz.numbers import counted, listed, signed
 from skviz.quantities import DIFFERENCE
 from skviz.scales import scale_labels
 from skviz.statistics.moments import nan_mean

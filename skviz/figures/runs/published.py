@@ -19,6 +19,7 @@ from skviz.errors import UsageError
 from skviz.figures.attention.lines import PAPER_POINTS, ChannelLines
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
+from skviz.numbers import first_of
 from skviz.scales import scale_label
 from skviz.typing import FloatArray
 from skviz.units import Unit
@@ -49,7 +50,7 @@ def require_sknet50(units: Sequence[Unit]) -> None:
             f" {labels} in {other[0]}; leave the paper's values out"
         )
     if names != SKNET50:
-        shown = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        shown = first_of(names)
         raise UsageError(
             "expected the units of SKNet-50 (2_1 to 5_3; 3, 4, 6 and 3 per stage), for which the"
             f" paper has published values, got {len(names)} units: {shown}; leave the paper's"

@@ -26,9 +26,10 @@ from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable
-from skviz.figures.wording import listed, signed
+from skviz.figures.wording import signed
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
-from skviz.numbers import counted
+from skviz.inference.compare import between
+from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
@@ -76,7 +77,7 @@ class ComparedShifts(Display):
         Raises `ScaleError` for scales that the runs do not share, or a single one.
         """
         chosen = _ends(comparison.scales, scales)
-        rows = _between(comparison.shifts, chosen)
+        rows = between(comparison.shifts, chosen)
         return cls(
             values=rows[["a", "b"]].to_numpy().T,
             low=rows[["a_low", "b_low"]].to_numpy().T,
@@ -95,7 +96,7 @@ class ComparedShifts(Display):
         Raises `ScaleError` for scales that are not both published and in the run.
         """
         chosen = _ends(comparison.scales, scales)
-        rows = _between(comparison.steps, chosen)
+        rows = between(comparison.steps, chosen)
         none = np.full(len(rows), np.nan)
         kernels = ", 5x5 \N{MINUS SIGN} 3x3" if comparison.other_kernels else ""
         return cls(
@@ -238,10 +239,6 @@ def _ends(known: Sequence[float], wanted: tuple[float, float] | None) -> tuple[f
         have = ", ".join(f"{scale:g}" for scale in known)
         raise ScaleError(f"expected two different scales out of {have}, got {low:g} and {high:g}")
     return low, high
-
-
-def _between(frame: pd.DataFrame, scales: tuple[float, float]) -> pd.DataFrame:
-    return frame[(frame["from_scale"] == scales[0]) & (frame["to_scale"] == scales[1])]
 
 
 def _run_labels(a: Any, b: Any) -> tuple[str, str]:

@@ -19,8 +19,8 @@ from skviz.figures.layout.page import most_height, new_figure, root_figure
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
-from skviz.figures.wording import listed, scales_in_words, upper_first
-from skviz.numbers import counted
+from skviz.figures.wording import scales_in_words, upper_first
+from skviz.numbers import counted, listed
 
 if TYPE_CHECKING:
     import pandas as pd

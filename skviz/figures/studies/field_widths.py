@@ -18,8 +18,8 @@ from skviz.figures.layout.page import keep_ticks, own_axes
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, storable
-from skviz.figures.wording import listed, per_scale, scales_in_words, upper_first
-from skviz.numbers import counted
+from skviz.figures.wording import per_scale, scales_in_words, upper_first
+from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 

@@ -40,8 +40,8 @@ from skviz.figures.studies.field_widths import (
     widths_in_words,
 )
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
-from skviz.figures.wording import listed, scales_in_words
-from skviz.numbers import counted
+from skviz.figures.wording import scales_in_words
+from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
 from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray

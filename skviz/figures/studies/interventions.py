@@ -21,13 +21,12 @@ from skviz.figures.wording import (
     MOST_LISTED,
     ends,
     extremes,
-    listed,
     scales_in_words,
     signed,
     upper_first,
 )
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
-from skviz.numbers import counted
+from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
 from skviz.studies.interventions.result import ALL, CHOSEN
 from skviz.typing import FloatArray

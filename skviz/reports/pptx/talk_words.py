@@ -12,10 +12,10 @@ from skviz.figures.provenance import Provenance
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.text import storable
-from skviz.figures.wording import from_to, listed, per_scale, upper_first
+from skviz.figures.wording import from_to, per_scale, upper_first
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.verdicts import VERDICTS
-from skviz.numbers import counted
+from skviz.numbers import counted, listed
 from skviz.quantities import DIFFERENCE
 from skviz.reports.document import Document
 from skviz.scales import scale_labels

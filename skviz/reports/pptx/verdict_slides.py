@@ -13,9 +13,8 @@ from skviz.figures.save import figure_bytes
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.sheets import figure_style
 from skviz.figures.style.text import storable
-from skviz.figures.wording import listed
 from skviz.inference.verdicts import VERDICTS
-from skviz.numbers import counted, signed
+from skviz.numbers import counted, listed, signed
 from skviz.reports.document import FigurePart
 
 MOST_UNITS = 4  # of a slide

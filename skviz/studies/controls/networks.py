@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +17,7 @@ from skviz.capture.discovery.order import execution_order
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import ViewMaker, normalised
 from skviz.errors import ImageError, ModelError, UsageError
+from skviz.hardware.devices import seeded
 from skviz.hooks import evaluating
 from skviz.models.sknet import SKNet, initialise
 from skviz.pictures.scaling import InputSpec
@@ -181,14 +181,6 @@ def copied(network: nn.Module) -> nn.Module:
             f"expected a network that copy.deepcopy can copy, {type(network).__name__} cannot: "
             f"{error}; a control must not change yours"
         ) from error
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draw from a seed in a `with` block; the random state outside stays as it was."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def _from(network: nn.Module, unit: Unit, spec: InputSpec) -> set[str]:

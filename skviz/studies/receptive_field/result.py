@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from skviz.frames import records
 from skviz.runs.storage.settings import unit_to_dict
 from skviz.scales import scale_label
+from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import CONFIDENCE, FEWEST_CLUSTERS, _resampled_means, _tail
 from skviz.studies.receptive_field.widths import map_extent, width_of
 from skviz.typing import FloatArray
@@ -102,7 +103,7 @@ class ReceptiveField:
     @cached_property
     def widths(self) -> FloatArray:
         """Width of the average map, shape (S, Q), in input pixels; see `widths.width_of`."""
-        return width_of(_mean(self.moments))
+        return width_of(nan_mean(self.moments))
 
     @property
     def image_widths(self) -> FloatArray:
@@ -231,15 +232,6 @@ class ReceptiveField:
             if with_expected
             else None,
         }
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Mean over images, nan left out; nan where nothing is left."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
-    total = np.where(present, values, 0).sum(axis=0)
-    mean: FloatArray = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return mean
 
 
 def _spearman(x: FloatArray, y: FloatArray) -> tuple[float, float, int]:
