@@ -49,12 +49,11 @@ def markdown(machine: Mapping[str, str], sections: Sequence[Section], size: str)
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `make bench` ({size}). Everything is a ratio within one round, or says its "
-        "unit; what is compared runs in turns, so that a machine that slows down slows all of it. "
-        "The spread is from the first to the third quartile, or from the smallest to the largest "
-        "of fewer than five rounds; one round of processes that are timed counts with 10 % either "
-        "way. A result is *behind* where its median is beyond the bound by "
-        "more than that spread.",
+        f"Written by `make bench` ({size}). Results are ratios within one round unless they have "
+        "a unit. Compared programs run in turns, so that a slower machine slows them all. The "
+        "spread is from the first to the third quartile or, with fewer than five rounds, from "
+        "the smallest to the largest; a single timed round counts as ± 10 %. A result is "
+        "*behind* if its median misses the bound by more than the spread.",
         "",
         "| machine | |",
         "|---|---|",

@@ -10,7 +10,7 @@ from benchmarks.setting import Setting
 TITLE = "The bundled network, end to end"
 ABOUT = (
     "`skviz analyze` with the bundled network on {bundled_images} photographs at three scales, "
-    "everything but imports counted; {threads} threads."
+    "including everything except imports; {threads} threads."
 )
 SHARE = 0.06
 QUICK = False

@@ -17,8 +17,8 @@ from skviz.hardware.allocator import keep_memory
 TITLE = "Capture"
 ABOUT = (
     "Attention of all units of a batch, and the network's output, over the bare forward pass of "
-    "the same network on the same batch: one thread, batch {batch}, {pixels} x {pixels}, float32, "
-    "allocator set right for all."
+    "the same network on the same batch: one thread, batch {batch}, {pixels} x {pixels}, "
+    "float32, glibc's allocator tuned for all."
 )
 SHARE = 0.20
 QUICK = True

@@ -22,10 +22,9 @@ from skviz.studies.controls.networks import Calibration
 TITLE = "Random networks"
 ABOUT = (
     "`skviz controls` with ten random networks and the plain run, {bundled}, 128 photographs of "
-    "about 500 x 375 pixels at three scales, everything but imports counted, {threads} threads. "
-    "The base are runs one after the other, as they were made before: each reads the photographs "
-    "again, and computes with the tuned network. Both read the pictures for the statistics of BN "
-    "once."
+    "about 500 x 375 pixels at three scales, including everything except imports, {threads} "
+    "threads. The baseline is separate runs, as before: each reads the photographs again and "
+    "uses the tuned network. Both read the images for the BN statistics once."
 )
 SHARE = 0.005
 QUICK = False

@@ -14,12 +14,12 @@ TITLE = "End to end"
 ABOUT = (
     "`skviz analyze` on {images} JPEG photographs of about 500 x 375 pixels at three scales, "
     "{end_to_end}: decoding, views, network, moments, Parquet. The bare passes are those of the "
-    "network alone over ready tensors, batch {batch}, allocator set right. The notebook's loop "
-    "takes one image at a time, three views a batch, hooks, default allocator. The other tools "
-    "run in a loop with a loader process and batches of 18 views; the time of loading them is "
-    "not counted. Every measurement is a process of its own. The notebook's bound guards what is "
-    "reached here. Twice as fast was wished for: that supposes that batches of three views are "
-    "half as fast as large ones, which they are not on this machine (see Speed)."
+    "network alone over ready tensors, batch {batch}, glibc's allocator tuned. The notebook's "
+    "loop takes one image at a time, three views a batch, hooks, default allocator. The other "
+    "tools run in a loop with a loader process and batches of 18 views; loading them is not "
+    "counted. Every measurement is a separate process. The notebook's bound protects the "
+    "present speed. The target was twice as fast, which assumes that batches of three views run "
+    "at half the speed of large ones; on this machine they do not (see Speed)."
 )
 SHARE = 0.44
 QUICK = True

@@ -17,9 +17,9 @@ from skviz.runs.tuning import Arithmetic, apply, choose, for_engine, rounding
 
 TITLE = "Engines"
 ABOUT = (
-    "Attention of all units of a batch of 24 views, and the network's output, by each engine, over "
-    "the bare forward pass of the untuned network: {bundled}, one thread, float32, allocator set "
-    "right for all. Rounding is against the plain network."
+    "Attention of all units of a batch of 24 views, and the network's output, by each engine, "
+    "over the bare forward pass of the untuned network: {bundled}, one thread, float32, glibc's "
+    "allocator tuned for all. Rounding is relative to the plain network."
 )
 SHARE = 0.005
 QUICK = False

@@ -18,8 +18,8 @@ from skviz.studies.interventions.measure import prepare_interventions
 TITLE = "Interventions"
 ABOUT = (
     "`skviz intervene` on 96 photographs at three scales, {bundled}, the paper's units and all "
-    "kinds, one thread; the baseline is not counted, tracing the network is. Whole passes are what "
-    "a network gets that cannot be traced."
+    "kinds, one thread; including tracing, without the baseline. A network that cannot be "
+    "traced needs whole passes."
 )
 SHARE = 0.005
 QUICK = False

@@ -25,7 +25,7 @@ from benchmarks.setting import TESTS, Setting, last_json, python
 TITLE = "Memory"
 ABOUT = (
     "Peak memory of `analyze`, loader process included, over {memory[1]:,} images against "
-    "{memory[0]:,}: synthetic pictures, a tiny network, each in a process of its own."
+    "{memory[0]:,}: synthetic images, a tiny network, each in a separate process."
 )
 SHARE = 0.05
 QUICK = False

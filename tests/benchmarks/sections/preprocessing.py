@@ -21,9 +21,9 @@ from skviz.pictures.scaling import InputSpec
 TITLE = "Preprocessing"
 ABOUT = (
     "JPEG files of about 500 x 375 pixels to three views of {pixels} x {pixels}, in one thread, "
-    "allocator set right for all, as in the processes that read for `analyze`; ratios to skviz "
-    "decoding each file once. Decoding alone and resizing alone are libjpeg-turbo and Pillow: what "
-    "they leave is skviz."
+    "glibc's allocator tuned for all, as in the reader processes of `analyze`; ratios to skviz "
+    "decoding each file once. Decoding alone and resizing alone are libjpeg-turbo and Pillow; "
+    "the rest is skviz."
 )
 SHARE = 0.03
 QUICK = False

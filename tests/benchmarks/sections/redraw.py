@@ -22,11 +22,10 @@ from benchmarks.setting import TESTS, Setting, last_json, python
 
 TITLE = "Redraw from records"
 ABOUT = (
-    "Made-up records of {records:,} images, 3 scales, 16 units and up to 1,000 classes, written "
-    "by the library's own writer. Reading: the Parquet files with PyArrow, and an empty "
+    "Synthetic records of {records:,} images, 3 scales, 16 units and up to 1,000 classes, "
+    "written by the library's own writer. Reading: the Parquet files with PyArrow, and an empty "
     "Matplotlib figure saved as PNG. Figure: `summarise` and figure 4, saved as PNG. Summary: "
-    "what `skviz summary` prints, without intervals and with. Fresh processes, imports not "
-    "counted."
+    "what `skviz summary` prints, without intervals and with. Fresh processes, without imports."
 )
 SHARE = 0.09
 QUICK = True

@@ -20,8 +20,8 @@ from skviz.pictures.scaling import InputSpec
 
 TITLE = "Data sets of other kinds"
 ABOUT = (
-    "JPEG files of about 500 x 375 pixels to three views, in one thread, in the order of the set: "
-    "speed from a tar archive, a .zip and a Parquet file over that from a folder."
+    "JPEG files of about 500 x 375 pixels to three views, in one thread, in the order of the "
+    "set: the speed from a tar archive, a .zip and a Parquet file over that from a folder."
 )
 SHARE = 0.02
 QUICK = False
