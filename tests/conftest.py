@@ -22,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Crashes, ranks, browsers, documents and benchmarks: `make test-all` runs them too.
 SLOW_FILES = (
     "benchmarks/test_bench.py",
+    "cli/test_streams.py",
     "runs/test_crash.py",
     "runs/test_memory.py",
     "test_docs_code.py",

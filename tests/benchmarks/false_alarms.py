@@ -3,7 +3,7 @@
 Draws networks of one architecture with random weights, without any built-in effect, estimates
 their BN statistics on the pictures, and measures plain views and those of blur and object
 controls. Each of the first `--networks` is judged against S others as its null, as
-`skviz verdicts` judges a trained one; beside it stands the plain paired test alone (Wilcoxon,
+`skviz summary DIR` judges a trained one; beside it stands the plain paired test alone (Wilcoxon,
 Holm over units). The verdict may be given to at most 5 % of the networks; exit code 1 if not.
 
 Each network is also judged `--splits` times against S others drawn at random from all: what

@@ -1,4 +1,4 @@
-"""`skviz verdicts`, and random networks in `skviz plot` and `skviz summary`."""
+"""Verdicts in `skviz summary`, and random networks in `skviz plot` and `skviz summary`."""
 
 from __future__ import annotations
 
