@@ -63,7 +63,7 @@ def test_what_may_come_next_can_be_called(
     assert result.exit_code == 0, result.stderr
     found = [shlex.split(said) for said in next_lines(result)]
     assert [words[:2] for words in found] == [["skviz", name] for name in CASES[line]]
-    group = click.Context(cli)
+    group = click.Context(cli, **cli.context_settings)  # Commands keep their help option.
     for _, name, *words in found:
         command = cli.get_command(group, name)
         assert command is not None
