@@ -69,6 +69,7 @@ def test_stage_is_another_word_for_units(name: str) -> None:
     assert all(("--units" in one) == ("--stage" in one) for one in words)
 
 
+@pytest.mark.slow
 def test_interrupted_leaves_with_130(tmp_path: Path, photo: Path) -> None:
     many = [str(photo)] * 300
     process = subprocess.Popen(
@@ -89,6 +90,7 @@ def test_interrupted_leaves_with_130(tmp_path: Path, photo: Path) -> None:
     assert not list(tmp_path.glob("out/.*")), "a temporary file was left behind"
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error_to_talk_about() -> None:
     line = f"{sys.executable} -m skviz.cli models --json | head -c 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)

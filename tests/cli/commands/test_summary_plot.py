@@ -238,6 +238,7 @@ def on_a_terminal(result: Result, path: Path, most: int = 24) -> list[str]:
     return lines
 
 
+@pytest.mark.slow
 def test_a_palette_reaches_figures_and_pages(run: Path, tmp_path: Path) -> None:
     drawn = [
         (("plot", run, "--figure", "3c"), "figure.svg"),
