@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import inspect
 import re
@@ -10,29 +11,33 @@ from pathlib import Path
 import pytest
 
 import skviz
+from skviz import figures
 from skviz.errors import SkvizError
 
-# Displays and what draws them are looked at in tests/figures.
-FIGURES = skviz._ROOMS["skviz.figures"]
+PUBLIC = {name: getattr(figures, name) for name in figures.__all__}
+PUBLIC |= {name: getattr(skviz, name) for name in skviz.__all__}
 
 
 def is_error(name: str) -> bool:
-    value = getattr(skviz, name)
+    value = PUBLIC[name]
     return isinstance(value, type) and issubclass(value, SkvizError)
 
 
-NAMES = [
-    name
-    for name in skviz.__all__
-    if name != "__version__" and name not in FIGURES and not is_error(name)
-]
+# Tables and versions have no docstring of their own.
+NAMES = [name for name, value in PUBLIC.items() if callable(value) and not is_error(name)]
 
 
 def sections(name: str) -> dict[str, str]:
     """The numpydoc sections of a name's docstring, by their heads."""
-    text = inspect.getdoc(getattr(skviz, name)) or ""
+    text = inspect.getdoc(PUBLIC[name]) or ""
     parts = re.split(r"^(\w+)\n-{3,}\n", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def names_in(section: str) -> list[str]:
+    """What a section describes: its lines without indent, several names with commas."""
+    lines = re.findall(r"^(\S.*)$", section, flags=re.MULTILINE)
+    return [part.lstrip("*") for line in lines for part in line.split(", ")]
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +59,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_it_takes_and_returns_is_said(name: str) -> None:
-    value, found = getattr(skviz, name), sections(name)
+    value, found = PUBLIC[name], sections(name)
     assert "Examples" in found
     if isinstance(value, type):
         assert {"Parameters", "Attributes"} & set(found)
+        if name in figures.__all__ and dataclasses.is_dataclass(value):
+            said = names_in(found["Attributes"])
+            assert said == [field.name for field in dataclasses.fields(value)]
         return
     assert {"Returns", "Yields"} & set(found)
-    said = re.findall(r"^(\S.*)$", found.get("Parameters", ""), flags=re.MULTILINE)
-    names = [part.lstrip("*") for line in said for part in line.split(", ")]
-    assert names == list(inspect.signature(value).parameters)
+    assert names_in(found.get("Parameters", "")) == list(inspect.signature(value).parameters)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_runs(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
-    value = getattr(skviz, name)
+    value = PUBLIC[name]
     text = inspect.getdoc(value) or ""
     example = doctest.DocTestParser().get_doctest(
         text, {"skviz": skviz, name: value}, name, None, None

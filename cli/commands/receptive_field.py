@@ -147,7 +147,7 @@ def _write(
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.provenance import Provenance
     from skviz.figures.save import save_figure
-    from skviz.figures.studies.fields import FieldFigure
+    from skviz.figures.studies.field_figure import FieldFigure
     from skviz.figures.style.sheets import figure_style
     from skviz.files import write_text
     from skviz.frames import csv_text

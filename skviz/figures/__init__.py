@@ -21,8 +21,9 @@ from skviz.figures.runs.depth import DepthLines
 from skviz.figures.runs.heatmap import ChannelHeatmap
 from skviz.figures.save import FORMATS, figure_bytes, save_figure
 from skviz.figures.studies.comparison import ComparedShifts
+from skviz.figures.studies.field_figure import FieldFigure, draw_field
 from skviz.figures.studies.field_widths import FieldWidths
-from skviz.figures.studies.fields import FieldFigure, FieldMaps, draw_field
+from skviz.figures.studies.fields import FieldMaps
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.palette import ScaleStyle, scale_styles
 from skviz.figures.style.places import PLACES, place_style

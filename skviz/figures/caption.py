@@ -36,11 +36,19 @@ DEVIATION = "\N{PLUS-MINUS SIGN} one standard deviation over images (n \N{MINUS 
 class Caption:
     """The words of a figure or table, as fields: they are joined where they are written.
 
-    `title` is one line that says what the data shows. `drawn` are the sentences on what is
-    drawn, of which images and scales. `details` are those on what bars, bands and marks are,
-    which also stand in the picture; of a table, on columns that need not be shown. `provenance`
-    is the network, the weights and the images, or None where nothing is known of them. `alt` is
-    the alternative text for who cannot see the figure: in numbers, what is to be seen.
+    Attributes
+    ----------
+    title
+        One line that says what the data shows.
+    drawn
+        The sentences on what is drawn, of which images and scales.
+    details
+        Those on what bars, bands and marks are, which also stand in the picture; of a table, on
+        columns that need not be shown.
+    provenance
+        The network, the weights and the images, or None where nothing is known of them.
+    alt
+        The alternative text for who cannot see the figure: in numbers, what is to be seen.
 
     Examples
     --------

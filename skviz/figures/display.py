@@ -27,6 +27,13 @@ class Display(ABC):
     A display computes in `from_attention` or `from_summary` and holds what it computed. `plot`
     draws it, `caption` says what is to be seen, `to_frame` returns the numbers.
 
+    Attributes
+    ----------
+    figure_
+        The Matplotlib figure, once it is drawn.
+    ax_
+        The axes of its chart, or of the first of several.
+
     Examples
     --------
     >>> import numpy as np
@@ -83,6 +90,13 @@ class RunDisplay(Display):
     """A display of a run's summary: a figure of `skviz plot` and of reports, see `skviz.displays`.
 
     `from_summary(summary, units, ...)` computes it; what else that takes are the figure's options.
+
+    Attributes
+    ----------
+    paper_words
+        What a caption says of the paper's values; empty where the paper has none to show.
+    paper_details
+        What it says of how they are drawn.
 
     Examples
     --------
@@ -160,8 +174,32 @@ def figure_of(drawn: Figure | Display) -> Figure:
 def caption_of(display: object, about: Provenance) -> Caption:
     """Write the caption of a display, or of several on one page, from its data.
 
-    Charts that are all of one kind show one unit each; others show the same in several ways.
-    Raises `UsageError` for what is no display.
+    Parameters
+    ----------
+    display
+        One, or a sequence of them. Those that are all of one kind show one unit each; others show
+        the same in several ways.
+    about
+        Where the numbers come from.
+
+    Returns
+    -------
+    Caption
+        Title, sentences and alternative text.
+
+    Raises
+    ------
+    UsageError
+        For what is no display.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skviz.figures import Provenance, UnitBars
+    >>> bars = UnitBars(np.array([[-0.1, 0.05]]), scales=(1.0, 2.0), units=("2_3",))
+    >>> about = Provenance("SKNet-50", "trained on ImageNet", images=500)
+    >>> caption_of(bars, about).note
+    'SKNet-50, weights: trained on ImageNet; 500 images.'
     """
     if isinstance(display, Display):
         return display.caption(about)

@@ -29,7 +29,23 @@ class FigureFileError(SkvizError):
 class FigureInfo:
     """What a figure's file says of itself; None where it says nothing.
 
-    `format` is "png", "pdf" or "svg", `size` its width and height in words.
+    Attributes
+    ----------
+    format
+        "png", "pdf" or "svg".
+    size
+        Width and height in words.
+    title, caption, alternative
+        Those of its `Caption`.
+    command, versions, creator
+        What made it.
+
+    Examples
+    --------
+    >>> figure = skviz.draw_run(skviz.summarise("runs/example", resamples=0), "bars")
+    >>> file = skviz.save_figure(figure, "bars.pdf", {"Title": "Bars"}, overwrite=True)
+    >>> skviz.figures.figure_info(file).title
+    'Bars'
     """
 
     format: str
@@ -47,7 +63,26 @@ class FigureInfo:
 
 
 def figure_metadata(caption: Caption | None = None, command: str | None = None) -> dict[str, str]:
-    """Return metadata for `save_figure`: a caption, the command, and the versions."""
+    """Return metadata for `save_figure`: a caption, the command, and the versions.
+
+    Parameters
+    ----------
+    caption
+        Of the figure, or None.
+    command
+        The command line that makes it, or None.
+
+    Returns
+    -------
+    dict
+        "Title", "Description", "Alternative", "Command" and "Versions", as far as they are known.
+
+    Examples
+    --------
+    >>> from skviz.figures import Caption
+    >>> sorted(figure_metadata(Caption("SK_3_4 rises", alt="Bars.")))
+    ['Alternative', 'Description', 'Title', 'Versions']
+    """
     found = {"Versions": version_line()}
     if caption is not None:
         found |= {
@@ -80,7 +115,26 @@ def version_line() -> str:
 def figure_info(path: str | Path) -> FigureInfo:
     """Read back what `save_figure` stored in a PNG, PDF or SVG file.
 
-    Raises `FigureFileError` for a file that is missing, damaged or of another format.
+    Parameters
+    ----------
+    path
+        The figure's file.
+
+    Returns
+    -------
+    FigureInfo
+        What it says of itself.
+
+    Raises
+    ------
+    FigureFileError
+        For a file that is missing, damaged or of another format.
+
+    Examples
+    --------
+    >>> figure = skviz.draw_run(skviz.summarise("runs/example", resamples=0), "bars")
+    >>> figure_info(skviz.save_figure(figure, "bars.pdf", {"Title": "Bars"}, overwrite=True)).title
+    'Bars'
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")

@@ -40,13 +40,35 @@ _INCOMPLETE = "The run is not complete."
 class Provenance:
     """Where the numbers of a figure come from.
 
-    `images` is the number of images, `classes` that of the classes they are of (None without
-    labels),
-    `dataset` its name, `scales` those that were measured. `image` names the file where the
-    figure is about a single one. `control` is what `run.json` says of a control, or None;
-    `complete` is False for a run that is still under way. `interpolated` are the scales, as
-    labels, at which a single picture has fewer pixels than the network sees. `notes` say what
-    is to be known of the weights and inputs.
+    Attributes
+    ----------
+    network, weights
+        Their names.
+    trained
+        Whether the weights are; untrained ones are warned of.
+    images
+        The number of images.
+    classes
+        That of the classes they are of, None without labels.
+    dataset
+        Its name.
+    scales
+        Those that were measured.
+    image
+        The file where the figure is about a single one, or None.
+    control
+        What `run.json` says of a control, or None.
+    complete
+        False for a run that is still under way.
+    interpolated
+        The scales, as labels, at which a single picture has fewer pixels than the network sees.
+    notes
+        What is to be known of the weights and inputs.
+
+    Examples
+    --------
+    >>> Provenance.of_summary(skviz.summarise("runs/example", resamples=0)).images
+    6
     """
 
     network: str

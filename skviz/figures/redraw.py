@@ -85,7 +85,30 @@ def drawn_run(
     paper: bool = False,
     **options: Any,
 ) -> tuple[Figure, Caption]:
-    """Draw a figure of a run, and write its caption; see `draw_run`."""
+    """Draw a figure of a run, and write its caption.
+
+    Parameters
+    ----------
+    summary, kind, null, style, palette, paper, **options
+        Those of `draw_run`.
+
+    Returns
+    -------
+    Figure, Caption
+        The figure, with a note below it, and its whole caption.
+
+    Raises
+    ------
+    UnitError, ScaleError, UsageError
+        As `draw_run` does.
+
+    Examples
+    --------
+    >>> summary = skviz.summarise("runs/example", resamples=0)
+    >>> figure, caption = drawn_run(summary, "bars")
+    >>> caption.provenance.images
+    6
+    """
     from skviz.figures.display import caption_of
     from skviz.figures.layout.footer import with_note
     from skviz.figures.provenance import Provenance
@@ -107,7 +130,26 @@ def run_displays(
 ) -> list[RunDisplay]:
     """Return what `draw_run` draws: one display, or one per unit (lines and channels).
 
-    Raises what `draw_run` raises, but for the paper's values where they do not fit.
+    Parameters
+    ----------
+    summary, kind, null, **options
+        Those of `draw_run`.
+
+    Returns
+    -------
+    list of RunDisplay
+        With arrays, data and captions.
+
+    Raises
+    ------
+    UnitError, ScaleError, UsageError
+        As `draw_run` does.
+
+    Examples
+    --------
+    >>> (bars,) = run_displays(skviz.summarise("runs/example", resamples=0), "bars")
+    >>> bars.to_frame()["unit"].tolist()
+    ['3_4', '3_4']
     """
     if null:
         options["null"] = null

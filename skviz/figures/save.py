@@ -34,16 +34,41 @@ def save_figure(
 ) -> Path:
     """Write a figure, or a drawn display, to a file of the format that its name ends with.
 
-    Returns the path. `metadata` may have "Title", "Description", "Alternative" (text),
-    "Command", "Versions" and "Creator" (default: skviz and its version); see
-    `skviz.figures.metadata`. They are stored where the format has its place for them, and
-    `figure_info` reads them back. `dpi` is the resolution of a PNG, and of
-    pictures within the other formats (default: that of the style in which the figure was
-    drawn). The same figure gives the same bytes, and text in PDF and
-    SVG files stays text.
+    The same figure gives the same bytes, and text in PDF and SVG files stays text.
 
-    Raises `UsageError` for another format or metadata, and `OutputError` when the file cannot
-    be written, or exists and `overwrite` is not set.
+    Parameters
+    ----------
+    figure
+        Of Matplotlib, or a display that was drawn.
+    path
+        Ends with .png, .pdf or .svg.
+    metadata
+        "Title", "Description", "Alternative" (text), "Command", "Versions" and "Creator" (default:
+        skviz and its version), any of them; see `figure_metadata`. They are stored where the format
+        has its place for them, and `figure_info` reads them back.
+    overwrite
+        Whether an existing file is replaced.
+    dpi
+        The resolution of a PNG, and of pictures within the other formats; by default that of the
+        style in which the figure was drawn.
+
+    Returns
+    -------
+    Path
+        Where it was written, whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        For another format or metadata.
+    OutputError
+        When the file cannot be written, or exists and `overwrite` is not set.
+
+    Examples
+    --------
+    >>> figure = skviz.draw_run(skviz.summarise("runs/example", resamples=0), "bars")
+    >>> skviz.save_figure(figure, "bars.svg", overwrite=True).name
+    'bars.svg'
     """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
@@ -60,7 +85,33 @@ def figure_bytes(
     *,
     dpi: float | None = None,
 ) -> bytes:
-    """Return what `save_figure` writes for a format, "png", "pdf" or "svg"."""
+    """Return what `save_figure` writes for a format.
+
+    Parameters
+    ----------
+    figure
+        That of `save_figure`.
+    kind
+        "png", "pdf" or "svg".
+    metadata, dpi
+        Those of `save_figure`.
+
+    Returns
+    -------
+    bytes
+        The contents of the file.
+
+    Raises
+    ------
+    UsageError
+        For a display that was not drawn, and unknown metadata.
+
+    Examples
+    --------
+    >>> figure = skviz.draw_run(skviz.summarise("runs/example", resamples=0), "bars")
+    >>> figure_bytes(figure, "pdf")[:5]
+    b'%PDF-'
+    """
     figure, texts = figure_of(figure), _checked(metadata or {})
     buffer = io.BytesIO()
     with (

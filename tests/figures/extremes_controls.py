@@ -21,8 +21,9 @@ from skviz.figures.layout.footer import with_note
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.depth import DepthLines
 from skviz.figures.studies.control_views import ControlViews
+from skviz.figures.studies.field_figure import draw_field
 from skviz.figures.studies.field_widths import FieldWidths
-from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.studies.fields import FieldMaps
 from skviz.figures.studies.interventions import InterventionPanels
 from skviz.figures.studies.verdicts import ROWS, VerdictRows
 from skviz.inference.verdicts import VERDICTS

@@ -15,8 +15,9 @@ from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
 from skviz.figures.redraw import run_displays
 from skviz.figures.runs.paper_figures import paper_caption, paper_display
+from skviz.figures.studies.field_figure import FieldFigure
 from skviz.figures.studies.field_widths import FieldWidths
-from skviz.figures.studies.fields import FieldFigure, FieldMaps
+from skviz.figures.studies.fields import FieldMaps
 from skviz.inference.summary import summarise
 from tests.figures.conftest import make_attention, make_views
 from tests.figures.extremes import compared_of

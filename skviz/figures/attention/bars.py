@@ -58,14 +58,36 @@ _EDGE = 0.9  # points, of the light edge to either side of a whisker
 
 @dataclass(frozen=True, eq=False)
 class UnitBars(UnitValues):
-    """Grouped bars of one quantity per unit and scale.
+    """Grouped bars of one quantity per unit and scale (figure 3, right).
 
-    `values` has shape (U, V); the default quantity is the attention difference, in [-1, 1].
-    `scales` has V entries, `units` names the U units, `errors` (U, V) is the length of the
-    error bars to either side, or None; `quantity` is the label of the y axis. Bars start at
-    `base`. `null` (U, V, 2) is where random networks would put each bar's end, nan where there
-    is no such band, or None. `change` (U, 2) are the intervals over
-    images of the change from the first to the last scale, or None. Figure 3, right.
+    Attributes
+    ----------
+    values
+        Shape (U, V); the attention difference, in [-1, 1], unless `quantity` says otherwise.
+    scales
+        V of them.
+    units
+        The names of the U units.
+    errors
+        Shape (U, V): the length of the error bars to either side, or None.
+    quantity
+        The label of the y axis.
+    base
+        Where bars start.
+    null
+        Shape (U, V, 2): where random networks would put each bar's end, nan where there is no such
+        band, or None.
+    change
+        Shape (U, 2): the intervals over images of the change from the first to the last scale, or
+        None.
+
+    Examples
+    --------
+    >>> bars = UnitBars.from_summary(skviz.summarise("runs/example", resamples=0))
+    >>> bars.units, bars.scales, bars.values.shape
+    (('3_4',), (1.0, 2.0), (1, 2))
+    >>> bars.plot().ax_.get_xlabel()
+    'SK unit'
     """
 
     paper_words = "Open diamonds: the paper's values (figure 3 (c))."

@@ -13,15 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from skviz.figures.attention.channel_points import PAPER_POINTS
 from skviz.figures.runs.null_bands import draw_band
 from skviz.figures.style.palette import scale_styles
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     from skviz.figures.attention.lines import ChannelLines
-
-PAPER_POINTS = 16  # of a line in figure 3, left
-MOST_POINTS = 64  # that a line is drawn through
 
 
 def mean_starts(lines: ChannelLines) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -11,16 +10,11 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.attention.channel_curves import (
-    MOST_POINTS,
-    PAPER_POINTS as PAPER_POINTS,
-    draw_curves,
-    mean_starts,
-)
+from skviz.figures.attention.channel_curves import draw_curves, mean_starts
+from skviz.figures.attention.channel_points import ChannelPoints, group_points
 from skviz.figures.attention.headings import legend_above, name_above
 from skviz.figures.caption import DEVIATION, Caption, mean_of, message, null_words
 from skviz.figures.display import Display, PerUnit
@@ -44,7 +38,6 @@ from skviz.inference.changes import NO_CLEAR_CHANGE, change_name, channel_change
 from skviz.numbers import counted
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels
-from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,17 +47,43 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelLines(PerUnit):
-    """Line chart of the attention of one branch over channels, one line per scale.
+class ChannelLines(ChannelPoints, PerUnit):
+    """Line chart of the attention of one branch over channels, one line per scale (figure 3, left).
 
-    `curves` has shape (V, N), attention in [0, 1]: each of the N points is the mean of
-    `group` consecutive channels (the last one of what is left). `x` has shape (N,), the first
-    channel of each group; `scales` has V entries; `channels` is C. `deviations` (V, N) is the
-    half width of a band around each curve, or None. `quantity` is what the curves are, where
-    they are no attention. `null` (2, N) is where random networks would put the last of the
-    scales, or None. `change` (2,) is the
-    interval over images of the change of the mean from the first to the last scale, or None.
-    Figure 3, left.
+    Attributes
+    ----------
+    curves
+        Shape (V, N), attention in [0, 1]: each of the N points is the mean of `group` consecutive
+        channels (the last one of what is left).
+    x
+        Shape (N,): the first channel of each group.
+    scales
+        V of them.
+    unit
+        The unit's name.
+    branch_label
+        The kernel of the branch, "5x5".
+    group
+        How many channels a point stands for.
+    channels
+        C, how many there are.
+    deviations
+        Shape (V, N): the half width of a band around each curve, or None.
+    quantity
+        What the curves are, where they are no attention.
+    null
+        Shape (2, N): where random networks would put the last of the scales, or None.
+    change
+        Shape (2,): the interval over images of the change of the mean from the first to the last
+        scale, or None.
+
+    Examples
+    --------
+    >>> lines = ChannelLines.from_summary(skviz.summarise("runs/example", resamples=0), "3_4")
+    >>> lines.unit, lines.branch_label, lines.group, lines.curves.shape
+    ('SK_3_4', '5x5', 4, (2, 16))
+    >>> len(lines.plot().ax_.lines)
+    2
     """
 
     paper_words = (
@@ -73,34 +92,6 @@ class ChannelLines(PerUnit):
         " are comparable."
     )
     paper_details = ("Channels of two networks do not correspond.",)
-
-    curves: FloatArray
-    x: NDArray[np.int64]
-    scales: tuple[float, ...]
-    unit: str
-    branch_label: str
-    group: int
-    channels: int
-    deviations: FloatArray | None = None
-    quantity: str | None = None
-    null: FloatArray | None = None
-    change: FloatArray | None = None
-
-    def __post_init__(self) -> None:
-        expected = (len(self.scales), len(self.x))
-        if self.curves.shape != expected:
-            raise UsageError(
-                f"expected curves of shape (scales, points) = {expected}, got {self.curves.shape}"
-            )
-        if self.null is not None and self.null.shape != (2, len(self.x)):
-            raise UsageError(
-                f"expected a null of shape (2, points) = {(2, len(self.x))}, got {self.null.shape}"
-            )
-        if len(self.x) != math.ceil(self.channels / self.group):
-            raise UsageError(
-                f"expected {math.ceil(self.channels / self.group)} points for {self.channels}"
-                f" channels in groups of {self.group}, got {len(self.x)}"
-            )
 
     @classmethod
     def from_attention(
@@ -117,7 +108,7 @@ class ChannelLines(PerUnit):
         found = attention.unit(unit)
         values = attention.branch(unit, branch).astype(np.float64)
         channels = values.shape[1]
-        chosen, x, sizes = _points(group, channels, found.name)
+        chosen, x, sizes = group_points(group, channels, found.name)
         index = checked_branch(found, branch)
         return cls(
             curves=np.add.reduceat(values, x, axis=1) / sizes,
@@ -162,7 +153,7 @@ class ChannelLines(PerUnit):
                 " recorded; leave the deviations out"
             )
         index = checked_branch(found, branch)
-        chosen, x, sizes = _points(group, found.channels, found.name)
+        chosen, x, sizes = group_points(group, found.channels, found.name)
         spread = None
         if deviations:
             std = summary.measurements.channels[found.name].std[list(shown.columns), index]
@@ -195,26 +186,6 @@ class ChannelLines(PerUnit):
         if paper:
             return plot_lines([*displays, published_chart(displays)], same_height=True)
         return plot_lines(displays) if len(displays) > 1 else displays[0].plot().figure_
-
-    @property
-    def group_sizes(self) -> NDArray[np.int64]:
-        """How many channels each of the N points is the mean of, shape (N,)."""
-        return np.diff(np.append(self.x, self.channels))
-
-    @property
-    def dense(self) -> bool:
-        """Whether the points are too many for a line: then it goes through their means."""
-        return len(self.x) > MOST_POINTS
-
-    @property
-    def means(self) -> FloatArray:
-        """Mean attention over all channels per scale, shape (V,), in [0, 1].
-
-        Points are weighted with their number of channels. For two branches, twice the mean
-        less one is the attention difference that the bars show.
-        """
-        means: FloatArray = np.average(self.curves, axis=1, weights=self.group_sizes)
-        return means
 
     @property
     def value_label(self) -> str:
@@ -337,14 +308,3 @@ class ChannelLines(PerUnit):
             room = root_figure(ax).get_size_inches()[0] * 72
             found.append(null_handle(scale_labels(self.scales)[-1], room=room))
         return found
-
-
-def _points(
-    group: int | None, channels: int, unit: str
-) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
-    """Return how many channels a point has, the first channel of each, and how many it holds."""
-    chosen = max(1, channels // PAPER_POINTS) if group is None else group
-    if not 1 <= chosen <= channels:
-        raise UsageError(f"expected a group of 1 to {channels} channels for {unit}, got {chosen}")
-    x = np.arange(0, channels, chosen)
-    return chosen, x, np.diff(np.append(x, channels))

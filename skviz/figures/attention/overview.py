@@ -50,8 +50,27 @@ _LABEL_ROOM = 12.9  # font sizes, of a chart that has room for a whole label
 class AttentionFigure(Display):
     """The parts of figure 3 (a), and how they go together on one page.
 
-    `lines` has one chart per requested unit. `title` stands above, `note` (network, weights)
-    below, and `warning` below that in a colour that is not missed.
+    Attributes
+    ----------
+    thumbnails
+        The enlarged images, V of them.
+    lines
+        One line chart per requested unit.
+    bars
+        The attention difference of the units at V scales.
+    title
+        Stands above.
+    note
+        Stands below: network, weights.
+    warning
+        Stands below that, in a colour that is not missed.
+
+    Examples
+    --------
+    >>> result = skviz.analyze_image(skviz.example_photo(), skviz.load_model(), stages=["3_4"])
+    >>> parts = AttentionFigure.from_attention(result.views, result.attention, "3_4")
+    >>> [chart.unit for chart in parts.lines], parts.bars.units
+    (['SK_3_4'], ('2_3', '3_4', '4_6', '5_3'))
     """
 
     thumbnails: Thumbnails
@@ -206,10 +225,49 @@ def draw_attention(
     style: str | None = "default",
     palette: str | None = None,
 ) -> Figure:
-    """Draw figure 3 (a) for one image: see `AttentionFigure.from_attention`.
+    """Draw figure 3 (a) for one image.
 
-    `style` and `palette` are names for `figure_style`; a style of None takes Matplotlib's
-    settings as they are. Raises `UsageError` for an unknown style too.
+    Parameters
+    ----------
+    views
+        The enlarged image, V views.
+    attention
+        That of the views: per unit an array (V, M, C) that sums to 1 over the M branches.
+    stages
+        The units with a line chart: "3_4", or patterns.
+    group
+        How many consecutive channels are averaged, from 1 to C; by default C / 16, as in the paper.
+    branch
+        Shows the attention of this branch; by default lines show that of the largest kernel, bars
+        the attention difference.
+    units
+        The units with bars; by default the last one of every stage.
+    captions
+        One text per view.
+    title
+        By default the file name of the image.
+    note, warning
+        What stands below.
+    style, palette
+        Names for `figure_style`; a style of None takes Matplotlib's settings as they are.
+
+    Returns
+    -------
+    Figure
+        As wide as the style says and as high as needed.
+
+    Raises
+    ------
+    UnitError
+        For an unknown unit or branch.
+    UsageError
+        For a bad group or style, and for scales or captions that do not match the views.
+
+    Examples
+    --------
+    >>> result = skviz.analyze_image(skviz.example_photo(), skviz.load_model(), stages=["3_4"])
+    >>> figure = skviz.draw_attention(result.views, result.attention, "3_4", palette="paper")
+    >>> files = skviz.save_figure(figure, "attention.svg", overwrite=True)
     """
     parts = AttentionFigure.from_attention(
         views, attention, stages, group=group, branch=branch, units=units, captions=captions,

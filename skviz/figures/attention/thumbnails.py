@@ -35,11 +35,24 @@ _CAPTION_LINES = 3
 
 @dataclass(frozen=True, eq=False)
 class Thumbnails(Display):
-    """Enlarged images, each framed in its scale's colour and named by it.
+    """Enlarged images, each framed in its scale's colour and named by it (figure 3, top).
 
-    `images` is uint8 of shape (V, H, W, 3), `scales` has V entries. `captions` has one text
-    per image, such as the class that the network sees, or is None; a line break in it stays,
-    and lines that are too long are wrapped or cut.
+    Attributes
+    ----------
+    images
+        Type uint8, shape (V, H, W, 3).
+    scales
+        V of them.
+    captions
+        One text per image, such as the class that the network sees, or None; a line break in it
+        stays, and lines that are too long are wrapped or cut.
+
+    Examples
+    --------
+    >>> thumbnails = Thumbnails.from_views(skviz.enlarge(skviz.example_photo(), (1, 2)))
+    >>> thumbnails.images.shape
+    (2, 224, 224, 3)
+    >>> figure = thumbnails.plot().figure_
     """
 
     images: NDArray[np.uint8]

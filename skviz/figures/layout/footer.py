@@ -23,6 +23,27 @@ def with_note(draw: Callable[[], Figure | Display], caption: Caption) -> Figure:
     """Draw a figure, write its caption's note and warning below it, and return it.
 
     The figure gets higher by that, but on a slide, where there is less room for the rest.
+
+    Parameters
+    ----------
+    draw
+        Draws it: a display's `plot`, or what returns a figure.
+    caption
+        Of which the note and the warning are written.
+
+    Returns
+    -------
+    Figure
+        What was drawn, with the lines below it.
+
+    Examples
+    --------
+    >>> from skviz.figures import Provenance, UnitBars
+    >>> summary = skviz.summarise("runs/example", resamples=0)
+    >>> bars = UnitBars.from_summary(summary)
+    >>> figure = with_note(bars.plot, bars.caption(Provenance.of_summary(summary)))
+    >>> len(figure.texts) > 0
+    True
     """
     edge = _EDGE * float(matplotlib.rcParams["font.size"]) / 72
     page, _ = figure_size()

@@ -44,15 +44,45 @@ _LISTED = 5  # classes that notes name at either end
 
 @dataclass(frozen=True, eq=False)
 class ClassCurves(ClassPoints, RunDisplay):
-    """One panel per unit: the mean attention difference of each class, one curve per scale.
+    """The mean attention difference of each class: a panel per unit, a curve per scale (figure 4).
 
-    `values` has shape (U, V, K), in [-1, 1], nan where a class has no images; `classes` (K,)
-    holds the class indices, ascending; `names` has one name per class, or is None. `every`
-    draws each so manieth class only, `smooth` the mean of so many successive ones (both in the
-    order of `sort`: "index", "shift" or "name"). The shift goes from the first to the last of
-    the V scales. `quantity` is the label of the y axis. `null` (U, 2, K) is where random
-    networks would put the last of the scales, or None. `change` (U, 2) are the intervals over
-    images of the change of each unit's mean, or None; `counts` is what rises. Figure 4.
+    The shift of a class goes from the first to the last of the V scales.
+
+    Attributes
+    ----------
+    values
+        Shape (U, V, K), in [-1, 1], nan where a class has no images.
+    classes
+        Shape (K,): the class indices, ascending.
+    scales
+        V of them.
+    units
+        The names of the U units.
+    names
+        One name per class, or None.
+    every
+        Draws each so manieth class only, in the order of `sort`.
+    smooth
+        Draws the mean of so many successive classes, in the order of `sort`.
+    sort
+        "index", "shift" or "name".
+    quantity
+        The label of the y axis.
+    null
+        Shape (U, 2, K): where random networks would put the last of the scales, or None.
+    change
+        Shape (U, 2): the intervals over images of the change of each unit's mean, or None.
+    counts
+        What rises, "classes" or something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> values = np.array([[[-0.2, -0.1], [0.1, -0.2]]])
+    >>> curves = ClassCurves(values, np.array([3, 7]), (1.0, 2.0), ("SK_3_4",))
+    >>> curves.shift("SK_3_4").round(1).tolist()
+    [0.3, -0.1]
+    >>> figure = curves.plot().figure_
     """
 
     paper_words = (

@@ -45,11 +45,34 @@ if TYPE_CHECKING:
 class DepthLines(UnitValues):
     """The attention difference of U units in the order of execution, one line per scale.
 
-    `values` has shape (U, V), in [-1, 1]; `scales` has V entries; `units` names the units
-    ("3_4"); `errors` (U, V) is the standard deviation over images, drawn as a band, or None;
-    `stages` has the stage of each unit (None where there is none): a thin line parts them. With
-    `zero` the axis shows zero, which the attention difference has, a kernel size has not.
-    `null` (U, 2) is where random networks would put the last of the scales, or None.
+    Attributes
+    ----------
+    values
+        Shape (U, V), in [-1, 1].
+    scales
+        V of them.
+    units
+        The names of the U units, "3_4".
+    stages
+        The stage of each unit, None where there is none: a thin line parts them.
+    errors
+        Shape (U, V): the standard deviation over images, drawn as a band, or None.
+    quantity
+        The label of the y axis.
+    zero
+        Whether the axis shows zero, which the attention difference has, a kernel size has not.
+    null
+        Shape (U, 2): where random networks would put the last of the scales, or None.
+    change
+        Shape (U, 2): the intervals over images of the change from the first to the last scale, or
+        None.
+
+    Examples
+    --------
+    >>> depth = DepthLines.from_summary(skviz.summarise("runs/example", resamples=0))
+    >>> depth.units, depth.stages
+    (('3_4',), (3,))
+    >>> figure = depth.plot().figure_
     """
 
     paper_words = UnitBars.paper_words

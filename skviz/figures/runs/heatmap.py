@@ -55,9 +55,32 @@ _LEAST = 3.0  # of a map, however few scales there are
 class ChannelHeatmap(PerUnit):
     """Mean attention of one branch of a unit: rows are scales, columns channels.
 
-    `values` has shape (V, C), in [0, 1]. The upper map shows them, the lower one the change
-    from the first scale. `sort` "shift" orders the channels by their change from the first to
-    the last scale, largest first. `quantity` is what the values are, where they are no attention.
+    The upper map shows it, the lower one the change from the first scale.
+
+    Attributes
+    ----------
+    values
+        Shape (V, C), in [0, 1].
+    scales
+        V of them.
+    unit
+        The unit's name.
+    branch_label
+        The kernel of the branch, "5x5".
+    sort
+        "index", or "shift": by the change from the first to the last scale, the largest first.
+    quantity
+        What the values are, where they are no attention.
+    change
+        Shape (2,): the interval over images of the change of the mean, or None.
+
+    Examples
+    --------
+    >>> summary = skviz.summarise("runs/example", resamples=0)
+    >>> chart = ChannelHeatmap.from_summary(summary, "3_4", sort="shift")
+    >>> chart.values.shape, chart.branch_label
+    ((2, 64), '5x5')
+    >>> figure = chart.plot().figure_
     """
 
     values: FloatArray

@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.attention.bars import UnitBars
-from skviz.figures.attention.lines import PAPER_POINTS, ChannelLines
+from skviz.figures.attention.channel_points import PAPER_POINTS
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.caption import Caption
 from skviz.figures.display import Display
 from skviz.figures.layout.footer import with_note

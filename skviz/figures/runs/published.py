@@ -16,7 +16,8 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.attention.lines import PAPER_POINTS, ChannelLines
+from skviz.figures.attention.channel_points import PAPER_POINTS
+from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.inference.published import has_paper_kernels
 from skviz.numbers import first_of

@@ -46,9 +46,26 @@ _SPREAD = 0.26  # between the marks of one unit, in units
 class ComparedShifts(Display):
     """Marks with intervals: the shift of S runs at U units between two scales.
 
-    `values`, `low` and `high` have shape (S, U); nan where there is no value, or no interval.
-    `units` names the units, `labels` the runs, `scales` are the two scales. With `published`
-    the last run is the paper: an open mark without interval.
+    Attributes
+    ----------
+    values, low, high
+        Shape (S, U), in attention difference; nan where there is no value, or no interval.
+    units
+        The names of the U units.
+    labels
+        The names of the S runs.
+    scales
+        The two scales.
+    published
+        Whether the last run is the paper: an open mark without interval.
+
+    Examples
+    --------
+    >>> found = skviz.compare("runs/example", "runs/untrained", resamples=100)
+    >>> shifts = ComparedShifts.from_comparison(found)
+    >>> shifts.units, shifts.scales, shifts.values.shape
+    (('3_4',), (1.0, 2.0), (2, 1))
+    >>> figure = shifts.plot().figure_
     """
 
     values: FloatArray

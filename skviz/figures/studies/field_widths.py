@@ -41,8 +41,26 @@ _ENOUGH = 36.0  # font sizes across
 class FieldWidths(Display):
     """Width of Q receptive fields at S scales, one line per field.
 
-    `widths`, `low` and `high` have shape (S, Q), in pixels of the input; `low` and `high` are
-    the ends of intervals, nan where there are none. `labels` names the fields.
+    Attributes
+    ----------
+    widths, low, high
+        Shape (S, Q), in pixels of the input; the last two are the ends of intervals, nan where
+        there are none.
+    scales
+        S of them.
+    labels
+        The names of the Q fields.
+    unit
+        The unit's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> widths, none = np.array([[30.0], [34.0]]), np.full((2, 1), np.nan)
+    >>> chart = FieldWidths(widths, none, none, (1.0, 2.0), ("mixed",), "SK_2_1")
+    >>> chart.to_frame()["width"].tolist()
+    [30.0, 34.0]
+    >>> figure = chart.plot().figure_
     """
 
     widths: FloatArray

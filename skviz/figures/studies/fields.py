@@ -1,4 +1,4 @@
-"""Receptive fields: maps side by side, and their widths per scale (Luo et al. 2016)."""
+"""Maps of receptive fields, side by side (Luo et al. 2016)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.caption import Caption, mean_of, together
+from skviz.figures.caption import Caption, mean_of
 from skviz.figures.display import Display
-from skviz.figures.layout.footer import with_note
 from skviz.figures.layout.page import (
     Slot,
-    fit,
     is_slide,
     most_height,
     new_figure,
@@ -34,7 +32,6 @@ from skviz.figures.layout.page import (
 from skviz.figures.provenance import Provenance
 from skviz.figures.studies.field_widths import (
     FIELD,
-    FieldWidths,
     field_title,
     widths_frame,
     widths_in_words,
@@ -55,10 +52,8 @@ KINDS = ("branch", "mixed")
 COLOURS = "cividis"
 _BOX = "#FFFFFF"
 # In font sizes: of a map at most, of its label, between maps, above rows, of the colour bar.
-_CELL, _LABEL, _GAP, _HEAD, _ROW_HEAD, _BAR = 13.0, 2.2, 0.8, 4.2, 1.5, 6.5
+_CELL, _LABEL, EDGE, _HEAD, _ROW_HEAD, _BAR = 13.0, 2.2, 0.8, 4.2, 1.5, 6.5
 _SMALL_CELL, _BELOW = 5.4, 4.6  # a map that leaves no room beside it; the colour bar below
-_MAPS_SHARE = 0.62  # of the width of a figure with both parts
-_NARROW = 50.0  # font sizes across: below, the widths stand under the maps
 _AROUND = 1.0  # what is shown around the widest field
 
 
@@ -66,10 +61,28 @@ _AROUND = 1.0  # what is shown around the widest field
 class FieldMaps(Display):
     """Maps of receptive fields: a row per field, a column per scale.
 
-    `maps` has shape (S, Q, H, W), each summing to 1, `widths` (S, Q) in pixels of the input,
-    `labels` names the Q fields, `unit` is the unit's name. A white square around a field's
-    centre has its width. All maps share one colour scale, whose steps are those of the square
-    root, and the same part of the picture.
+    A white square around a field's centre has its width. All maps share one colour scale, whose
+    steps are those of the square root, and the same part of the picture.
+
+    Attributes
+    ----------
+    maps
+        Shape (S, Q, H, W), each summing to 1.
+    widths
+        Shape (S, Q), in pixels of the input.
+    scales
+        S of them.
+    labels
+        The names of the Q fields.
+    unit
+        The unit's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> maps = np.full((1, 1, 8, 8), 1 / 64, dtype=np.float32)
+    >>> fields = FieldMaps(maps, np.array([[4.0]]), (1.0,), ("mixed",), "SK_2_1")
+    >>> figure = fields.plot().figure_
     """
 
     maps: NDArray[np.float32]
@@ -131,7 +144,7 @@ class FieldMaps(Display):
     def height(self, room: float) -> float:
         """How high the maps are where there is so much room across, in font sizes."""
         cell, beside = self._layout(room)
-        return _HEAD + len(self.labels) * (cell + _ROW_HEAD) + (_GAP if beside else _BELOW)
+        return _HEAD + len(self.labels) * (cell + _ROW_HEAD) + (EDGE if beside else _BELOW)
 
     def draw(self, figure: Figure, room: float) -> None:
         """Draw into the left part of a figure, `room` font sizes wide."""
@@ -145,9 +158,9 @@ class FieldMaps(Display):
         size = 72 * em
         title = f"{clean(self.unit)}: effective receptive field"
         figure.text(
-            _GAP * em / figure.get_figwidth(),
+            EDGE * em / figure.get_figwidth(),
             1 - 0.4 * em / figure.get_figheight(),
-            shorten(title, 0.95 * (room - 2 * _GAP) * size, size, weight="bold", keep_end=True),
+            shorten(title, 0.95 * (room - 2 * EDGE) * size, size, weight="bold", keep_end=True),
             va="top",
             weight="bold",
             parse_math=False,
@@ -156,7 +169,7 @@ class FieldMaps(Display):
             for column, scale in enumerate(scale_labels(self.scales)):
                 ax = figure.add_axes((0, 0, 1, 1), label=f"{label} {scale}")
                 y = _HEAD + row * (cell + _ROW_HEAD)
-                x = left + column * (cell + _GAP)
+                x = left + column * (cell + EDGE)
                 place(ax, Slot(x * em, y * em, cell * em, cell * em))
                 image = self._draw_map(ax, column, row, half, shown)
                 if row == 0:
@@ -174,7 +187,7 @@ class FieldMaps(Display):
                     ax.set_ylabel(label, parse_math=False, labelpad=0.4 * small)
         tall = len(self.labels) * (cell + _ROW_HEAD) - _ROW_HEAD
         if beside:
-            across = left + len(self.scales) * (cell + _GAP)
+            across = left + len(self.scales) * (cell + EDGE)
             slot = Slot(across * em, _HEAD * em, 0.9 * em, min(tall, 2 * _CELL) * em)
         else:
             slot = Slot(left * em, (_HEAD + tall + 2.2) * em, 14 * em, 0.8 * em)
@@ -257,70 +270,11 @@ class FieldMaps(Display):
     def _layout(self, room: float) -> tuple[float, bool]:
         """Return the side of a map, and whether the colour bar stands beside the maps."""
         count, rows = len(self.scales), len(self.labels)
-        widths = [(room - _LABEL - bar) / count - _GAP for bar in (_BAR, 0)]
+        widths = [(room - _LABEL - bar) / count - EDGE for bar in (_BAR, 0)]
         beside = widths[0] >= _SMALL_CELL
         page = 72 * most_height() / float(matplotlib.rcParams["font.size"])
-        on_slide = (page - _HEAD - (_GAP if beside else _BELOW)) / rows - _ROW_HEAD
+        on_slide = (page - _HEAD - (EDGE if beside else _BELOW)) / rows - _ROW_HEAD
         return min(_CELL, on_slide, widths[0] if beside else widths[1]), beside
-
-
-@dataclass(frozen=True, eq=False)
-class FieldFigure(Display):
-    """Maps of branches and mixture, and the width of fields per scale, on one page.
-
-    The widths stand beside the maps, or below them where the style's figure is narrow.
-    """
-
-    maps: FieldMaps
-    widths: FieldWidths
-
-    @classmethod
-    def from_field(cls, field: ReceptiveField) -> FieldFigure:
-        """Take the fields that each part shows."""
-        return cls(FieldMaps.from_field(field), FieldWidths.from_field(field))
-
-    def caption(self, provenance: Provenance) -> Caption:
-        """Write the caption of both parts; what is said of both is said once."""
-        parts = [self.maps.caption(provenance), self.widths.caption(provenance)]
-        return together(parts, alike=False)
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return the widths of all fields; those without an interval are of the maps alone."""
-        import pandas as pd
-
-        frame = pd.concat([self.widths.to_frame(), self.maps.to_frame()], ignore_index=True)
-        return frame.drop_duplicates(["scale", "field"], ignore_index=True)
-
-    def plot(self) -> Self:
-        """Draw both parts on a new figure, and return the display."""
-        maps, chart = self.maps, self.widths
-        em = float(matplotlib.rcParams["font.size"]) / 72
-        width = float(matplotlib.rcParams["figure.figsize"][0]) / em
-        tall = chart.height
-        if width < _NARROW:
-            room, height = width, maps.height(width) + _GAP + tall
-            slot = Slot(
-                _GAP * em, (height - tall) * em, (width - 2 * _GAP) * em, (tall - _GAP) * em
-            )
-        else:
-            room = _MAPS_SHARE * width
-            height = max(maps.height(room), tall)
-            slot = Slot(room * em, 0.3 * em, (width - room - _GAP) * em, (height - 0.6) * em)
-        figure = new_figure(width * em, height * em)
-        maps.draw(figure, room)
-        ax = figure.add_axes((0, 0, 1, 1), label="widths")
-        chart.plot(ax)
-        fit([ax], [slot])
-        points = font_points(matplotlib.rcParams["axes.titlesize"])
-        if text_width(ax.get_title(loc="left"), points) > size_in_points(ax)[0]:
-            ax.set_title("width, 95 % intervals", loc="left", weight="normal")
-        return self._drawn(figure)
-
-
-def draw_field(field: ReceptiveField) -> Figure:
-    """Draw a `FieldFigure`; network, images and what the intervals are stand below."""
-    display = FieldFigure.from_field(field)
-    return with_note(display.plot, display.caption(Provenance.of_field(field)))
 
 
 def _round(value: float) -> float:

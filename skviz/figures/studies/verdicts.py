@@ -51,10 +51,33 @@ _NAMES = 0.2  # of the width, for the names of units at most
 class VerdictRows(Display):
     """One row per unit: K marks with intervals, the band of random networks, and a verdict.
 
-    `values` (K, U, 3) has mean, low and high in attention difference, nan where there is none;
-    `labels` names the K marks, `units` and `verdicts` have U entries; `null` (U, 2) is where
-    random networks would put the whole shift, or None. `scale` is where shifts go to,
-    `limits` the ends of the axis, or None for those of the marks.
+    Attributes
+    ----------
+    values
+        Shape (K, U, 3): mean, low and high in attention difference, nan where there is none.
+    labels
+        The names of the K marks.
+    units
+        The names of the U units.
+    verdicts
+        One per unit.
+    scale
+        Where shifts go to.
+    null
+        Shape (U, 2): where random networks would put the whole shift, or None.
+    limits
+        The ends of the axis, or None for those of the marks.
+
+    Examples
+    --------
+    >>> suite = skviz.controls(
+    ...     "images", skviz.load_model(), out="suite", scales=(1, 2), units="3_4",
+    ...     only=["blur"], progress=False,
+    ... )
+    >>> rows = VerdictRows.from_verdicts(suite.verdicts())
+    >>> rows.units, rows.scale
+    (('SK_3_4',), 2.0)
+    >>> figure = rows.plot().figure_
     """
 
     values: FloatArray

@@ -65,7 +65,25 @@ WARNING_COLOUR, _WARNING_ON_DARK = "#B34700", "#F08A3C"
 
 @dataclass(frozen=True)
 class ScaleStyle:
-    """How one scale is drawn; `label` is its name in the paper's way, "1.5x"."""
+    """How one scale is drawn.
+
+    Attributes
+    ----------
+    scale
+        The scale.
+    label
+        Its name in the paper's way, "1.5x".
+    colour
+        Hexadecimal.
+    marker, dash, hatch
+        As Matplotlib takes them.
+
+    Examples
+    --------
+    >>> from skviz.figures import scale_styles
+    >>> scale_styles((1.0,))[0].label
+    '1.0x'
+    """
 
     scale: float
     label: str
@@ -78,11 +96,22 @@ class ScaleStyle:
 def scale_styles(
     scales: Iterable[float], background: ColorType = "white"
 ) -> tuple[ScaleStyle, ...]:
-    """Return one look per scale, in the order given, distinct for up to 64 scales.
+    """Return one look per scale, distinct for up to 64 scales.
 
-    The first eight differ in colour, marker, dash and hatch; after that colours return with
-    other markers. `background` is any Matplotlib colour: on a dark one, light colours stand
-    in for the dark ones. The colours are those of `figure_style(palette=...)`.
+    The first eight differ in colour, marker, dash and hatch; after that colours return with other
+    markers. The colours are those of `figure_style(palette=...)`.
+
+    Parameters
+    ----------
+    scales
+        In any order.
+    background
+        Any Matplotlib colour: on a dark one, light colours stand in for the dark ones.
+
+    Returns
+    -------
+    tuple of ScaleStyle
+        One per scale, in the order given.
 
     Examples
     --------

@@ -28,11 +28,33 @@ def place_style(
 ) -> str:
     """Return the style, for `figure_style`, of a figure that goes to a place.
 
-    `place` is one of `PLACES`, or None for the sizes of `style`, over which it goes. `columns`
-    is how many columns of a paper the figure spans, 1 or 2; `dark` is light on dark; `palette` is
-    that of `figure_style`.
+    Parameters
+    ----------
+    place
+        One of `PLACES`, or None for the sizes of `style`.
+    columns
+        How many columns of a paper the figure spans, 1 or 2.
+    dark
+        Light on dark.
+    style
+        What the place goes over.
+    palette
+        That of `figure_style`.
 
-    Raises `UsageError` for an unknown place, and for `columns` outside of a paper.
+    Returns
+    -------
+    str
+        Names with commas between them.
+
+    Raises
+    ------
+    UsageError
+        For an unknown place, and for `columns` outside of a paper.
+
+    Examples
+    --------
+    >>> place_style("talk", dark=True)
+    'default,talk,dark'
     """
     if place is not None and place not in PLACES:
         hint = did_you_mean(place, PLACES)

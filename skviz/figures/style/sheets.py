@@ -21,17 +21,36 @@ STYLES = ("default", "paper", "paper-wide", "thesis", "talk", "poster", "web", "
 def figure_style(name: str = "default", palette: str | None = None) -> Iterator[None]:
     """Draw in a style within a `with` block, and restore the settings behind it.
 
-    `name` is one of `STYLES`, the name of a Matplotlib style, or several with commas between
-    them, later ones over earlier ones: "talk,dark". All of them go over skviz's "default", and
-    this over Matplotlib's own defaults: a matplotlibrc and settings made before change nothing.
-    `palette` has the colours of the scales: "colorblind" (the usual ones), "paper" (the paper's
-    blue, green and red), or a name that `seaborn.color_palette` takes. As part of the name it is
-    "palette:NAME": "talk,dark,palette:Set2".
+    All styles go over skviz's "default", and this over Matplotlib's own defaults: a matplotlibrc
+    and settings made before change nothing. Whatever the style, text in PDF and SVG files stays
+    text, and installed fonts help out for characters that the style's font lacks.
 
-    Whatever the style, text in PDF and SVG files stays text, and installed fonts help out for
-    characters that the style's font lacks.
+    Parameters
+    ----------
+    name
+        One of `STYLES`, the name of a Matplotlib style, or several with commas between them, later
+        ones over earlier ones: "talk,dark".
+    palette
+        The colours of the scales: "colorblind" (the usual ones), "paper" (the paper's blue, green
+        and red), or a name that `seaborn.color_palette` takes. As part of the name it is
+        "palette:NAME": "talk,dark,palette:Set2".
 
-    Raises `UsageError` for an unknown name.
+    Yields
+    ------
+    None
+        Within the block the style holds.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> from skviz.figures import scale_styles
+    >>> with figure_style("talk", palette="paper"):
+    ...     [style.colour for style in scale_styles((1.0, 1.5, 2.0))]
+    ['#1F4EAD', '#1B8A3A', '#C8171E']
     """
     if palette is not None:
         name = f"{name},{PALETTE}{palette}"
@@ -50,7 +69,28 @@ def figure_style(name: str = "default", palette: str | None = None) -> Iterator[
 
 
 def style_names(name: str) -> tuple[str, ...]:
-    """Return the names in "talk,dark"; raises `UsageError` if one of them is unknown."""
+    """Return the names in "talk,dark".
+
+    Parameters
+    ----------
+    name
+        That of `figure_style`.
+
+    Returns
+    -------
+    tuple of str
+        One by one, without spaces.
+
+    Raises
+    ------
+    UsageError
+        If one of them is unknown.
+
+    Examples
+    --------
+    >>> style_names("talk, dark")
+    ('talk', 'dark')
+    """
     names = tuple(part.strip() for part in name.split(","))
     known = [*STYLES, *(style for style in matplotlib.style.available if style not in STYLES)]
     for one in names:

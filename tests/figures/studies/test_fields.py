@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from skviz.errors import UsageError
+from skviz.figures.studies.field_figure import draw_field
 from skviz.figures.studies.field_widths import FieldWidths
-from skviz.figures.studies.fields import FieldMaps, draw_field
+from skviz.figures.studies.fields import FieldMaps
 from skviz.figures.style.sheets import figure_style
 from skviz.studies.receptive_field.result import Field, ReceptiveField
 from skviz.studies.receptive_field.widths import moments
