@@ -65,6 +65,29 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
         return super().get_invalid_choice_message(value, ctx) + hint
 
 
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """So many numbers with commas between them: "0.5,0.5,0.5"; `expected` describes them."""
+
+    name = "numbers"
+
+    def __init__(self, count: int, expected: str) -> None:
+        self.count, self.expected = count, expected
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers as a tuple; fails on anything else."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != self.count:
+            self.fail(f"expected {self.expected}, got '{value}'", param, ctx)
+        return numbers
+
+
 class ImagePath(click.Path):
     """The path of an image; "example" is the photograph that skviz ships."""
 

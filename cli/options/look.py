@@ -16,39 +16,16 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """So many numbers with commas between them: "10,20,110,120"."""
-
-    name = "numbers"
-
-    def __init__(self, words: str) -> None:
-        self.words = words
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers as a tuple; fails on anything else."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) != self.words.count(",") + 1:
-            self.fail(f"expected {self.words} in pixels of the image, got '{value}'", param, ctx)
-        return numbers
-
-
 _OPTIONS = options.together(
     click.option(
         "--box",
-        type=Numbers("L,T,R,B"),
+        type=options.Numbers(4, "L,T,R,B in pixels of the image"),
         metavar="L,T,R,B",
         help="The object, in pixels of the image: left, top, right, bottom.",
     ),
     click.option(
         "--center",
-        type=Numbers("X,Y"),
+        type=options.Numbers(2, "X,Y in pixels of the image"),
         metavar="X,Y",
         help="Where the object is, in pixels of the image.  [default: in the middle]",
     ),

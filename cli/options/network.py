@@ -40,26 +40,6 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]
         return found
 
 
-class Triple(click.ParamType):  # type: ignore[type-arg]
-    """Three numbers with commas between them, one per colour: "0.5,0.5,0.5"."""
-
-    name = "three numbers"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers as a tuple; fails on anything else."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) != 3:
-            self.fail(f"expected three comma-separated numbers, got '{value}'", param, ctx)
-        return numbers
-
-
 _ARGUMENTS = (
     "weights", "model_args", "allow_mismatch", "weights_key", "example", "input_size", "crop",
     "mean", "std",
@@ -193,13 +173,13 @@ crop = click.option(
 )
 mean = click.option(
     "--mean",
-    type=Triple(),
+    type=options.Numbers(3, "three comma-separated numbers"),
     metavar="R,G,B",
     help="Normalisation: mean of the colours in [0, 1].  [default: the network's own]",
 )
 std = click.option(
     "--std",
-    type=Triple(),
+    type=options.Numbers(3, "three comma-separated numbers"),
     metavar="R,G,B",
     help="Normalisation: standard deviation of the colours.  [default: the network's own]",
 )

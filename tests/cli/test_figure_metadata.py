@@ -11,16 +11,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from skviz.cli.main import cli
-from skviz.models.registry import CONFIGS
 from tests.helpers.synthetic import make_run, stage_units
 from tests.helpers.synthetic_suite import make_suite
-from tests.helpers.tiny import CONFIG
 
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
+pytestmark = pytest.mark.usefixtures("tiny")
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from skviz.names import escaped
 from skviz.numbers import counted
 from skviz.reports.documents.saved import read_result
 from skviz.runs.records import Run
-from tests.helpers.tiny import CONFIG
+
+pytestmark = pytest.mark.usefixtures("tiny")
 
 # As Python holds what a file system says: not UTF-8, a line feed, a command to the terminal,
 # and a backslash that must not pass for one of ours.
@@ -29,12 +30,6 @@ CLASSES = ("ca\udcef", "d\x1b[31mg", "e\\xef", "plain")
 FILES = ("na\udcefve.png", "two\nlines.png", "\x1b]0;title\x07.png", "plain.png")
 NAMES = sorted(escaped(f"{name}/{file}") for name in CLASSES for file in FILES)
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]")
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 def draw(path: Path, seed: int) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from skviz import Probe, load_model
 from skviz.runs.analyze import prepare
 from skviz.runs.tuning import PLAIN, Arithmetic, apply, choose, rounding
 from skviz.studies.controls.change import analyze
+from tests.helpers.noise import noise_pictures
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,8 @@ def batch() -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(0)
-    for number in range(5):
-        place = folder / f"class{number % 2}"
-        place.mkdir(exist_ok=True)
-        pixels = random.integers(0, 256, (90, 120, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(place / f"{number}.png")
-    return folder
+    names = [f"class{number % 2}/{number}" for number in range(5)]
+    return noise_pictures(tmp_path_factory.mktemp("pictures"), names, (90, 120))
 
 
 @pytest.mark.parametrize("order", ["contiguous", "channels_last"])

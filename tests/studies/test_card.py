@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import skviz
 from skviz.errors import OutputError, UsageError
@@ -37,6 +36,7 @@ from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.interventions.measure import intervene_dataset
 from skviz.studies.interventions.result import InterventionRun
 from skviz.training import Recipe, describe, export_weights
+from tests.helpers.noise import in_classes, noise_pictures
 from tests.helpers.verdict_arrays import evidence
 
 SPEC = InputSpec(size=32)
@@ -52,14 +52,8 @@ def one_thread() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two of the network's three classes, with 3 and 4 images of noise."""
-    folder = tmp_path_factory.mktemp("photographs")
-    random = np.random.default_rng(0)
-    for name, count in (("bee", 3), ("cup", 4)):
-        (folder / name).mkdir()
-        for number in range(count):
-            pixels = random.integers(0, 256, (50, 60, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
+    names = [*in_classes(3, ["bee"]), *in_classes(4, ["cup"])]
+    return noise_pictures(tmp_path_factory.mktemp("photographs"), names, (50, 60))
 
 
 @pytest.fixture(scope="module")

@@ -10,39 +10,26 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from skviz.cli.main import cli
-from skviz.models.registry import CONFIGS
 from skviz.runs.analyze import Analysis
 from skviz.runs.loop import Interrupted
 from skviz.runs.records import Run
 from skviz.runs.storage.claims import Claims
 from skviz.runs.storage.shards import table_file
+from tests.helpers.noise import in_classes, noise_pictures
 from tests.helpers.permissions import permissions_hold
-from tests.helpers.tiny import CONFIG
 from tests.helpers.tiny_runs import TINY
 
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
+pytestmark = pytest.mark.usefixtures("tiny")
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Twelve pictures in two classes."""
-    rng = np.random.default_rng(0)
-    for name in ("ant", "bee"):
-        (tmp_path / "val" / name).mkdir(parents=True)
-        for number in range(6):
-            pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "val" / name / f"{number}.png")
-    return tmp_path / "val"
+    return noise_pictures(tmp_path / "val", in_classes(6))
 
 
 def run(command: str, *arguments: object) -> Result:

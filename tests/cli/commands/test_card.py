@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from skviz.cli.main import cli
 from skviz.models import build
 from skviz.pictures.scaling import InputSpec
 from skviz.training import describe, export_weights
+from tests.helpers.noise import in_classes, noise_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -26,12 +25,7 @@ def one_thread() -> None:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with photographs of two classes, and weights for them."""
     folder = tmp_path_factory.mktemp("given")
-    random = np.random.default_rng(0)
-    for name in ("ant", "bee"):
-        (folder / "photos" / name).mkdir(parents=True)
-        for number in range(2):
-            pixels = random.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    noise_pictures(folder / "photos", in_classes(2), (40, 40))
     (folder / "photos" / "ant" / "text.png").write_text("no picture")
     (folder / "notes.md").write_text("What was tried.")
     metadata = describe("sknet50_lite", InputSpec(size=32), ["ant", "bee"], {})

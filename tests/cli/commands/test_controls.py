@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -15,26 +14,18 @@ from skviz.cli.main import cli
 from skviz.models.registry import CONFIGS
 from skviz.runs.records import Run
 from skviz.studies.controls.suite import ControlSuite
+from tests.helpers.noise import noise_pictures
 from tests.helpers.tiny import CONFIG
 
+pytestmark = pytest.mark.usefixtures("tiny")
+
 NETWORK = ("--model", "tiny", "--workers", 0, "--device", "cpu", "--shard-size", 4)
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Eight pictures without classes."""
-    rng = np.random.default_rng(0)
-    (tmp_path / "val").mkdir()
-    for number in range(8):
-        pixels = rng.integers(0, 256, (20, 24, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "val" / f"{number}.png")
-    return tmp_path / "val"
+    return noise_pictures(tmp_path / "val", "01234567")
 
 
 def run(name: str, *arguments: object) -> Result:

@@ -13,18 +13,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from skviz.cli.main import cli
-from skviz.models.registry import CONFIGS
 from skviz.runs.loop import Interrupted
 from skviz.studies.interventions.measure import Interventions
-from tests.helpers.tiny import CONFIG
+
+pytestmark = pytest.mark.usefixtures("tiny")
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(autouse=True)
-def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network "tiny" is known while a test runs."""
-    monkeypatch.setitem(CONFIGS, "tiny", CONFIG)
 
 
 def draw(path: Path, seed: int) -> None:

@@ -5,24 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 from skviz.cli.main import cli
 from skviz.studies.receptive_field.store import load_field
+from tests.helpers.noise import noise_pictures
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(0)
-    for index in range(5):
-        pixels = random.integers(0, 256, (90, 90, 3)).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-    return folder
+    return noise_pictures(tmp_path_factory.mktemp("pictures"), "01234", (90, 90))
 
 
 def run(*arguments: object) -> Result:

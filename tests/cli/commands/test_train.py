@@ -14,17 +14,16 @@ import time
 from pathlib import Path
 
 import click
-import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from PIL import Image
 
 import skviz
 from skviz.cli.commands.train import Interrupt, _how_to_resume, train
 from skviz.cli.main import cli
 from skviz.cli.options.training import PRECISIONS, RECIPE_FIELDS, option_name
 from skviz.training import Checkpoint, Recipe, recipe as recipe_module
+from tests.helpers.noise import in_classes, noise_pictures
 
 # The least that makes the table's own network train.
 QUICK = ["--epochs", "1", "--batch-size", "4", "--size", "16", "--precision", "fp32"]
@@ -38,13 +37,7 @@ def one_thread() -> None:
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Two classes with 4 images of noise each."""
-    random = np.random.default_rng(0)
-    for name in ("ant", "bee"):
-        (tmp_path / "images" / name).mkdir(parents=True)
-        for number in range(4):
-            pixels = random.integers(0, 256, (20, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{number}.png")
-    return tmp_path / "images"
+    return noise_pictures(tmp_path / "images", in_classes(4))
 
 
 def run(*arguments: object, workers: int = 0) -> Result:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from skviz import Probe, load_model
@@ -26,6 +25,7 @@ from skviz.runs.engines.table import ENGINES, engine_probe
 from skviz.runs.options import Options
 from skviz.runs.tuning import Arithmetic, apply, for_engine
 from skviz.studies.controls.change import analyze
+from tests.helpers.noise import noise_pictures
 
 needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
@@ -59,13 +59,9 @@ def found_inside() -> Iterator[None]:
 
 
 def pictures(folder: Path, count: int = 5) -> Path:
-    random = np.random.default_rng(0)
-    for number in range(count):
-        place = folder / f"class{number % 2}"
-        place.mkdir(parents=True, exist_ok=True)
-        pixels = random.integers(0, 256, (90, 120, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(place / f"{number}.png")
-    return folder
+    return noise_pictures(
+        folder, [f"class{number % 2}/{number}" for number in range(count)], (90, 120)
+    )
 
 
 def agrees(probe: Probe, other: Probe, images: Tensor) -> None:

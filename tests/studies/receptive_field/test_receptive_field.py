@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 import skviz
@@ -32,6 +31,7 @@ from skviz.studies.receptive_field.widths import (
     stack_width,
     width_of,
 )
+from tests.helpers.noise import noise_pictures
 
 BRANCHES = (Branch(3, 1, groups=1), Branch(3, 2, groups=1))
 TINY = SKNetConfig(
@@ -122,12 +122,7 @@ def network() -> SKNet:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("pictures")
-    random = np.random.default_rng(0)
-    for index in range(6):
-        pixels = random.integers(0, 256, (40, 40, 3)).astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-    return folder
+    return noise_pictures(tmp_path_factory.mktemp("pictures"), "012345", (40, 40))
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5, 8])
