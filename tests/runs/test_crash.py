@@ -176,7 +176,8 @@ def test_readers_do_not_keep_the_claim_of_a_dead_owner(tmp_path: Path) -> None:
         "from skviz.runs.storage.claims import Claims\n"
         "claims = Claims(Path(sys.argv[1]), lambda shard: False)\n"
         "claims.take(3)\nchild = os.fork()\n"
-        "if child:\n    print(child, flush=True)\ntime.sleep(60)"
+        # By then the forked one has let go.
+        "if not child:\n    print(os.getpid(), flush=True)\ntime.sleep(60)"
     )
     owner = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True

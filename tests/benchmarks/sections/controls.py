@@ -28,7 +28,7 @@ ABOUT = (
 )
 SHARE = 0.005
 QUICK = False
-# 0.6 was asked for. Statistics of BN, which both estimate, are a third of what is left.
+# 0.6 was asked for. Statistics of BN, which both estimate, are a quarter of what is left.
 LIMIT = 0.65
 SEEDS, COUNT = 10, 128
 
