@@ -167,6 +167,23 @@ def test_a_dead_owner_loses_its_claim(tmp_path: Path) -> None:
     assert not (tmp_path / "claims").exists()
 
 
+def test_the_claim_of_a_finished_shard_goes_with_the_next_process(tmp_path: Path) -> None:
+    """Its owner was killed when its table was there and its claim not yet given back."""
+    from skviz.runs.storage.claims import Claims
+
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "00009").touch()
+    claims = Claims(tmp_path, lambda shard: shard == 9)
+    assert not claims.take(9)
+    assert claims.take(10)
+    other = Claims(tmp_path, lambda shard: shard == 9)
+    assert other.take(11)
+    claims.close()
+    assert [path.name for path in (tmp_path / "claims").iterdir()] == ["00011"]
+    other.close()
+    assert not (tmp_path / "claims").exists()
+
+
 def test_readers_do_not_keep_the_claim_of_a_dead_owner(tmp_path: Path) -> None:
     """A forked process that outlives its parent holds none of its locks."""
     from skviz.runs.storage.claims import Claims

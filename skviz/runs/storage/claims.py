@@ -71,9 +71,18 @@ class Claims:
             self.folder.rmdir()
 
     def close(self) -> None:
-        """Give every claim back."""
+        """Give every claim back, and remove those of shards that are done.
+
+        A process that was killed between the end of its shard and its release left one. Nobody
+        takes a shard that is done, so nobody else would remove it.
+        """
         for shard in list(self._held):
             self.release(shard)
+        with contextlib.suppress(OSError):
+            for path in list(self.folder.iterdir()):
+                if path.name.isdigit() and self.done(int(path.name)):
+                    path.unlink()
+            self.folder.rmdir()
 
     def _try(self) -> bool:
         path = self.folder / "lock"
