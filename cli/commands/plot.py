@@ -12,7 +12,6 @@ from skviz.displays import ALIASES, DISPLAYS
 
 from .. import options
 from ..echo import Echo, command_line
-from ..options import candidates
 
 PAPER = "paper"  # in place of a run
 USUAL = {"every": 1, "smooth": 1, "sort": "index", "paper": False, "quantity": "difference"}
@@ -33,17 +32,11 @@ _OF_RUNS = (
     help="; ".join(f"{name}: {about}" for name, (_, about) in DISPLAYS.items())
     + "; 4: classes. Of `paper`: 3a, 3b, 3c or 4.",
 )
-@click.option(
-    "--units",
-    "--stage",
-    "--unit",
+@options.units(
     "units",
-    type=options.CommaList(),
-    metavar="UNIT",
-    shell_complete=candidates.units,
-    multiple=True,
-    help="Unit to draw: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
+    "Unit to draw: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
     "[default: those of the paper's figure; for units: all]",
+    "--unit",
 )
 @click.option(
     "--scales",

@@ -14,7 +14,6 @@ import click
 from .. import options
 from ..echo import Echo, command_line
 from ..exit_codes import Failure
-from ..options import candidates
 
 if TYPE_CHECKING:
     from skviz.inference.null import Place
@@ -25,15 +24,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", metavar="PATH", type=click.Path(path_type=Path))
-@click.option(
-    "--units",
-    "--stage",
+@options.units(
     "units",
-    type=options.CommaList(),
-    metavar="UNIT",
-    shell_complete=candidates.units,
-    multiple=True,
-    help="Units to show: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
+    "Units to show: 3_4, a pattern such as 3_*, paper or all; may be repeated.  "
     "[default: paper, the last unit of every stage]",
 )
 @click.option(

@@ -115,6 +115,14 @@ def path_option(name: str, metavar: str, help: str, **more: Any) -> Callable[[Co
     return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
 
 
+def units(parameter: str, help: str, *names: str) -> Callable[[Command], Command]:
+    """Return the option of units to show, which may be repeated; `names` are further words."""
+    return click.option(
+        "--units", "--stage", *names, parameter, type=CommaList(), metavar="UNIT",
+        shell_complete=candidates.units, multiple=True, help=help,
+    )  # fmt: skip
+
+
 model = click.option(
     "--model",
     metavar="NAME",
@@ -151,15 +159,9 @@ scales = click.option(
     show_default=True,
     help="Scales of the central object, comma-separated; below 1 zooms out.",
 )
-stages = click.option(
-    "--units",
-    "--stage",
+stages = units(
     "stages",
-    type=CommaList(),
-    metavar="UNIT",
-    shell_complete=candidates.units,
-    multiple=True,
-    help="Unit to draw: 3_4, SK_3_4, a pattern such as 3_*, paper or all. May be repeated, or a "
+    "Unit to draw: 3_4, SK_3_4, a pattern such as 3_*, paper or all. May be repeated, or a "
     "list with commas.  [default: 3_4]",
 )
 group = click.option(

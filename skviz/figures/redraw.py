@@ -177,18 +177,20 @@ def find_display(name: str) -> type[RunDisplay]:
 def check_options(kind: str, options: Mapping[str, Any]) -> None:
     """Raise `UsageError` for an option that the figure does not take, or an unknown quantity."""
     own = find_display(kind).options()
-    takes = {other: find_display(other).options() for other in DISPLAYS}
-    known = sorted(set().union(*takes.values()))
-    for name in set(options) - own:
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise UsageError(f"expected options out of {', '.join(known)}, got '{name}'.{hint}")
-        others = [other for other in DISPLAYS if name in takes[other]]
-        raise UsageError(
-            f"'{name}' belongs to the figure {' or '.join(others)}, got '{kind}'; leave it out"
-        )
+    for name in options:
+        if name not in own:
+            raise UsageError(_wrong_option(kind, name))
     if options.get("quantity") is not None:
         find_quantity(options["quantity"])
+
+
+def _wrong_option(kind: str, name: str) -> str:
+    takes = {other: find_display(other).options() for other in DISPLAYS}
+    others = [other for other in DISPLAYS if name in takes[other]]
+    if others:
+        return f"'{name}' belongs to the figure {' or '.join(others)}, got '{kind}'; leave it out"
+    known = sorted(set().union(*takes.values()))
+    return f"expected options out of {', '.join(known)}, got '{name}'.{did_you_mean(name, known)}"
 
 
 def _check_paper(summary: Summary, quantity: str | None) -> None:

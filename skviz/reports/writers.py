@@ -50,7 +50,10 @@ def writer_of(
         )
     module, function = WRITERS[ending]
     writers = importlib.import_module(f"skviz.reports.{module}")
-    check_output(path, overwrite) if ending else writers.check_folder(path, overwrite)
+    if ending:
+        check_output(path, overwrite)
+    else:
+        writers.check_folder(path, overwrite)
     options: dict[str, Any] = {}
     if talk:
         if ending != ".pptx":
