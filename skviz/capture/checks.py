@@ -38,14 +38,6 @@ def _words(spec: InputSpec, other: InputSpec) -> str:
     return ", ".join(f"{name} {getattr(spec, name)}" for name in names)
 
 
-def checked(source: AttentionSite, attention: Tensor) -> Tensor:
-    """Return attention of shape (B, M, C) after its own checks, or raise `CaptureError`."""
-    check_shape(source, attention)
-    attention = attention.detach()
-    checked_all([source], {source.unit.name: attention})
-    return attention
-
-
 def check_shape(source: AttentionSite, attention: Tensor) -> None:
     """Raise `CaptureError` for attention of another shape than (B, M, C)."""
     unit = source.unit

@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from skviz.capture.checks import checked
+from skviz.capture.checks import check_shape, checked_all
 from skviz.capture.discovery.example import batch_size
-from skviz.capture.listener import WatchedOperations, is_real
+from skviz.capture.listener import Wanted, WatchedOperations, hook_modules, is_real
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Given, Replacement, as_replacement
 from skviz.capture.site import AttentionSite
@@ -98,7 +99,7 @@ def intervene(
 class _Frame:
     """One running call of a module: what is wanted of it, and the operations so far."""
 
-    wanted: dict[tuple[str, int], str]
+    wanted: dict[tuple[str, int], AttentionSite]
     seen: Counter[str] = field(default_factory=Counter)
 
 
@@ -115,9 +116,9 @@ class _Running:
     calls: Counter[str] = field(default_factory=Counter)
     frames: list[_Frame] = field(default_factory=list)
 
-    def begin(self, inputs: Any) -> None:
+    def begin(self, network: nn.Module, inputs: Any, named: Any) -> None:
         """A forward pass of the network begins."""
-        self.inside, self.batch = True, batch_size(inputs)
+        self.inside, self.batch = True, batch_size((inputs, named))
         self.done.clear()
         self.calls.clear()
         self.frames.clear()
@@ -127,7 +128,17 @@ class _Running:
         self.inside = False
         self.frames.clear()
 
-    def complete(self) -> None:
+    def enter(self, path: str, wanted: Wanted, module: nn.Module, inputs: Any) -> None:
+        """A module with wanted operations begins to run."""
+        self.frames.append(_Frame(wanted.get(self.calls[path], {})))
+        self.calls[path] += 1
+
+    def leave(self, *call: Any) -> None:
+        """Such a module returned."""
+        if self.frames:
+            self.frames.pop()
+
+    def complete(self, *call: Any) -> None:
         """It came to its end: everything must have been replaced."""
         missing = [name for name in self.chosen if name not in self.done]
         if missing:
@@ -137,10 +148,10 @@ class _Running:
                 "have run in their place"
             )
 
-    def replaced(self, name: str, output: Any) -> Any:
+    def replaced(self, source: AttentionSite, output: Any) -> Any:
         """The output of a module or operation with the attention in it replaced."""
-        source, replacement = self.chosen[name]
-        unit = source.unit
+        unit, name = source.unit, source.unit.name
+        _, replacement = self.chosen[name]
         if name in self.done and self.inside:
             raise CaptureError(
                 f"expected {name} ({source.module}) to run once in a forward pass, it ran again; "
@@ -159,7 +170,8 @@ class _Running:
             )
         if self.unchecked:
             return source.put_in(output, made, self.batch)
-        checked(source, made)
+        check_shape(source, made)
+        checked_all([source], {name: made.detach()})
         if self.constant:
             made = made.detach()
             output = tree_map(lambda leaf: leaf.detach() if is_real(leaf) else leaf, output)
@@ -169,55 +181,16 @@ class _Running:
 def _put_hooks(session: ForwardSession, running: _Running) -> bool:
     """Put hooks on the modules of the sources; returns whether operations are to be watched."""
     network = session.network
-
-    def begin(module: nn.Module, inputs: Any, named: Any) -> None:
-        running.begin((inputs, named))
-
-    def complete(module: nn.Module, inputs: Any, output: Any) -> None:
-        running.complete()
-
-    session.before(network, begin, named=True)
+    session.before(network, running.begin, named=True)
     session.at_end(running.end)
-    inside: dict[str, list[AttentionSite]] = {}
-    for name, (source, _) in running.chosen.items():
-        if source.operation is not None:
-            inside.setdefault(source.module, []).append(source)
-            continue
-        module = network.get_submodule(source.module)
-        session.after(module, _replacer(running, name))
-    for path, sources in inside.items():
+    sources = [source for source, _ in running.chosen.values()]
+    inside = hook_modules(session, sources, running.replaced)
+    for path, wanted in inside.items():
         module = network.get_submodule(path)
-        enter, leave = _frame_hooks(running, path, sources)
-        session.before(module, enter)
-        session.after(module, leave)
-    session.after(network, complete)
+        session.before(module, partial(running.enter, path, wanted))
+        session.after(module, running.leave)
+    session.after(network, running.complete)
     return bool(inside)
-
-
-def _replacer(running: _Running, name: str) -> Any:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> Any:
-        return running.replaced(name, output)
-
-    return hook
-
-
-def _frame_hooks(running: _Running, path: str, sources: list[AttentionSite]) -> tuple[Any, Any]:
-    wanted: dict[int, dict[tuple[str, int], str]] = {}
-    for source in sources:
-        operation = source.operation
-        assert operation is not None
-        place = (operation.name, operation.index)
-        wanted.setdefault(operation.call, {})[place] = source.unit.name
-
-    def enter(module: nn.Module, inputs: Any) -> None:
-        running.frames.append(_Frame(wanted.get(running.calls[path], {})))
-        running.calls[path] += 1
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        if running.frames:
-            running.frames.pop()
-
-    return enter, leave
 
 
 class _Replacing(WatchedOperations):
@@ -235,16 +208,16 @@ class _Replacing(WatchedOperations):
         return super().__torch_dispatch__(func, types, args, kwargs)
 
     def returned(self, func: Any, name: str, result: Tensor) -> Any:
-        unit = None
+        source = None
         for frame in self.running.frames:
-            unit = unit or frame.wanted.get((name, frame.seen[name]))
+            source = source or frame.wanted.get((name, frame.seen[name]))
             frame.seen[name] += 1
-        if unit is None:
+        if source is None:
             return result
-        written = self.running.replaced(unit, result)
+        written = self.running.replaced(source, result)
         if func._schema.is_mutable:
             written = result.copy_(written)
-        self.waiting.append((unit, written))
+        self.waiting.append((source.unit.name, written))
         return written
 
     def __exit__(self, *error: Any) -> None:

@@ -47,9 +47,7 @@ class Layout:
         """Return attention of shape (B, M, C); raises `CaptureError` for another shape."""
         shape = tuple(result.shape)
         if result.ndim == self.axes:
-            for axis in self.constant:
-                result = result.narrow(axis, 0, 1)
-            result = self.batch_first(result, batch)
+            result = self.batch_first(self.once(result), batch)
         elif batch == 1:  # A network that squeezes loses the batch axis of a single image.
             result = result.unsqueeze(0)
         if result.shape[0] == batch and batch > 0:
@@ -73,10 +71,7 @@ class Layout:
         strides are those of `result`. Raises `CaptureError` as `read` does.
         """
         self.read(result, batch)  # Says what is wrong with another shape.
-        short = result
-        if result.ndim == self.axes:
-            for axis in self.constant:
-                short = short.narrow(axis, 0, 1)
+        short = self.once(result) if result.ndim == self.axes else result
         numbers = torch.arange(short.numel(), device=short.device).reshape(short.shape)
         first = self.batch_first(numbers, batch) if result.ndim == self.axes else numbers
         position = first.reshape(batch, -1)
@@ -88,6 +83,12 @@ class Layout:
         flat = short.reshape(-1).clone()
         flat[position[:, table % places]] = values
         return torch.empty_like(result).copy_(flat.reshape(short.shape))
+
+    def once(self, result: Tensor) -> Tensor:
+        """The result without its repetitions."""
+        for axis in self.constant:
+            result = result.narrow(axis, 0, 1)
+        return result
 
     def batch_first(self, result: Tensor, batch: int) -> Tensor:
         axis, length = self.batch_axis, result.shape[self.batch_axis]

@@ -1,10 +1,12 @@
-"""Reads the result of single operations (the n-th softmax of a module) during a forward pass."""
+"""Reads what modules, and single operations in them (the n-th softmax), return during a pass."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache, partial
+from itertools import count
 from typing import Any
 
 from torch import Tensor, nn
@@ -12,8 +14,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from skviz.capture.discovery.tracing.operations import WATCHED, operation_name
 from skviz.capture.site import AttentionSite
+from skviz.hooks import ForwardSession
 
-Receive = Callable[[AttentionSite, Tensor], None]
+Receive = Callable[[AttentionSite, Any], Any]
+# By the call of a module, the sources in it by the name and index of their operations.
+Wanted = dict[int, dict[tuple[str, int], AttentionSite]]
 _name = lru_cache(maxsize=None)(operation_name)
 
 
@@ -51,35 +56,52 @@ class _Listening(WatchedOperations):
         return result
 
 
-class Listener:
-    """Listens to one module, in the thread that made it, while its wanted calls run."""
+def listen(session: ForwardSession, sources: Iterable[AttentionSite], receive: Receive) -> None:
+    """Call `receive(source, output)` with what the module or operation of a source returns."""
+    running: list[AbstractContextManager[object]] = []
 
-    def __init__(self, sources: Iterable[AttentionSite], receive: Receive) -> None:
-        self.receive = receive
-        self.wanted: dict[int, dict[tuple[str, int], AttentionSite]] = {}
-        for source in sources:
-            operation = source.operation
-            assert operation is not None
-            place = (operation.name, operation.index)
-            self.wanted.setdefault(operation.call, {})[place] = source
-        self.calls = 0
-        self.running: list[_Listening | None] = []
+    def enter(wanted: Wanted, calls: count[int], module: nn.Module, inputs: Any) -> None:
+        places = wanted.get(next(calls))
+        running.append(_Listening(places, receive) if places else nullcontext())
+        running[-1].__enter__()
 
-    def before(self, module: nn.Module, inputs: Any) -> None:
-        """Forward pre-hook."""
-        wanted = self.wanted.get(self.calls)
-        self.calls += 1
-        mode = _Listening(wanted, self.receive) if wanted else None
-        self.running.append(mode)
-        if mode is not None:
-            mode.__enter__()  # type: ignore[no-untyped-call]
+    def leave(*call: Any) -> None:
+        running.pop().__exit__(None, None, None)
 
-    def after(self) -> None:
-        """To be called by the forward hook."""
-        if self.running:
-            mode = self.running.pop()
-            if mode is not None:
-                mode.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+    def leave_all() -> None:
+        while running:  # Where a pass ended early, the innermost module first.
+            leave()
+
+    session.on_exit(leave_all)
+    for path, wanted in hook_modules(session, sources, receive).items():
+        module = session.network.get_submodule(path)
+        session.before(module, partial(enter, wanted, count()))
+        session.after(module, leave)
+
+
+def hook_modules(
+    session: ForwardSession, sources: Iterable[AttentionSite], receive: Receive
+) -> dict[str, Wanted]:
+    """Put hooks on the modules that return attention; what `receive` returns is their output.
+
+    Returns, by the paths of modules, the sources that are operations in them.
+    """
+    inside: dict[str, Wanted] = {}
+    for source in sources:
+        operation = source.operation
+        if operation is None:
+            module = session.network.get_submodule(source.module)
+            session.after(module, partial(_returned, receive, source))
+        else:
+            calls = inside.setdefault(source.module, {}).setdefault(operation.call, {})
+            calls[operation.name, operation.index] = source
+    return inside
+
+
+def _returned(
+    receive: Receive, source: AttentionSite, module: nn.Module, inputs: Any, output: Any
+) -> Any:
+    return receive(source, output)
 
 
 def is_real(result: Any) -> bool:

@@ -18,7 +18,7 @@ from skviz.capture.checks import check_input, check_shape, checked_all
 from skviz.capture.discovery.discover import Found
 from skviz.capture.discovery.example import arguments, batch_size
 from skviz.capture.discovery.find import find_units
-from skviz.capture.listener import Listener
+from skviz.capture.listener import listen
 from skviz.capture.networks import in_words, original
 from skviz.capture.site import AttentionSite
 from skviz.errors import CaptureError, UnitError
@@ -50,7 +50,7 @@ class _Recording:
         check_shape(source, attention)
         self.seen[name] = attention.detach()
 
-    def end_if_complete(self) -> None:
+    def end_if_complete(self, *call: Any) -> None:
         """End the forward pass if nothing is left to wait for."""
         if self.stop and len(self.seen) == self.wanted:
             raise Stop
@@ -182,7 +182,9 @@ class Probe:
         recording = _Recording(len(self.sources), batch_size(inputs), stop=not output)
         session = ForwardSession(self.network, model=self.model, evaluate=True)
         with session, torch.no_grad():
-            self._listen(recording, session)
+            listen(session, self.sources, recording.add)
+            for path in dict.fromkeys(source.module for source in self.sources):
+                session.after(self.network.get_submodule(path), recording.end_if_complete)
             with in_words(self.network, inputs):
                 result = session.run(*inputs)
         missing = [unit.name for unit in self.units if unit.name not in recording.seen]
@@ -192,24 +194,6 @@ class Probe:
                 "a compiled or scripted copy of the network may have run in their place"
             )
         return {unit.name: recording.seen[unit.name] for unit in self.units}, result
-
-    def _listen(self, recording: _Recording, session: ForwardSession) -> None:
-        """Put hooks on the modules of the sources."""
-        inside: dict[str, list[AttentionSite]] = {}
-        for source in self.sources:
-            if source.operation is not None:
-                inside.setdefault(source.module, []).append(source)
-                continue
-            module = self.network.get_submodule(source.module)
-            session.after(module, _recorder(recording, source))
-        listening: list[Listener] = []
-        session.on_exit(lambda: _leave(listening))
-        for path, sources in inside.items():
-            module = self.network.get_submodule(path)
-            listener = Listener(sources, recording.add)
-            enter, leave = _listener_hooks(recording, listener, listening)
-            session.before(module, enter)
-            session.after(module, leave)
 
 
 def _chosen(names: list[str], found: Found) -> list[AttentionSite]:
@@ -251,35 +235,6 @@ def _fitting(images: Any, network: nn.Module) -> Any:
         return leaf.to(like.device, like.dtype if exact else None)
 
     return tree_map(move, images)
-
-
-def _recorder(recording: _Recording, source: AttentionSite) -> Any:
-    def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-        recording.add(source, output)
-        recording.end_if_complete()
-
-    return hook
-
-
-def _listener_hooks(
-    recording: _Recording, listener: Listener, listening: list[Listener]
-) -> tuple[Any, Any]:
-    def enter(module: nn.Module, inputs: Any) -> None:
-        listening.append(listener)
-        listener.before(module, inputs)
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        listening.pop()
-        listener.after()
-        recording.end_if_complete()
-
-    return enter, leave
-
-
-def _leave(listening: list[Listener]) -> None:
-    """Stop listening where a forward pass ended early, the innermost module first."""
-    while listening:
-        listening.pop().after()
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -123,17 +123,12 @@ def shuffled_images(seed: int = 0) -> Replacement:
                 f"expected a batch of two images or more to exchange the attention of {unit.name}"
                 f" between, got {count}"
             )
-        order = other_image(count, _generator(seed, unit))
-        return attention[order.to(attention.device)]
+        order = torch.randperm(count, generator=_generator(seed, unit))
+        # Each takes from the next in a random circle: none from itself.
+        other = torch.empty_like(order).scatter_(0, order, order.roll(1))
+        return attention[other.to(attention.device)]
 
     return Replacement("shuffled images", make, depends=True)
-
-
-def other_image(count: int, generator: torch.Generator) -> Tensor:
-    """For each of `count` images the number of another one, all of them once."""
-    order = torch.randperm(count, generator=generator)
-    # Each takes from the next in a random circle: none from itself.
-    return torch.empty_like(order).scatter_(0, order, order.roll(1))
 
 
 def as_replacement(given: Given) -> Replacement:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from skviz.hooks import ForwardSession
 
@@ -30,14 +32,15 @@ class ModuleStack(AbstractContextManager["ModuleStack"]):
     def __init__(self, network: nn.Module) -> None:
         self.network = network
         self.frames: list[Frame] = []
+        self.entered: list[str] = []
         self._calls: Counter[str] = Counter()
         self.session = ForwardSession(network)
 
     def __enter__(self) -> ModuleStack:
         self.session.__enter__()
         for path, module in self.network.named_modules():
-            self.session.before(module, self._enters(path))
-            self.session.after(module, self._leaves)
+            self.session.before(module, partial(self._enter, path))
+            self.session.after(module, self._leave)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -55,12 +58,21 @@ class ModuleStack(AbstractContextManager["ModuleStack"]):
             frame.operations[operation] += 1
         return before
 
-    def _enters(self, path: str) -> Any:
-        def hook(module: nn.Module, inputs: Any) -> None:
-            self.frames.append(Frame(path, self._calls[path]))
-            self._calls[path] += 1
+    def _enter(self, path: str, module: nn.Module, inputs: Any) -> None:
+        self.frames.append(Frame(path, self._calls[path]))
+        self.entered.append(path)
+        self._calls[path] += 1
 
-        return hook
-
-    def _leaves(self, module: nn.Module, inputs: Any, output: Any) -> None:
+    def _leave(self, *call: Any) -> None:
         self.frames.pop()
+
+
+def execution_order(network: nn.Module, images: Tensor) -> list[str]:
+    """Return the paths of the modules as one forward pass enters them, once for every call.
+
+    `images` (B, 3, H, W) is what the network is run on, in its own mode and without gradients.
+    A module comes before the modules inside it.
+    """
+    with ModuleStack(network) as stack, torch.no_grad():
+        stack.session.run(images)
+    return stack.entered

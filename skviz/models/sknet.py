@@ -131,7 +131,10 @@ class SKConv(nn.Module):
     ) -> None:
         super().__init__()
         self.kernels = tuple(branch.kernel(channels) for branch in branches)
-        self.branches = nn.ModuleList(_branch(channels, kernel, stride) for kernel in self.kernels)
+        self.branches = nn.ModuleList(
+            _layer(channels, channels, kernel, nn.ReLU(inplace=True), stride=stride)
+            for kernel in self.kernels
+        )
         # One branch leaves nothing to select: its softmax would be 1 everywhere.
         chosen = select == "attention" and len(self.kernels) > 1
         self.attention = (
@@ -152,25 +155,16 @@ class SKConv(nn.Module):
         return selected
 
 
-def _branch(channels: int, kernel: Kernel, stride: int) -> nn.Sequential:
+def _layer(
+    inputs: int, outputs: int, kernel: Kernel, *then: nn.Module, stride: int = 1
+) -> nn.Sequential:
+    """A convolution that keeps the size but for its stride, its BN, and what comes then."""
     size, dilation = kernel.longest
+    padding = (kernel.effective - 1) // 2
     convolution = nn.Conv2d(
-        channels,
-        channels,
-        size,
-        stride=stride,
-        padding=(kernel.effective - 1) // 2,
-        dilation=dilation,
-        groups=kernel.groups,
-        bias=False,
+        inputs, outputs, size, stride, padding, dilation, kernel.groups, bias=False
     )
-    return nn.Sequential(convolution, nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
-
-
-def _pointwise(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False), nn.BatchNorm2d(outputs)
-    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), *then)
 
 
 class SKUnit(nn.Module):
@@ -183,13 +177,14 @@ class SKUnit(nn.Module):
         self, inputs: int, width: int, outputs: int, stride: int, config: SKNetConfig
     ) -> None:
         super().__init__()
-        self.reduce = _pointwise(inputs, width)
+        self.reduce = _layer(inputs, width, Kernel(1))
         self.sk = SKConv(
             width, config.branches, stride, config.reduction, config.min_width, config.select
         )
-        self.expand = _pointwise(width, outputs)
-        changes = stride != 1 or inputs != outputs
-        self.shortcut = _pointwise(inputs, outputs, stride) if changes else nn.Identity()
+        self.expand = _layer(width, outputs, Kernel(1))
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = _layer(inputs, outputs, Kernel(1), stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = self.sk(torch.relu_(self.reduce(x)))
@@ -232,19 +227,11 @@ class SKNet(nn.Module):
 
 
 def _stem(config: SKNetConfig) -> nn.Sequential:
-    width = config.stem_width
+    width, activation = config.stem_width, nn.ReLU(inplace=True)
     if config.stem == "cifar":
-        return nn.Sequential(
-            nn.Conv2d(3, width, 3, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        )
-    return nn.Sequential(
-        nn.Conv2d(3, width, 7, stride=2, padding=3, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-        nn.MaxPool2d(3, stride=2, padding=1),
-    )
+        return _layer(3, width, Kernel(3), activation)
+    pooling = nn.MaxPool2d(3, stride=2, padding=1)
+    return _layer(3, width, Kernel(7), activation, pooling, stride=2)
 
 
 def initialise(network: nn.Module) -> None:

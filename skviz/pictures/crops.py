@@ -11,14 +11,7 @@ from PIL import Image
 
 from skviz.errors import ScaleError, UsageError
 
-RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
-    "bilinear": Image.Resampling.BILINEAR,
-    "hamming": Image.Resampling.HAMMING,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+RESAMPLING = {resampling.name.lower(): resampling for resampling in Image.Resampling}
 FILLS = ("mean", "black", "white", "edge", "reflect")
 # Zooming out pads the picture to a canvas of at most this many pixels (about 1 GiB).
 MAX_CANVAS_PIXELS = 2**28

@@ -85,8 +85,7 @@ class ImageResult(ShowsTable):
     @property
     def reference(self) -> int:
         """Index of the scale that changes are counted from: 1.0x, or else the first."""
-        scales = self.views.scales
-        return scales.index(1.0) if 1.0 in scales else 0
+        return self.views.scales.reference
 
     @property
     def warnings(self) -> tuple[str, ...]:

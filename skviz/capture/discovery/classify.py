@@ -57,12 +57,15 @@ def classify(look: Look) -> UnitSelection:
             return _competing(look, whole, "multi-scale attention")
     if lengths == {1}:
         raise NoUnit(_each_alone(look, group_of))
+    layout = replace(layout, table=_table(rows))
+    return UnitSelection(layout, "selective kernel", False, (_wrong_axis(call, layout),))
+
+
+def _table(rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The places of every branch and channel, (M, C), from those of every channel."""
     if len(rows) == 1:
         raise NoUnit("one weight for a whole branch, no channels")
-    table = torch.tensor(rows).T.contiguous()
-    return UnitSelection(
-        replace(layout, table=table), "selective kernel", False, (_wrong_axis(call, layout),)
-    )
+    return torch.tensor(rows).T.contiguous()
 
 
 def _each_alone(look: Look, group_of: dict[int, int]) -> str:
@@ -78,32 +81,27 @@ def _each_alone(look: Look, group_of: dict[int, int]) -> str:
 
 def _with_complement(look: Look) -> UnitSelection:
     """A weight of a softmax over something else than branches, and 1 minus it."""
-    call, layout = look.call, look.layout
-    if len(look.rows) == 1:
-        raise NoUnit("one weight for a whole branch, no channels")
+    call, table = look.call, _table(look.rows)
     groups = [set(line) for line in _groups(look)]
     first = {row[0] for row in look.rows}
-    if call.axis == layout.batch_axis:
+    if call.axis == look.layout.batch_axis:
         over = "the images of the batch: an image's attention depends on those beside it"
     elif any(len(first & group) > 1 for group in groups):
         over = f"the channels of one branch (axis {call.axis} of {call.shape})"
     else:
         over = f"{call.shape[call.axis or 0]} weights, of which one is used"
     note = f"the softmax runs over {over}; the other branch gets 1 minus its weight"
-    table = torch.tensor(look.rows).T.contiguous()
-    layout = replace(layout, table=table, complement=True)
+    layout = replace(look.layout, table=table, complement=True)
     return UnitSelection(layout, "selective kernel", True, (note,))
 
 
 def _normalised(look: Look) -> UnitSelection:
     """Weights that are divided by their sum over the branches, such as sigmoids."""
-    if len(look.rows) == 1:
-        raise NoUnit("one weight for a whole branch, no channels")
+    table = _table(look.rows)
     if len(look.rows[0]) < 2:
         raise NoUnit("its weights are divided by a sum of others, and weigh each branch alone")
     if max(max(row) for row in look.rows) >= look.size:
         raise NoUnit("1 minus its weights is normalised too, which is not followed")
-    table = torch.tensor(look.rows).T.contiguous()
     layout = replace(look.layout, table=table, normalised=True)
     what = "sigmoids" if look.call.is_gate else "weights of a softmax"
     note = f"the {what} are divided by their sum over the branches before use"
@@ -125,9 +123,7 @@ def _groups(look: Look) -> list[tuple[int, ...]]:
 
 
 def _competing(look: Look, lines: Sequence[tuple[int, ...]], kind: str) -> UnitSelection:
-    if len(lines) == 1:
-        raise NoUnit("one weight for a whole branch, no channels")
-    table = torch.tensor(lines).T.contiguous()
+    table = _table(lines)
     if _same_numbers(look, table):
         raise NoUnit(
             "its axis holds the taps of one filter, not branches: all of them hold the same "
@@ -164,10 +160,9 @@ def _gate(look: Look) -> UnitSelection:
     layout, rows, places = look.layout, look.rows, look.size
     if len(rows) == 1:
         raise NoUnit("one weight for all channels")
-    if len(rows[0]) == 1:
-        table = torch.tensor([[row[0] for row in rows]])
+    table = _table(rows)
+    if len(table) == 1:
         return UnitSelection(replace(layout, table=table), GATE, False, ())
-    table = torch.tensor(rows).T.contiguous()
     if look.pairs:
         layout = replace(layout, table=table, complement=True)
         return UnitSelection(layout, "selective kernel", True, ())

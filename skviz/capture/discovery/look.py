@@ -53,20 +53,14 @@ class Look:
 
 def look_at(call: Call, layout: Layout, images: int) -> Look:
     size = call.size
-    flat = torch.arange(size).reshape(call.shape)
-    kept = flat
-    for axis in layout.constant:
-        flat = flat.narrow(axis, 0, 1)
+    flat = layout.once(torch.arange(size).reshape(call.shape))
     lines = layout.batch_first(flat, images).reshape(images, -1).numpy()
     batch_of = np.full(2 * size + 1, -1, dtype=np.int64)
     place_of = np.full(2 * size + 1, -1, dtype=np.int64)
     image, place = np.indices(lines.shape)
-    first = kept.clone()
-    for axis in layout.constant:
-        first = first.narrow(axis, 0, 1).expand(first.shape).clone()
     image_at, place_at = np.empty(size, np.int64), np.empty(size, np.int64)
     image_at[lines], place_at[lines] = image, place
-    source = first.reshape(-1).numpy()
+    source = flat.expand(call.shape).reshape(-1).numpy()
     batch_of[1 : size + 1], place_of[1 : size + 1] = image_at[source], place_at[source]
     batch_of[size + 1 :] = batch_of[1 : size + 1]
     if call.axis is not None and call.shape[call.axis] == 2:

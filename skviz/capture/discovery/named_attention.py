@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,15 +20,6 @@ from skviz.hooks import ForwardSession
 from skviz.units import Unit
 
 
-@dataclass(frozen=True)
-class _Told:
-    """A module, the axis of the branches in its output, and that output for two batch sizes."""
-
-    path: str
-    axis: int
-    outputs: tuple[Tensor, Tensor]
-
-
 def told_sources(
     network: nn.Module, patterns: Sequence[str], example: Any = None
 ) -> list[AttentionSite]:
@@ -40,17 +30,21 @@ def told_sources(
     """
     axes = {}
     for pattern in patterns:
-        paths, axis = _parse(pattern)
-        matches = [p for p, _ in network.named_modules() if p and fnmatch.fnmatchcase(p, paths)]
+        path, axis = _parse(pattern)
+        matches = [p for p, _ in network.named_modules() if p and fnmatch.fnmatchcase(p, path)]
         if not matches:
             raise UsageError(
-                f"expected modules like '{paths}' in {type(network).__name__}, it has none; "
+                f"expected modules like '{path}' in {type(network).__name__}, it has none; "
                 "print the network to see the paths of its modules"
             )
         axes.update(dict.fromkeys(matches, axis))
-    told = _outputs(network, axes, example)
-    names = named(network, [Place(one.path, 0, False, 0) for one in told])
-    return [_source(one, name) for one, name in zip(told, names, strict=True)]
+    one, two = _outputs(network, axes, example)
+    paths = [path for path in one if path in two]
+    names = named(network, [Place(path, 0, False, 0) for path in paths])
+    return [
+        _source(name, path, axes[path], one[path], two[path])
+        for name, path in zip(names, paths, strict=True)
+    ]
 
 
 def _parse(pattern: str) -> tuple[str, int]:
@@ -64,20 +58,18 @@ def _parse(pattern: str) -> tuple[str, int]:
         ) from None
 
 
-def _outputs(network: nn.Module, axes: dict[str, int], example: Any) -> list[_Told]:
+def _outputs(
+    network: nn.Module, axes: dict[str, int], example: Any
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What the modules return, by their paths, for two batch sizes."""
     with unchanged(network):
         failure: Exception | None = None
         for candidate in candidates(network) if example is None else [example]:
             try:
-                runs = [_run(network, axes, with_batch(candidate, size)) for size in BATCHES]
+                one, two = (_run(network, axes, with_batch(candidate, size)) for size in BATCHES)
+                return one, two
             except Exception as error:
                 failure = failure or error
-                continue
-            return [
-                _Told(path, axes[path], (runs[0][path], runs[1][path]))
-                for path in runs[0]
-                if path in runs[1]
-            ]
     raise NoInputError(
         f"expected {type(network).__name__} to run on an example, it did not: {failure}; pass "
         "one that it takes as `example`, or its shape with --example, such as 1x3x64x64"
@@ -101,18 +93,16 @@ def _run(network: nn.Module, axes: dict[str, int], inputs: Any) -> dict[str, Ten
     return found
 
 
-def _source(told: _Told, name: str) -> AttentionSite:
-    one, two = told.outputs
+def _source(name: str, path: str, told: int, one: Tensor, two: Tensor) -> AttentionSite:
+    """Read what a module returned for two batch sizes, `told` being the axis of the branches."""
     shape = tuple(one.shape)
-    if not -one.ndim <= told.axis < one.ndim:
-        raise CaptureError(
-            f"expected {told.path} to have an axis {told.axis}, its output has shape {shape}"
-        )
-    axis = told.axis % one.ndim
+    if not -one.ndim <= told < one.ndim:
+        raise CaptureError(f"expected {path} to have an axis {told}, its output has shape {shape}")
+    axis = told % one.ndim
     follows = [i for i in range(one.ndim) if one.shape[i] != two.shape[i]]
     if len(follows) != 1 or one.shape[follows[0]] != BATCHES[0] or follows[0] == axis:
         raise CaptureError(
-            f"expected one axis of the output of {told.path}, other than {told.axis}, to follow "
+            f"expected one axis of the output of {path}, other than {told}, to follow "
             f"the batch, got shapes {shape} and {tuple(two.shape)} for {BATCHES[0]} and "
             f"{BATCHES[1]} images"
         )
@@ -127,10 +117,10 @@ def _source(told: _Told, name: str) -> AttentionSite:
     notes = () if competing else ("the branches do not sum to 1",)
     unit = Unit(
         name,
-        told.path,
+        path,
         (None,) * shape[axis],
         table.shape[1],
-        found_by=f"told: axis {told.axis} of the output of {told.path}",
+        found_by=f"told: axis {told} of the output of {path}",
         notes=(*notes, "kernel size unknown"),
     )
 
@@ -141,4 +131,4 @@ def _source(told: _Told, name: str) -> AttentionSite:
     def put(output: Tensor, attention: Tensor, batch: int) -> Tensor:
         return layout.write(output, attention, len(attention))
 
-    return AttentionSite(unit, told.path, read, competing=competing, put=put)
+    return AttentionSite(unit, path, read, competing=competing, put=put)

@@ -15,10 +15,11 @@ WINDOWS = ("centre", "box")
 # Kind: the key of `run.json` that its one word stands for, and the words that are known.
 _WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "object": ("surround", SURROUNDS),
+    "masked": ("window", WINDOWS),
     "zoom-out": ("fill", FILLS),
     "resample": ("filter", tuple(RESAMPLING)),
 }
-VIEW_KINDS = ("blur", "object", "masked", "zoom-out", "resample")
+VIEW_KINDS = ("blur", *_WORDS)
 NETWORK_KINDS = ("random", "cascade", "unit")
 # Text and meaning, for help and errors.
 FORMS = {
@@ -56,7 +57,7 @@ class Control:
                 f"expected a control of kind {', '.join(known)}, got '{self.kind}'."
                 f"{did_you_mean(self.kind, known)}"
             )
-        words = WINDOWS if self.kind == "masked" else _WORDS.get(self.kind, ("", ()))[1]
+        _, words = _WORDS.get(self.kind, ("", ()))
         if words and self.word not in words:
             raise UsageError(
                 f"expected control '{self.kind}' with {' or '.join(words)}, got {self.word!r}."
@@ -92,8 +93,7 @@ class Control:
         if self.on_network:
             key = "from" if self.kind == "cascade" else "unit"
             return {"kind": self.kind, key: self.word, "seed": self.seed}
-        key = "window" if self.kind == "masked" else _WORDS[self.kind][0]
-        return {"kind": self.kind, key: self.word}
+        return {"kind": self.kind, _WORDS[self.kind][0]: self.word}
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Control:
@@ -130,9 +130,9 @@ def parse_control(text: str) -> Control:
             return Control("blur")
         if kind == "masked":
             return Control("masked", "centre")
-        for known in ("object", "masked", "zoom-out", "resample"):
+        for known, (_, words) in _WORDS.items():
             word = kind.removeprefix(f"{known}-")
-            if word != kind and word in (WINDOWS if known == "masked" else _WORDS[known][1]):
+            if word != kind and word in words:
                 return Control(known, word)
     raise UsageError(
         f"expected a control out of {', '.join(FORMS)}, got '{text}'.{did_you_mean(text, FORMS)}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from skviz.capture.discovery.order import execution_order
+from skviz.capture.stack import execution_order
 from skviz.data.imageset import ImageSet
 from skviz.data.loading import ViewMaker, normalised
 from skviz.errors import ImageError, ModelError, UsageError
@@ -41,14 +42,6 @@ class Calibration:
 
     images: ImageSet
     views: ViewMaker
-    _pixels: Tensor | None = field(default=None, repr=False)
-
-    @property
-    def pixels(self) -> Tensor:
-        """The images, uint8 of shape (n, size, size, 3); raises `UsageError` below two."""
-        if self._pixels is None:
-            self._pixels = self._read()
-        return self._pixels
 
     def batches(self, device: torch.device) -> Iterable[Tensor]:
         """Yield normalised batches (B, 3, H, W) of one size, several where there are enough."""
@@ -58,7 +51,9 @@ class Calibration:
         for start in range(0, len(pixels) - size + 1, size):
             yield normalised(pixels[start : start + size], self.views.spec, like)
 
-    def _read(self) -> Tensor:
+    @cached_property
+    def pixels(self) -> Tensor:
+        """The images, uint8 of shape (n, size, size, 3); raises `UsageError` below two."""
         found: list[np.ndarray] = []
         for number in np.random.default_rng(0).permutation(len(self.images)).tolist():
             if len(found) == MOST_IMAGES:

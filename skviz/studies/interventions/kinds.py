@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -92,28 +91,27 @@ def replaced_attention(
     """
     import torch
 
+    from skviz.capture.replacements import branch, shuffled_channels, uniform
+
     found: dict[str, Tensor] = {}
     count = len(scales)
     for unit in units:
         own = attention[unit.name]
         if kind == "uniform":
-            found[unit.name] = torch.full_like(own, 1 / unit.branches)
+            found[unit.name] = uniform().make(own, unit)
         elif kind == "mean":
             mean = torch.from_numpy(means[unit.name]).to(own.device, own.dtype)
             found[unit.name] = mean.repeat(len(own) // count, 1, 1)
         elif kind == "channels":
-            random = torch.Generator().manual_seed(seed + zlib.crc32(unit.name.encode()))
-            order = torch.randperm(unit.channels, generator=random)
-            found[unit.name] = own[:, :, order.to(own.device)]
+            found[unit.name] = shuffled_channels(seed).make(own, unit)
         elif kind == "images" and others is not None:
             views = own.reshape(-1, count, *own.shape[1:])
             found[unit.name] = views[torch.from_numpy(others).to(own.device)].flatten(0, 1)
         elif kind == "patch":
             views = own.reshape(-1, count, *own.shape[1:])
             found[unit.name] = views[:, [reference] * count].flatten(0, 1)
-        elif (branch := _branch(kind, unit)) is not None:
-            found[unit.name] = torch.zeros_like(own)
-            found[unit.name][:, branch] = 1
+        elif (chosen := _branch(kind, unit)) is not None:
+            found[unit.name] = branch(chosen).make(own, unit)
     return found
 
 

@@ -14,6 +14,8 @@ from skviz.files import check_output, write_atomic, write_json
 from skviz.runs.storage.settings import unit_from_dict, unit_to_dict
 from skviz.studies.receptive_field.result import FORMAT, Field, ReceptiveField
 
+_ARRAYS = ("maps", "moments", "attention", "expected")
+
 
 def save_field(
     field: ReceptiveField,
@@ -70,10 +72,7 @@ def save_field(
     def write(file: Any) -> None:
         np.savez_compressed(
             file,
-            maps=field.maps,
-            moments=field.moments,
-            attention=field.attention,
-            expected=field.expected,
+            **{name: getattr(field, name) for name in _ARRAYS},
             scales=np.array(field.scales),
             images=np.array(field.images, dtype=np.str_),
             about=np.array(json.dumps(about)),
@@ -121,10 +120,7 @@ def load_field(path: str | os.PathLike[str]) -> ReceptiveField:
                 scales=tuple(file["scales"].tolist()),
                 fields=tuple(Field(**one) for one in about["fields"]),
                 images=tuple(file["images"].tolist()),
-                maps=file["maps"],
-                moments=file["moments"],
-                attention=file["attention"],
-                expected=file["expected"],
+                **{name: file[name] for name in _ARRAYS},
                 about=about["about"],
                 errors=tuple(about["errors"]),
                 notes=tuple(about["notes"]),

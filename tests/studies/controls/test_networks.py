@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from skviz.capture.discovery.order import execution_order
 from skviz.capture.probe import Probe
+from skviz.capture.stack import execution_order
 from skviz.data import open_dataset
 from skviz.data.loading import ViewMaker
 from skviz.errors import ModelError, UsageError

@@ -7,6 +7,7 @@ unbound, chunked, expanded) sees the right part by itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,14 +33,17 @@ class ElementSources:
     def __init__(self) -> None:
         self._by_storage: dict[int, Shadow] = {}
 
-    def find(self, tensor: Tensor) -> Shadow | None:
-        """The shadow of the storage that the tensor is a view of."""
-        return self._by_storage.get(storage_key(tensor)) if self._by_storage else None
+    def __getitem__(self, tensor: Tensor) -> Shadow:
+        return self._by_storage[storage_key(tensor)]
+
+    def find(self, value: Any) -> Shadow | None:
+        """The shadow of the storage that a value is a view of, if it is a tensor with one."""
+        known = bool(self._by_storage) and isinstance(value, Tensor)
+        return self._by_storage.get(storage_key(value)) if known else None
 
     def read(self, tensor: Tensor) -> Tensor:
         """Sources of the numbers of a tensor, shape (*tensor.shape, K)."""
-        sources = self._by_storage[storage_key(tensor)].sources
-        return strided_like(sources, tensor)
+        return strided_like(self[tensor].sources, tensor)
 
     def write(self, tensor: Tensor, sources: Tensor, role: str, calls: frozenset[int]) -> None:
         """Set the sources of a tensor, shape (*tensor.shape, K), which may be part of a storage."""

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from skviz.capture.discovery.tracing.by_hand import Differences
-from skviz.capture.discovery.tracing.calls import (
-    Call,
-)
+from skviz.capture.discovery.tracing.calls import Call
 from skviz.capture.discovery.tracing.element_sources import ElementSources
 from skviz.capture.discovery.tracing.labels import FeatureLabels
 from skviz.capture.stack import ModuleStack
@@ -29,7 +27,7 @@ class Ledger:
         self.differences = Differences()
 
     def _role(self, value: Any) -> str | None:
-        shadow = self.sources.find(value) if isinstance(value, Tensor) else None
+        shadow = self.sources.find(value)
         return shadow.role if shadow else None
 
     def _is_number(self, value: Any) -> bool:
@@ -40,20 +38,22 @@ class Ledger:
 
     def _keep(self, value: Any, other: Any, out: Tensor) -> bool:
         """Scaled or shifted by one constant number: the sources stay."""
-        shadow = self.sources.find(value) if isinstance(value, Tensor) else None
-        if shadow is None or not self._is_number(other):
-            return False
-        self._write(out, self._spread(value, out), shadow.role, shadow.calls)
+        known = self.sources.find(value) is not None and self._is_number(other)
+        return known and self._pass_on(value, out)
+
+    def _pass_on(self, value: Tensor, out: Tensor, role: str | None = None) -> bool:
+        """The numbers of `out` have the sources of those of `value`."""
+        shadow = self.sources[value]
+        self._write(out, self._spread(value, out), role or shadow.role, shadow.calls)
         return True
+
+    def _only_gates(self, calls: Iterable[int]) -> bool:
+        return all(self.calls[call].is_gate for call in calls)
 
     def _softer(self, a: Tensor, b: Tensor) -> bool:
         """Whether b is a softmax and a only a gate on it."""
-        first, second = self.sources.find(a), self.sources.find(b)
-        assert first is not None
-        assert second is not None
-        return all(self.calls[c].is_gate for c in first.calls) and any(
-            not self.calls[c].is_gate for c in second.calls
-        )
+        one, two = self.sources[a].calls, self.sources[b].calls
+        return self._only_gates(one) and not self._only_gates(two)
 
     def _spread(self, value: Tensor, out: Tensor) -> Tensor:
         sources = self.sources.read(value)

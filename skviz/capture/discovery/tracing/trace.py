@@ -12,20 +12,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from skviz.capture.discovery.tracing import operations as op
+from skviz.capture.discovery.tracing.arithmetic import Arithmetic
 from skviz.capture.discovery.tracing.by_hand import ByHand
-from skviz.capture.discovery.tracing.calls import (
-    MOST_WEIGHTS,
-    Call,
-    Key,
-)
+from skviz.capture.discovery.tracing.calls import MOST_WEIGHTS, Call, Key
 from skviz.capture.discovery.tracing.element_sources import storage_key
 from skviz.capture.discovery.tracing.ledger import Ledger
-from skviz.capture.discovery.tracing.products import Products
 from skviz.capture.stack import ModuleStack
 from skviz.hooks import Stop
 
 
-class Trace(Products, TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Trace(Arithmetic, TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches a forward pass; `calls` lists the attentions in the order of execution.
 
     `images` is how many the pass is about. With `wanted` it only lists the attentions, does not
@@ -120,14 +116,11 @@ class Trace(Products, TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, name: str, args: Any, kwargs: Any, out: Tensor, mutates: bool
     ) -> None:
         tagged = [
-            leaf
-            for leaf in tree_leaves((args, kwargs))
-            if isinstance(leaf, Tensor) and self.sources.find(leaf) is not None
+            leaf for leaf in tree_leaves((args, kwargs)) if self.sources.find(leaf) is not None
         ]
         if not tagged:
             return
-        fresh = not mutates
-        if fresh:
+        if not mutates:
             self.sources.drop(out)
         try:
             done = self._shadow(func, name, args, kwargs, out)
@@ -135,7 +128,7 @@ class Trace(Products, TorchDispatchMode):  # type: ignore[no-untyped-call]
             done = False  # An unusual use: the numbers are no longer followed from here.
         if done:
             return
-        if mutates and self.sources.find(out) is not None:
+        if mutates:
             self.sources.drop(out)
         for tensor in tagged:
             shadow = self.sources.find(tensor)
@@ -172,7 +165,7 @@ class Trace(Products, TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _rearrange(self, func: Any, name: str, args: Any, kwargs: Any, out: Tensor) -> bool:
         if name == "copy":
-            return self._copy(args[0], args[1], out)
+            return self.sources.find(args[1]) is not None and self._pass_on(args[1], out)
         values, rest = op.rearranged_values(name, args)
         found = [self.sources.find(v) for v in values]
         roles = {shadow.role for shadow in found if shadow}
@@ -187,15 +180,6 @@ class Trace(Products, TorchDispatchMode):  # type: ignore[no-untyped-call]
             columns.append(op.rearranged(func, name, moved, rest, args, kwargs, out))
         calls = frozenset[int]().union(*(shadow.calls for shadow in found if shadow))
         self._write(out, torch.stack(columns, dim=-1), roles.pop(), calls)
-        return True
-
-    def _copy(self, target: Tensor, source: Tensor, out: Tensor) -> bool:
-        shadow = self.sources.find(source)
-        if shadow is None:
-            return False
-        sources = self.sources.read(source)
-        shape = (*out.shape, sources.shape[-1])
-        self._write(out, sources.broadcast_to(shape), shadow.role, shadow.calls)
         return True
 
 
