@@ -120,3 +120,20 @@ def parts_frame(parts: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:
     return pd.concat(
         [frame.rename(columns={"attention": "value"}) for frame in frames], ignore_index=True
     )
+
+
+def grid_frame(axes: Mapping[str, Iterable[Any]], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row per cell of arrays that have these axes, the last one fastest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> frame = grid_frame({"unit": ["2_1"], "scale": (1.0, 2.0)}, {"value": np.array([[3, 4]])})
+    >>> frame.to_dict("list")
+    {'unit': ['2_1', '2_1'], 'scale': [1.0, 2.0], 'value': [3, 4]}
+    """
+    import pandas as pd
+
+    index = pd.MultiIndex.from_product(list(axes.values()), names=list(axes))
+    data = {name: array.ravel() for name, array in columns.items()}
+    return pd.DataFrame(data, index=index).reset_index()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, together
 from skviz.figures.provenance import Provenance
+from skviz.studies.unit_choice import choose_units
+from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +107,6 @@ class RunDisplay(Display):
     ['deviations', 'null', 'paper', 'quantity', 'scales', 'units']
     """
 
-    # What a caption says of the paper's values; empty where the paper has none to show.
     paper_words: ClassVar[str] = ""
     paper_details: ClassVar[tuple[str, ...]] = ()
 
@@ -153,10 +154,14 @@ class PerUnit(RunDisplay):
     @classmethod
     def of_run(cls, summary: Summary, units: Sequence[str] = (), **options: Any) -> list[Self]:
         """Return a display per unit."""
-        from skviz.figures.selection import usual_lines
-
-        chosen = usual_lines(summary, units)
+        chosen = choose_units(summary.units, units).lines
         return [cls.from_summary(summary, unit.name, **options) for unit in chosen]
+
+
+def check_shape(name: str, array: FloatArray | None, axes: str, expected: tuple[int, ...]) -> None:
+    """Raise `UsageError` for an array of another shape than its axes have."""
+    if array is not None and array.shape != expected:
+        raise UsageError(f"expected {name} of shape ({axes}) = {expected}, got {array.shape}")
 
 
 def figure_of(drawn: Figure | Display) -> Figure:

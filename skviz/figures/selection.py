@@ -11,7 +11,6 @@ from skviz.errors import UnitError, UsageError
 from skviz.inference.changes import change_intervals
 from skviz.quantities import EXPECTED_KERNEL, Quantity, find_quantity, require_kernels
 from skviz.scales import Scales
-from skviz.studies.unit_choice import choose_units
 from skviz.typing import FloatArray
 from skviz.units import Unit, paper_units, select_units
 
@@ -113,11 +112,6 @@ class Selection:
 def has_differences(units: Iterable[Unit]) -> bool:
     """Tell whether a unit has branches whose attention differs; gates have one."""
     return any(unit.branches > 1 for unit in units)
-
-
-def usual_lines(summary: Summary, units: Sequence[str] = ()) -> tuple[Unit, ...]:
-    """Return the units whose channels are shown: by default 3_4, or the second of the paper's."""
-    return choose_units(summary.units, units).lines
 
 
 def checked_branch(unit: Unit, branch: int | None) -> int:

@@ -23,7 +23,7 @@ SCALES = (1.0, 1.5, 2.0)
 
 def published_difference(unit: str, scale: str) -> float | None:
     """Mean attention difference that the paper publishes (figure 3 c), or None."""
-    right, name = _figure("figure3")["right"], unit.removeprefix("SK_")
+    right, name = published_values("figure3")["right"], unit.removeprefix("SK_")
     values = right["c_all_validation_images"].get(scale)
     if values is None or name not in right["units"]:
         return None
@@ -32,7 +32,7 @@ def published_difference(unit: str, scale: str) -> float | None:
 
 def published_deviation(unit: str, scale: str) -> float | None:
     """Standard deviation that the paper's error bars show (figure 3 c), or None."""
-    right, name = _figure("figure3")["right"], unit.removeprefix("SK_")
+    right, name = published_values("figure3")["right"], unit.removeprefix("SK_")
     bars = right["c_error_bars_low_high"].get(scale)
     if bars is None or name not in right["units"]:
         return None
@@ -42,7 +42,7 @@ def published_deviation(unit: str, scale: str) -> float | None:
 
 def published_class_shifts(unit: str) -> NDArray[np.float64] | None:
     """Shift from 1.0x to 1.5x of each of figure 4's 100 points, (100,); None for other units."""
-    curves = _figure("figure4")["curves"].get(unit.removeprefix("SK_"))
+    curves = published_values("figure4")["curves"].get(unit.removeprefix("SK_"))
     if curves is None:
         return None
     shifts: NDArray[np.float64] = np.subtract(curves["1.5x"], curves["1.0x"])
@@ -56,6 +56,7 @@ def has_paper_kernels(unit: Unit) -> bool:
 
 
 @cache
-def _figure(name: str) -> Any:
+def published_values(name: str) -> Any:
+    """Return "figure3" or "figure4" as it is kept in `skviz.assets.published`."""
     text = files("skviz.assets").joinpath("published", f"{name}.json").read_text("utf-8")
     return json.loads(text)

@@ -13,8 +13,7 @@ from itertools import chain
 import numpy as np
 from matplotlib.figure import Figure
 
-from skviz.figures.attention.line_panels import plot_lines
-from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.attention.lines import ChannelLines, plot_lines
 from skviz.figures.attention.overview import AttentionFigure
 from skviz.figures.display import caption_of
 from skviz.figures.layout.footer import with_note

@@ -9,27 +9,14 @@ from typing import TYPE_CHECKING, Self
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.figures.attention.unit_values import UnitValues
-from skviz.figures.caption import (
-    DEVIATION,
-    Caption,
-    mean_of,
-    null_words,
-    unit_title,
-    units_in_words,
-)
-from skviz.figures.layout.page import (
-    figure_size,
-    fit_label,
-    keep_ticks,
-    most_height,
-    own_axes,
-)
+from skviz.figures.caption import Caption, mean_of, null_words
+from skviz.figures.display import check_shape
+from skviz.figures.layout.page import chart_axes, legend_above
 from skviz.figures.layout.ticks import label_units
-from skviz.figures.native import NativeChart, ticks_of
+from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import (
     extra_height,
@@ -40,7 +27,7 @@ from skviz.figures.runs.null_bands import (
 )
 from skviz.figures.selection import Selection, has_differences, required_scales
 from skviz.figures.style.palette import bar_handles, scale_styles
-from skviz.figures.wording import branch_phrase, scales_in_words
+from skviz.figures.wording import branch_phrase, scales_in_words, upper_first
 from skviz.numbers import counted
 from skviz.quantities import EXPECTED_KERNEL
 from skviz.typing import FloatArray
@@ -90,8 +77,6 @@ class UnitBars(UnitValues):
     'SK unit'
     """
 
-    paper_words = "Open diamonds: the paper's values (figure 3 (c))."
-
     values: FloatArray
     scales: tuple[float, ...]
     units: tuple[str, ...]
@@ -102,9 +87,10 @@ class UnitBars(UnitValues):
     change: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        self._check_shape("values", self.values)
-        self._check_shape("a null", self.null, ", 2")
-        self._check_shape("errors", self.errors)
+        shape = (len(self.units), len(self.scales))
+        check_shape("values", self.values, "units, scales", shape)
+        check_shape("a null", self.null, "units, scales, 2", (*shape, 2))
+        check_shape("errors", self.errors, "units, scales", shape)
 
     @classmethod
     def from_attention(
@@ -122,19 +108,14 @@ class UnitBars(UnitValues):
         without scales.
         """
         scales = required_scales(attention)
-        if units is None:
-            chosen = paper_units(attention.units)
-        else:
-            chosen = select_units(units, attention.units)
+        known = attention.units
+        chosen = paper_units(known) if units is None else select_units(units, known)
         if branch is None and all(unit.branches == 1 for unit in chosen):
             branch = 0  # gates: their mean, for there is no difference
         if branch is None:
             values = [attention.difference(unit.name) for unit in chosen]
         else:
-            values = [
-                attention.branch(unit.name, branch).astype(np.float64).mean(axis=1)
-                for unit in chosen
-            ]
+            values = [attention.branch(u.name, branch).astype(float).mean(axis=1) for u in chosen]
         return cls(
             values=np.asarray(values, np.float64),
             scales=scales,
@@ -164,9 +145,7 @@ class UnitBars(UnitValues):
         have, and `UsageError` for an unknown quantity or kernels of unknown size.
         """
         shown = Selection.of(summary, units, scales=scales, quantity=quantity, null=null)
-        mean, std = "mean", "std"
-        if shown.kernels:
-            mean, std = "expected_kernel", "expected_kernel_std"
+        mean, std = ("expected_kernel", "expected_kernel_std") if shown.kernels else ("mean", "std")
         frame = summary.to_frame()
         shape = (len(summary.units), len(summary.scales))
         cells = np.ix_(shown.rows, shown.columns)
@@ -186,49 +165,32 @@ class UnitBars(UnitValues):
         """Return the bars; none of gates, whose one branch has nothing to subtract."""
         return super().in_report(name, summary) if has_differences(summary.units) else []
 
-    def lay_paper(self, figure: Figure) -> None:
-        """Mark the paper's means and deviations (figure 3 (c)) on the bars."""
-        from skviz.figures.runs.published import lay_over_bars
-
-        lay_over_bars(figure.axes[0], self)
-
     @property
     def hatched(self) -> bool:
         """Whether bars are wide enough for a hatch per scale beside its colour."""
         return self.values.size <= _MOST_HATCHED
 
+    @property
+    def heading(self) -> tuple[str, str]:
+        """The quantity in two parts: a title above the chart, and the label of its y axis."""
+        title, _, detail = self.quantity.partition(" (")
+        return upper_first(title), detail.removesuffix(")")
+
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
-        text = [
+        drawn = (
             f"{mean_of(provenance, self.quantity)} per unit, one bar per scale"
-            f" ({scales_in_words(self.scales)})."
-        ]
-        marks = [] if self.errors is None else [f"Error bars: {DEVIATION}."]
-        if self.null is not None:
-            marks.append(null_words(scales=None))
+            f" ({scales_in_words(self.scales)}).",
+        )
         alt = f"Bar chart of the {self.quantity} of {counted(len(self.units), 'unit')}."
-        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
-        title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
-        return Caption(title, tuple(text), tuple(marks), provenance, alt)
+        return self._caption(provenance, drawn, "Error bars", null_words(scales=None), alt)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return the chart of an office program; none where a band of random networks shows."""
-        if self.null is not None:
-            return []
-        chart = NativeChart(
-            kind="bars",
-            caption=caption,
-            x=self.units,
-            scales=self.scales,
-            values=self.values.T,
-            errors=None if self.errors is None else self.errors.T,
-            x_title="SK unit",
-            y_title=self.quantity,
-            ticks=ticks_of(self.values, self.errors, self.base),
-            base=self.base,
-            hatched=self.hatched,
+        base, hatched = self.base, self.hatched
+        return self._native(
+            base, kind="bars", caption=caption, x_title="SK unit", base=base, hatched=hatched
         )
-        return [chart]
 
     def plot(
         self,
@@ -243,21 +205,21 @@ class UnitBars(UnitValues):
         `label` replaces the text of the y axis, which is the quantity.
         """
         own = ax is None
-        width, height = figure_size()
-        more = 0 if self.null is None else extra_height()
-        ax, figure = own_axes(ax, width, min(height + more, most_height()))
-        keep_ticks(ax)
+        ax, figure = chart_axes(ax, extra_height(self.null))
         background = ax.get_facecolor()
         styles = scale_styles(self.scales, background)
         count = len(styles)
         bar = 0.8 / count
-        middle = np.arange(len(self.units))
-        whisker = 0.55 * matplotlib.rcParams["lines.linewidth"]
-        cap = min(2 * matplotlib.rcParams["lines.linewidth"], 12 * bar)
+        line = matplotlib.rcParams["lines.linewidth"]
+        whisker, cap = 0.55 * line, min(2 * line, 12 * bar)
+        edge = whisker + 2 * _EDGE
         for index, style in enumerate(styles):
+            x = np.arange(len(self.units)) + (index - (count - 1) / 2) * bar
+            values = self.values[:, index]
+            errors = None if self.errors is None else self.errors[:, index]
             ax.bar(
-                middle + (index - (count - 1) / 2) * bar,
-                self.values[:, index] - self.base,
+                x,
+                values - self.base,
                 bottom=self.base,
                 width=bar * (0.94 if self.hatched else 1.0),
                 color=style.colour,
@@ -265,43 +227,28 @@ class UnitBars(UnitValues):
                 linewidth=0,
                 hatch=style.hatch if self.hatched else "",
                 label=style.label,
-                yerr=None if self.errors is None else self.errors[:, index],
+                yerr=errors,
                 ecolor=matplotlib.rcParams["text.color"],
                 capsize=cap,
                 error_kw={"elinewidth": whisker, "capthick": whisker},
             )
-            if self.errors is not None:
+            if errors is not None:
                 # A light edge, without which whiskers would be lost on a dark bar.
-                edge = whisker + 2 * _EDGE
                 ax.errorbar(
-                    middle + (index - (count - 1) / 2) * bar,
-                    self.values[:, index],
-                    self.errors[:, index],
-                    fmt="none",
-                    ecolor=background,
-                    elinewidth=edge,
-                    capthick=edge,
-                    capsize=cap + _EDGE,
-                    zorder=1.9,
-                )
+                    x, values, errors, fmt="none", ecolor=background, elinewidth=edge,
+                    capthick=edge, capsize=cap + _EDGE, zorder=1.9,
+                )  # fmt: skip
                 ax.containers.pop()  # It is no series of its own.
             if self.null is not None:
                 low, high = self.null[:, index].T
                 # In front of the bars, which would hide it, but behind their errors.
                 band = ax.bar(
-                    middle + (index - (count - 1) / 2) * bar,
-                    high - low,
-                    bottom=low,
-                    width=bar,
-                    zorder=1.5,
-                    **look(on_bars=True),
+                    x, high - low, bottom=low, width=bar, zorder=1.5, **look(on_bars=True)
                 )
                 for patch in band:  # Its lower end is no place for the axes to end.
                     patch.sticky_edges.y.clear()
         ax.axhline(self.base, color=matplotlib.rcParams["text.color"], linewidth=0.8)
-        ax.set_xlim(-0.6, len(self.units) - 0.4)
         ax.margins(y=0.08)
-        ax.tick_params(axis="x", length=0)
         ax.set_ylabel(self.quantity if label is None else label, parse_math=False)
         if title:
             ax.set_title(title, parse_math=False)
@@ -310,19 +257,9 @@ class UnitBars(UnitValues):
             room = figure.get_size_inches()[0] * 72
             if self.null is not None:
                 handles.append(null_handle(on_bars=True, room=room))
-            # Above the axes: within them there may be no free corner.
-            ax.legend(
-                handles=handles,
-                loc="lower right",
-                bbox_to_anchor=(1, 1),
-                ncols=min(count, 5) if self.null is None else legend_columns(handles, room),
-                borderaxespad=0.2,
-            )
-        label_units(ax, self.units)
-        if own:
-            figure.draw_without_rendering()  # settles the size of the axes
-            label_units(ax, self.units)
-            fit_label(ax)
+            columns = min(count, 5) if self.null is None else legend_columns(handles, room)
+            legend_above(ax, handles, columns)
+        label_units(ax, self.units, settle=own)
         return self._drawn(figure, ax)
 
 

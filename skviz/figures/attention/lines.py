@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,26 +14,30 @@ from matplotlib.figure import Figure
 
 from skviz.capture.attention import Attention
 from skviz.errors import UsageError
-from skviz.figures.attention.channel_curves import draw_curves, mean_starts
-from skviz.figures.attention.channel_points import ChannelPoints, group_points
-from skviz.figures.attention.headings import legend_above, name_above
+from skviz.figures.attention.channel_points import ChannelPoints
 from skviz.figures.caption import DEVIATION, Caption, mean_of, message, null_words
 from skviz.figures.display import Display, PerUnit
 from skviz.figures.layout.page import (
-    figure_size,
+    chart_axes,
     fit_label,
-    keep_ticks,
-    most_height,
-    own_axes,
+    legend_above,
     root_figure,
+    size_in_points,
 )
+from skviz.figures.layout.panels import PanelSizes, fitting_columns, on_slide, panels
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
-from skviz.figures.runs.null_bands import channel_band, extra_height, null_handle
+from skviz.figures.runs.null_bands import (
+    channel_band,
+    draw_band,
+    extra_height,
+    legend_columns,
+    null_handle,
+)
 from skviz.figures.selection import Selection, checked_branch, required_scales
-from skviz.figures.style.palette import line_handles, scale_styles
-from skviz.figures.style.text import storable
+from skviz.figures.style.palette import draw_line, line_handles, scale_styles
+from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name, channel_change
 from skviz.numbers import counted
@@ -40,8 +45,6 @@ from skviz.quantities import EXPECTED_KERNEL
 from skviz.scales import scale_labels
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skviz.inference.null import AnyMeasurements
     from skviz.inference.summary import Summary
 
@@ -107,18 +110,8 @@ class ChannelLines(ChannelPoints, PerUnit):
         """
         found = attention.unit(unit)
         values = attention.branch(unit, branch).astype(np.float64)
-        channels = values.shape[1]
-        chosen, x, sizes = group_points(group, channels, found.name)
         index = checked_branch(found, branch)
-        return cls(
-            curves=np.add.reduceat(values, x, axis=1) / sizes,
-            x=x,
-            scales=required_scales(attention),
-            unit=found.name,
-            branch_label=found.branch_label(index),
-            group=chosen,
-            channels=channels,
-        )
+        return cls._grouped(values, required_scales(attention), found, index, group)
 
     @classmethod
     def from_summary(
@@ -153,19 +146,14 @@ class ChannelLines(ChannelPoints, PerUnit):
                 " recorded; leave the deviations out"
             )
         index = checked_branch(found, branch)
-        chosen, x, sizes = group_points(group, found.channels, found.name)
+        lines = cls._grouped(shown.channels(branch), shown.scales, found, index, group)
+        x, sizes = lines.x, lines.group_sizes
         spread = None
         if deviations:
             std = summary.measurements.channels[found.name].std[list(shown.columns), index]
             spread = np.add.reduceat(std, x, axis=1) / sizes
-        return cls(
-            curves=np.add.reduceat(shown.channels(branch), x, axis=1) / sizes,
-            x=x,
-            scales=shown.scales,
-            unit=found.name,
-            branch_label=found.branch_label(index),
-            group=chosen,
-            channels=found.channels,
+        return replace(
+            lines,
             deviations=spread,
             quantity=EXPECTED_KERNEL.axis_label if shown.kernels else None,
             null=channel_band(shown, index, x, sizes) if null else None,
@@ -180,7 +168,6 @@ class ChannelLines(ChannelPoints, PerUnit):
     @classmethod
     def page(cls, displays: Sequence[ChannelLines], paper: bool = False) -> Figure:
         """Draw a panel per unit, and one with the paper's channels, which do not correspond."""
-        from skviz.figures.attention.line_panels import plot_lines
         from skviz.figures.runs.published import published_chart
 
         if paper:
@@ -191,6 +178,11 @@ class ChannelLines(ChannelPoints, PerUnit):
     def value_label(self) -> str:
         """What the y axis shows."""
         return self.quantity or f"attention of {branch_phrase(self.branch_label)}"
+
+    @property
+    def short_label(self) -> str:
+        """What the y axis of a small chart shows."""
+        return f"{self.branch_label} attention" if self.quantity is None else "expected kernel"
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
@@ -206,7 +198,7 @@ class ChannelLines(ChannelPoints, PerUnit):
         text = [f"{mean_of(provenance, what)}, {each}, {by_scale}."]
         marks = []
         if self.dense:
-            step = int(mean_starts(self)[1]) * self.group
+            step = int(self.mean_starts[1]) * self.group
             dots = "single channels" if self.group == 1 else f"means of {self.group}"
             marks.append(f"Dots: {dots}; lines: means of {step} consecutive channels.")
         if self.deviations is not None:
@@ -232,23 +224,6 @@ class ChannelLines(ChannelPoints, PerUnit):
         mean = f"the mean {'expected kernel size' if kernels else quantity}"
         title = message(unit, mean, means, scales, change=self.change)
         return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per scale and point."""
-        import pandas as pd
-
-        count, points = self.curves.shape
-        columns = {
-            "unit": self.unit,
-            "kernel": self.branch_label,
-            "scale": np.repeat(self.scales, points),
-            "channel": np.tile(self.x, count),
-            "channels": np.tile(self.group_sizes, count),
-            "attention": self.curves.ravel(),
-        }
-        if self.deviations is not None:
-            columns["std"] = self.deviations.ravel()
-        return pd.DataFrame(columns)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return the chart of an office program; none of a band or of many dots."""
@@ -280,26 +255,62 @@ class ChannelLines(ChannelPoints, PerUnit):
         `labels` replaces the texts of the x and y axes, None leaving one out.
         """
         own = ax is None
-        width, height = figure_size()
-        more = 0 if self.null is None else extra_height()
-        ax, figure = own_axes(ax, width, min(height + more, most_height()))
-        keep_ticks(ax)
-        draw_curves(ax, self)
+        ax, figure = chart_axes(ax, extra_height(self.null))
+        self._draw_curves(ax)
         x_label, y_label = labels if labels is not None else ("channel", self.value_label)
         ax.set_xlabel(x_label or "")
         ax.set_ylabel(y_label or "")
         ax.set_xmargin(0.03)
         ax.xaxis.set_major_locator(ChannelLocator())
         if legend and own:
-            legend_above(ax, self.handles(ax), 72 * width)
+            handles = self.handles(ax)
+            room = 0.85 * 72 * figure.get_figwidth()
+            legend_above(ax, handles, legend_columns(handles, room))
         elif legend:
             ax.legend(handles=self.handles(ax))
-        name_above(ax, self.unit)
+        self._name_above(ax)
         if own:
             figure.draw_without_rendering()  # settles the size of the axes
-            name_above(ax, self.unit, beside_legend=legend)
+            self._name_above(ax, beside_legend=legend)
             fit_label(ax)
         return self._drawn(figure, ax)
+
+    def _draw_curves(self, ax: Axes) -> None:
+        """Draw curves and bands, one colour per scale, and the band of random networks.
+
+        A line through hundreds of channels is noise over noise. There each channel is a small dot,
+        and the line is the mean over successive points, as many as the paper draws.
+        """
+        x, curves = self.x.astype(np.float64), self.curves
+        bands, null = self.deviations, self.null
+        styles = scale_styles(self.scales, ax.get_facecolor())
+        if self.dense:
+            size = 0.4 * matplotlib.rcParams["lines.markersize"]
+            for style, curve in zip(styles, curves, strict=True):
+                ax.plot(x, curve, ".", color=style.colour, markersize=size, alpha=0.6, zorder=1.5)
+            x, curves = self.successive_means(x), self.successive_means(curves)
+            bands = None if bands is None else self.successive_means(bands)
+            null = None if null is None else self.successive_means(null)
+        if null is not None:
+            draw_band(ax, x, *null)
+        for index, style in enumerate(styles):
+            draw_line(ax, x, curves[index], style, None if bands is None else bands[index])
+
+    def _name_above(self, ax: Axes, *, beside_legend: bool = False) -> None:
+        """Write the unit's name above the axes, cut where it is wider than they are.
+
+        It stands beside the legend, or where it has no room there above it.
+        """
+        size = font_points(matplotlib.rcParams["axes.titlesize"])
+        room = size_in_points(ax)[0]
+        name = shorten(clean(self.unit), room, size, weight="bold", keep_end=True)
+        pad = float(matplotlib.rcParams["axes.titlepad"])
+        legend = ax.get_legend()
+        if beside_legend and legend is not None:
+            box, point = legend.get_window_extent(), root_figure(ax).dpi / 72
+            if text_width(name, size, "bold") + size > room - box.width / point:
+                pad += box.height / point
+        ax.set_title(name, parse_math=False, pad=pad)
 
     def handles(self, ax: Axes) -> list[Artist]:
         """Return the legend's entries: one per scale, and one of the band if there is one."""
@@ -308,3 +319,24 @@ class ChannelLines(ChannelPoints, PerUnit):
             room = root_figure(ax).get_size_inches()[0] * 72
             found.append(null_handle(scale_labels(self.scales)[-1], room=room))
         return found
+
+
+def plot_lines(charts: Sequence[ChannelLines], *, same_height: bool = False) -> Figure:
+    """Draw the lines of several units as panels of one new figure.
+
+    With `same_height` all panels show the same attention: lines compare across panels.
+    """
+    columns = fitting_columns(2 if len(charts) <= 6 else 3)
+    columns, sizes = on_slide(len(charts), columns, PanelSizes(body=11, head=2))
+    figure, axes = panels(len(charts), columns, sizes)
+    for index, (chart, ax) in enumerate(zip(charts, axes, strict=True)):
+        lowest = index + columns >= len(charts)
+        chart.plot(ax, legend=False, labels=("channel" if lowest else None, chart.short_label))
+    if same_height:
+        low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
+        for ax in axes:
+            ax.set_ylim(min(low), max(high))
+    handles = charts[0].handles(axes[0])
+    columns = legend_columns(handles, 72 * figure.get_figwidth())
+    figure.legend(handles=handles, loc="upper right", ncols=columns)
+    return figure

@@ -15,21 +15,15 @@ from skviz.capture.attention import Attention
 from skviz.errors import UsageError
 from skviz.figures.attention.arrange import Arrangement, arrange, inner_width
 from skviz.figures.attention.bars import UnitBars
-from skviz.figures.attention.line_panels import short_label
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.thumbnails import Thumbnails
 from skviz.figures.caption import Caption
 from skviz.figures.display import Display
-from skviz.figures.layout.footer import Line, draw_footer, footer_lines, lines_height
+from skviz.figures.layout.footer import draw_footer, footer_height, footer_lines
 from skviz.figures.layout.page import fit, fit_label, new_figure, place
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import (
-    PAIRED,
-    bar_handles,
-    line_handles,
-    scale_styles,
-)
+from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
 from skviz.figures.style.sheets import figure_style
 from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.frames import parts_frame
@@ -144,11 +138,9 @@ class AttentionFigure(Display):
 
     def _page(self) -> Arrangement:
         """Return where everything goes, on a page of its own."""
-        header = _Header.of(self)
         footer = footer_lines(self.note, self.warning, inner_width())
-        return arrange(
-            self.thumbnails, len(self.lines), self.bars, header.height, _footer_height(footer)
-        )
+        below = footer_height(footer, font_points("small") / 72)
+        return arrange(self.thumbnails, len(self.lines), self.bars, _Header.of(self).height, below)
 
     def _draw(self, figure: Figure, page: Arrangement, top: float) -> None:
         """Draw everything on a figure, from so many inches below its upper edge on."""
@@ -162,9 +154,8 @@ class AttentionFigure(Display):
         self.thumbnails.plot(ax, columns=page.columns)
         self._plot_lines(figure, page)
         ax = figure.add_axes((0, 0, 1, 1), label="bars")
-        title, _, detail = self.bars.quantity.partition(" (")
-        title = title[:1].upper() + title[1:]
-        self.bars.plot(ax, legend=False, title=title, label=detail.removesuffix(")"))
+        title, label = self.bars.heading
+        self.bars.plot(ax, legend=False, title=title, label=label)
         fit([ax], [page.bars])
         label_units(ax, self.bars.units)  # now that the width is known
         fit([ax], [page.bars])
@@ -176,7 +167,7 @@ class AttentionFigure(Display):
             ax = figure.add_axes((0, 0, 1, 1), label=chart.unit)
             em = float(matplotlib.rcParams["font.size"]) / 72
             alone = len(page.charts) == 1 and page.charts[0].height > _LABEL_ROOM * em
-            y_label = chart.value_label if alone else short_label(chart)
+            y_label = chart.value_label if alone else chart.short_label
             shown = first or len(labels) > 1
             chart.plot(
                 ax,
@@ -343,7 +334,3 @@ class _Header:
             borderpad=0.2,
             columnspacing=1.5,
         )
-
-
-def _footer_height(lines: list[Line]) -> float:
-    return lines_height(lines) + 1.5 * font_points("small") / 72 if lines else 0.0

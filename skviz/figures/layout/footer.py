@@ -47,12 +47,13 @@ def with_note(draw: Callable[[], Figure | Display], caption: Caption) -> Figure:
     """
     edge = _EDGE * float(matplotlib.rcParams["font.size"]) / 72
     page, _ = figure_size()
-    with reserved(_height(footer_lines(caption.note, caption.warning, page - 2 * edge), edge)):
+    lines = footer_lines(caption.note, caption.warning, page - 2 * edge)
+    with reserved(footer_height(lines, edge)):
         figure = figure_of(draw())
     width, _ = figure.get_size_inches()
     lines = footer_lines(caption.note, caption.warning, width - 2 * edge)
     if lines:
-        add_below(figure, _height(lines, edge))
+        add_below(figure, footer_height(lines, edge))
         draw_footer(figure, lines, edge)
     return figure
 
@@ -66,9 +67,9 @@ def footer_lines(note: str, warning: str, width: float) -> list[Line]:
     return [(line, False) for line in notes] + [(line, True) for line in warnings]
 
 
-def lines_height(lines: list[Line]) -> float:
-    """Return the height of the lines in inches."""
-    return len(lines) * _LINE * font_points("small") / 72
+def footer_height(lines: list[Line], edge: float) -> float:
+    """Return the height of the lines in inches, with so many around them."""
+    return len(lines) * _LINE * font_points("small") / 72 + 1.5 * edge if lines else 0.0
 
 
 def draw_footer(figure: Figure, lines: list[Line], margin: float, below: float = 0.0) -> None:
@@ -87,7 +88,3 @@ def draw_footer(figure: Figure, lines: list[Line], margin: float, below: float =
             line.set(color=warning_colour(figure.get_facecolor()), weight="bold")
         else:
             line.set_alpha(0.8)
-
-
-def _height(lines: list[Line], edge: float) -> float:
-    return lines_height(lines) + 1.5 * edge if lines else 0.0

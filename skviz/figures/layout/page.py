@@ -15,11 +15,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
@@ -74,6 +76,24 @@ def own_axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure
     if ax is None:
         ax = new_figure(width, height, constrained=True).add_subplot()
     return ax, root_figure(ax)
+
+
+def chart_axes(ax: Axes | None, more: float = 0.0, least: float = 0.0) -> tuple[Axes, Figure]:
+    """Return `own_axes` of the style's size, some inches higher, for a chart with ticks of values.
+
+    They are `least` inches high at least; a slide stays as it is.
+    """
+    width, height = figure_size()
+    ax, figure = own_axes(ax, width, min(max(height, least) + more, most_height()))
+    keep_ticks(ax)
+    return ax, figure
+
+
+def legend_above(ax: Axes, handles: Sequence[Artist], columns: int) -> Legend:
+    """Put a legend above the axes: within them there may be no free corner."""
+    return ax.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, borderaxespad=0.2
+    )
 
 
 def figure_size() -> tuple[float, float]:

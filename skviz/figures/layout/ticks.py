@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import Locator
 
-from skviz.figures.layout.page import is_slide, size_in_points
+from skviz.figures.layout.page import fit_label, is_slide, root_figure, size_in_points
 from skviz.figures.style.text import clean, font_points, shorten, text_width
 
 _SMALLEST_LABEL, SMALLEST_ON_SLIDE = 5.0, 14.0  # points
@@ -42,8 +42,13 @@ class ChannelLocator(Locator):
         return float(min(9.0, max(1.0, size_in_points(axes)[0] / label)))
 
 
-def label_units(ax: Axes, units: Sequence[str]) -> None:
-    """Write the units' names below the bars: upright, smaller or fewer where space is short."""
+def label_units(ax: Axes, units: Sequence[str], *, settle: bool = False) -> None:
+    """Write the units' names below the bars: upright, smaller or fewer where space is short.
+
+    With `settle` they are fitted, as the label of the y axis is, once the axes have their size.
+    """
+    ax.set_xlim(-0.6, len(units) - 0.4)
+    ax.tick_params(axis="x", length=0)
     room = size_in_points(ax)[0] / (len(units) + 0.2)
     size = font_points(matplotlib.rcParams["xtick.labelsize"])
     names, pattern = _distinct_parts([clean(name) for name in units], 8 * size)
@@ -60,6 +65,10 @@ def label_units(ax: Axes, units: Sequence[str]) -> None:
     ax.set_xticks(np.arange(0, len(names), every), names[::every])
     for text in ax.get_xticklabels():
         text.set(rotation=rotation, fontsize=size, parse_math=False)
+    if settle:
+        root_figure(ax).draw_without_rendering()
+        label_units(ax, units)
+        fit_label(ax)
 
 
 def _distinct_parts(names: list[str], width: float) -> tuple[list[str], str]:

@@ -10,26 +10,19 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
-from skviz.figures.attention.bars import UnitBars
+from skviz.figures.attention.bars import DIFFERENCE, UnitBars
 from skviz.figures.attention.unit_values import UnitValues
-from skviz.figures.caption import (
-    DEVIATION,
-    Caption,
-    mean_of,
-    null_words,
-    unit_title,
-    units_in_words,
-)
-from skviz.figures.layout.page import figure_size, fit_label, keep_ticks, most_height, own_axes
+from skviz.figures.caption import Caption, mean_of, null_words
+from skviz.figures.display import check_shape
+from skviz.figures.layout.page import chart_axes, legend_above
 from skviz.figures.layout.ticks import label_units
-from skviz.figures.native import NativeChart, ticks_of
+from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import draw_band, extra_height, legend_columns, null_handle
 from skviz.figures.selection import has_differences
-from skviz.figures.style.palette import line_handles, scale_styles
+from skviz.figures.style.palette import draw_line, line_handles, scale_styles
 from skviz.figures.wording import scales_in_words
 from skviz.numbers import counted
 from skviz.scales import scale_labels
@@ -75,25 +68,20 @@ class DepthLines(UnitValues):
     >>> figure = depth.plot().figure_
     """
 
-    paper_words = UnitBars.paper_words
-
     values: FloatArray
     scales: tuple[float, ...]
     units: tuple[str, ...]
     stages: tuple[int | None, ...]
     errors: FloatArray | None = None
-    quantity: str = "attention difference"
+    quantity: str = DIFFERENCE
     zero: bool = True
     null: FloatArray | None = None
     change: FloatArray | None = None
 
     def __post_init__(self) -> None:
-        self._check_shape("values", self.values)
-        if self.null is not None and self.null.shape != (len(self.units), 2):
-            raise UsageError(
-                f"expected a null of shape (units, 2) = {(len(self.units), 2)},"
-                f" got {self.null.shape}"
-            )
+        count = len(self.units)
+        check_shape("values", self.values, "units, scales", (count, len(self.scales)))
+        check_shape("a null", self.null, "units, 2", (count, 2))
         if len(self.stages) != len(self.units):
             raise UsageError(
                 f"expected {len(self.units)} stages, one per unit, got {len(self.stages)}"
@@ -143,54 +131,28 @@ class DepthLines(UnitValues):
         several = len(summary.units) > 1 and has_differences(summary.units)
         return super().in_report(name, summary) if several else []
 
-    def lay_paper(self, figure: Figure) -> None:
-        """Mark the paper's means (figure 3 (c)) on the lines."""
-        from skviz.figures.runs.published import lay_over_depth
-
-        lay_over_depth(figure.axes[0], self)
-
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
-        text = [
-            f"{mean_of(provenance, self.quantity)} of {counted(len(self.units), 'unit')} in the"
-            f" order of execution, one line per scale ({scales_in_words(self.scales)}).",
+        count = counted(len(self.units), "unit")
+        drawn = (
+            f"{mean_of(provenance, self.quantity)} of {count} in the order of execution, one line"
+            f" per scale ({scales_in_words(self.scales)}).",
             "Vertical lines separate the stages.",
-        ]
-        marks = [] if self.errors is None else [f"Bands: {DEVIATION}."]
-        if self.null is not None:
-            marks.append(null_words(self.scales))
-        alt = (
-            f"Line chart of the {self.quantity} along the depth of the network, over"
-            f" {counted(len(self.units), 'unit')}."
         )
-        alt = " ".join([alt, *units_in_words(self.values, self.units, self.scales, self.change)])
-        title = unit_title(self.values, self.units, self.scales, self.quantity, self.change)
-        return Caption(title, tuple(text), tuple(marks), provenance, alt)
+        alt = f"Line chart of the {self.quantity} along the depth of the network, over {count}."
+        return self._caption(provenance, drawn, "Bands", null_words(self.scales), alt)
 
     def native_charts(self, caption: Caption) -> list[NativeChart]:
         """Return the chart of an office program; none where a band of random networks shows."""
-        if self.null is not None:
-            return []
-        chart = NativeChart(
-            kind="line",
-            caption=replace(caption, drawn=caption.drawn[:1]),  # without the lines of stages
-            x=self.units,
-            scales=self.scales,
-            values=self.values.T,
-            errors=None if self.errors is None else self.errors.T,
-            x_title="SK unit, in the order of execution",
-            y_title=self.quantity,
-            ticks=ticks_of(self.values, self.errors, 0.0 if self.zero else None),
-        )
-        return [chart]
+        caption = replace(caption, drawn=caption.drawn[:1])  # without the lines of stages
+        base = 0.0 if self.zero else None
+        x_title = "SK unit, in the order of execution"
+        return self._native(base, kind="line", caption=caption, x_title=x_title)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines on `ax`, or on a new figure, and return the display."""
         own = ax is None
-        width, height = figure_size()
-        more = 0 if self.null is None else extra_height()
-        ax, figure = own_axes(ax, width, min(height + more, most_height()))
-        keep_ticks(ax)
+        ax, figure = chart_axes(ax, extra_height(self.null))
         styles = scale_styles(self.scales, ax.get_facecolor())
         x = np.arange(len(self.units))
         handles: list[Artist] = [*line_handles(styles)]
@@ -201,40 +163,15 @@ class DepthLines(UnitValues):
             draw_band(ax, np.stack([x - 0.5, x + 0.5], axis=1).ravel(), low, high)
             handles.append(null_handle(scale_labels(self.scales)[-1], room=room))
         for index, style in enumerate(styles):
-            curve = self.values[:, index]
-            ax.plot(
-                x,
-                curve,
-                color=style.colour,
-                marker=style.marker,
-                linestyle=style.dash,
-                label=style.label,
-                zorder=3,
-            )
-            if self.errors is not None:
-                spread = np.nan_to_num(self.errors[:, index])
-                ax.fill_between(
-                    x, curve - spread, curve + spread, color=style.colour, alpha=0.1, linewidth=0
-                )
+            spread = None if self.errors is None else self.errors[:, index]
+            draw_line(ax, x, self.values[:, index], style, spread, zorder=3)
         if self.zero:
             ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8)
         for index in range(1, len(x)):
             if self.stages[index] != self.stages[index - 1]:
                 ax.axvline(index - 0.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
-        ax.set_xlim(-0.6, len(x) - 0.4)
-        ax.tick_params(axis="x", length=0)
-        ax.set_xlabel("SK unit, in the order of execution")
         ax.set_ylabel(self.quantity, parse_math=False)
-        ax.legend(
-            handles=handles,
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=min(len(styles), 8) if self.null is None else legend_columns(handles, room),
-            borderaxespad=0.2,
-        )
-        label_units(ax, self.units)
-        if own:
-            figure.draw_without_rendering()  # settles the width of the axes
-            label_units(ax, self.units)
-            fit_label(ax)
+        columns = min(len(styles), 8) if self.null is None else legend_columns(handles, room)
+        legend_above(ax, handles, columns)
+        label_units(ax, self.units, settle=own)
         return self._drawn(figure, ax)

@@ -27,9 +27,9 @@ from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import extra_height, legend_columns, null_handle
-from skviz.figures.selection import usual_lines
 from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
 from skviz.frames import parts_frame
+from skviz.studies.unit_choice import choose_units
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +81,7 @@ class Figure3(RunDisplay):
     @classmethod
     def of_run(cls, summary: Summary, units: Sequence[str] = (), **options: Any) -> list[Figure3]:
         """Return the page; `units` are those of the bars."""
-        (line, *_) = usual_lines(summary)
+        (line, *_) = choose_units(summary.units).lines
         return [cls.from_summary(summary, line.name, units, **options)]
 
     @classmethod
@@ -105,32 +105,25 @@ class Figure3(RunDisplay):
         if caption.provenance is None:
             return []
         parts = (self.lines, self.bars)
-        return [
-            chart
-            for part in parts
-            for chart in part.native_charts(
-                replace(part.caption(caption.provenance), provenance=caption.provenance)
-            )
-        ]
+        captions = [part.caption(caption.provenance) for part in parts]
+        return [*parts[0].native_charts(captions[0]), *parts[1].native_charts(captions[1])]
 
     def plot(self) -> Self:
         """Draw lines and bars beside each other, on a narrow page below each other."""
         em = float(matplotlib.rcParams["font.size"]) / 72
         width, height = figure_size()
         beside = width >= _NARROW * em
-        head = _HEAD * em + (0 if self.bars.null is None else extra_height())
-        if beside:
-            page = min(height + head, most_height())
-        else:
-            page = min(head + (2 * _CHART + _GAP + 2 * _EDGE) * em, most_height())
+        head = _HEAD * em + extra_height(self.bars.null)
+        body = height if beside else (2 * _CHART + _GAP + 2 * _EDGE) * em
+        page = min(head + body, most_height())
         figure = new_figure(width, page)
-        slots = _slots(width - 2 * _EDGE * em, page - head - _EDGE * em, beside, em)
-        slots = [replace(s, left=s.left + _EDGE * em, top=s.top + head) for s in slots]
+        edge = _EDGE * em
+        area = Slot(edge, head, width - 2 * edge, page - head - edge)
+        slots = _slots(area, beside, _GAP * em)
         left, right = (figure.add_axes((0, 0, 1, 1), label=name) for name in ("lines", "bars"))
         self.lines.plot(left, legend=False)
-        title, _, detail = self.bars.quantity.partition(" (")
-        title = title[:1].upper() + title[1:]
-        self.bars.plot(right, legend=False, title=title, label=detail.removesuffix(")"))
+        title, label = self.bars.heading
+        self.bars.plot(right, legend=False, title=title, label=label)
         for _ in range(2):  # Labels depend on the size of the axes, and margins on the labels.
             for ax, slot in zip((left, right), slots, strict=True):
                 fit([ax], [slot])
@@ -173,11 +166,11 @@ def _line_up(one: Axes, other: Axes, beside: bool) -> None:
         ax.set_position(Bbox.from_extents(*ends))
 
 
-def _slots(width: float, height: float, beside: bool, em: float) -> list[Slot]:
-    """Return the places of lines and bars in inches, from the upper left corner."""
+def _slots(area: Slot, beside: bool, gap: float) -> tuple[Slot, Slot]:
+    """Return the places of lines and bars within an area."""
     if beside:
-        left = _LINES * (width - _GAP * em)
-        right = width - left - _GAP * em
-        return [Slot(0, 0, left, height), Slot(left + _GAP * em, 0, right, height)]
-    each = (height - _GAP * em) / 2
-    return [Slot(0, 0, width, each), Slot(0, each + _GAP * em, width, each)]
+        wide = _LINES * (area.width - gap)
+        rest = area.width - wide - gap
+        return replace(area, width=wide), replace(area, left=area.left + wide + gap, width=rest)
+    tall = (area.height - gap) / 2
+    return replace(area, height=tall), replace(area, top=area.top + tall + gap, height=tall)

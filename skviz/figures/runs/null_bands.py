@@ -150,9 +150,9 @@ def legend_columns(handles: Sequence[Artist], room: float) -> int:
     return 1
 
 
-def extra_height() -> float:
-    """Return how much higher a figure has to be, in inches, for a legend of more lines."""
-    return 3.6 * _legend_size() / 72
+def extra_height(null: FloatArray | None) -> float:
+    """Return how much higher a band's figure is, in inches, for a legend of more lines."""
+    return 0.0 if null is None else 3.6 * _legend_size() / 72
 
 
 def _legend_size() -> float:

@@ -14,22 +14,18 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.attention.bars import UnitBars
-from skviz.figures.attention.channel_points import PAPER_POINTS
-from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.caption import Caption
 from skviz.figures.display import Display
 from skviz.figures.layout.footer import with_note
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.classes import ClassCurves
 from skviz.figures.runs.figure3 import Figure3
-from skviz.figures.runs.published import published_curve, published_values
+from skviz.figures.runs.published import published_lines
 from skviz.figures.style.sheets import figure_style
-from skviz.quantities import DIFFERENCE
+from skviz.inference.published import SCALES, published_values
 from skviz.scales import scale_label
 
 PAPER_FIGURES = ("3a", "3b", "3c", "4")
-SCALES = (1.0, 1.5, 2.0)
-_CHANNELS = 256  # of SK_3_4
 _QUANTITY = "attention difference (5x5 \N{MINUS SIGN} 3x3)"
 _SOURCE = (
     "Values read from the vector paths of figure {} of Li, Wang, Hu, Yang: Selective Kernel"
@@ -68,7 +64,9 @@ def paper_display(figure: str) -> Display:
     if figure == "4":
         return _classes()
     bars = _bars(figure)
-    return bars if figure == "3a" else Figure3(_lines(figure), bars)
+    return (
+        bars if figure == "3a" else Figure3(published_lines(_part(figure), SCALES, "SK_3_4"), bars)
+    )
 
 
 def paper_caption(figure: str, display: Display) -> Caption:
@@ -101,32 +99,20 @@ def _provenance(figure: str) -> Provenance:
 
 def _bars(figure: str) -> UnitBars:
     right = published_values("figure3")["right"]
-    key = "c_all_validation_images" if figure == "3c" else f"{figure[1]}_one_image"
     labels = [scale_label(scale) for scale in SCALES]
-    errors = None
+    values, errors = np.array([right[_part(figure)][label] for label in labels]).T, None
     if figure == "3c":
         ends = np.array([right["c_error_bars_low_high"][label] for label in labels])
         errors = (ends[..., 1] - ends[..., 0]).T / 2
-    values = np.array([right[key][label] for label in labels]).T
     return UnitBars(values, SCALES, tuple(right["units"]), errors, _QUANTITY)
 
 
-def _lines(figure: str) -> ChannelLines:
-    left = published_values("figure3")["left"]
-    key = "c_all_validation_images" if figure == "3c" else "b_one_image"
-    nothing = [np.nan] * PAPER_POINTS
-    curves = [left[key].get(scale_label(scale), nothing) for scale in SCALES]
-    return ChannelLines(
-        np.array(curves), np.array(left["x"]), SCALES, "SK_3_4", "5x5",
-        _CHANNELS // PAPER_POINTS, _CHANNELS,
-    )  # fmt: skip
+def _part(figure: str) -> str:
+    return "c_all_validation_images" if figure == "3c" else f"{figure[1]}_one_image"
 
 
 def _classes() -> ClassCurves:
-    units = tuple(f"SK_{name}" for name in published_values("figure4")["curves"])
-    found = [[published_curve(unit, scale) for scale in SCALES[:2]] for unit in units]
-    curves = [[pair for pair in row if pair is not None] for row in found]
-    return ClassCurves(
-        np.array([[values for _, values in row] for row in curves]),
-        curves[0][0][0], SCALES[:2], units, quantity=DIFFERENCE.label, counts="points",
-    )  # fmt: skip
+    figure, labels = published_values("figure4"), [scale_label(scale) for scale in SCALES[:2]]
+    values = [[curves[label] for label in labels] for curves in figure["curves"].values()]
+    units = tuple(f"SK_{name}" for name in figure["curves"])
+    return ClassCurves(np.array(values), np.array(figure["x"]), SCALES[:2], units, counts="points")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
@@ -16,19 +13,24 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
+from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.channel_points import PAPER_POINTS
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.style.palette import line_handles, scale_styles
-from skviz.inference.published import has_paper_kernels
+from skviz.inference.published import (
+    has_paper_kernels,
+    published_deviation,
+    published_difference,
+    published_values,
+)
 from skviz.numbers import first_of
 from skviz.scales import scale_label
 from skviz.typing import FloatArray
 from skviz.units import Unit
 
 if TYPE_CHECKING:
-    from skviz.figures.attention.bars import UnitBars
+    from skviz.figures.attention.unit_values import UnitValues
     from skviz.figures.runs.classes import ClassCurves
-    from skviz.figures.runs.depth import DepthLines
 
 SKNET50 = tuple(
     f"SK_{stage}_{unit}"
@@ -64,26 +66,21 @@ def published_bars(unit: str, scale: float) -> tuple[float, float] | None:
 
     `unit` is "2_3", "3_4", "4_6" or "5_3"; None for another unit or scale.
     """
-    right = published_values("figure3")["right"]
-    label = scale_label(scale)
-    values = right["c_all_validation_images"]
-    if label not in values or unit not in right["units"]:
-        return None
-    index = right["units"].index(unit)
-    low, high = right["c_error_bars_low_high"][label][index]
-    return values[label][index], (high - low) / 2
+    mean = published_difference(unit, scale_label(scale))
+    deviation = published_deviation(unit, scale_label(scale))
+    return None if mean is None or deviation is None else (mean, deviation)
 
 
-def published_line(unit: str, scale: float) -> tuple[FloatArray, FloatArray] | None:
-    """Return channels, of 256, and attention of the 5x5 kernel, each (16,).
+def published_lines(part: str, scales: tuple[float, ...], unit: str) -> ChannelLines:
+    """Return the curves of SK_3_4 in figure 3, left, under a name; nan at scales without any.
 
-    Figure 3 (c), left: SK_3_4 only; None for another unit or scale.
+    `part` is "b_one_image" or "c_all_validation_images".
     """
     left = published_values("figure3")["left"]
-    values = left["c_all_validation_images"].get(scale_label(scale))
-    if unit != "SK_3_4" or values is None:
-        return None
-    return np.array(left["x"]), np.array(values)
+    nothing = [np.nan] * PAPER_POINTS
+    curves = [left[part].get(scale_label(scale), nothing) for scale in scales]
+    group, x = _CHANNELS // PAPER_POINTS, np.array(left["x"])
+    return ChannelLines(np.array(curves), x, scales, unit, "5x5", group, _CHANNELS)
 
 
 def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatArray] | None:
@@ -92,42 +89,37 @@ def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatAr
     SK_2_3, SK_3_4 and SK_5_3 at 1.0x and 1.5x; None for others.
     """
     figure = published_values("figure4")
-    curves = figure["curves"].get(unit.removeprefix("SK_"), {})
-    values = curves.get(scale_label(scale))
+    values = figure["curves"].get(unit.removeprefix("SK_"), {}).get(scale_label(scale))
     return None if values is None else (np.array(figure["x"]), np.array(values))
 
 
-def lay_over_bars(ax: Axes, bars: UnitBars) -> None:
-    """Mark the published means and deviations of figure 3 (c) on bars that are drawn."""
-    count = len(bars.scales)
-    found = 0
-    for index, scale in enumerate(bars.scales):
-        for position, unit in enumerate(bars.units):
-            value = published_bars(unit, scale)
-            if value is not None:
+def lay_over_units(ax: Axes, display: UnitValues) -> None:
+    """Mark the published means of figure 3 (c) on what is drawn, of bars with their deviations."""
+    bars = isinstance(display, UnitBars)
+    count, found = len(display.scales), 0
+    for index, style in enumerate(scale_styles(display.scales, ax.get_facecolor())):
+        for position, unit in enumerate(display.units):
+            value = published_bars(unit, style.scale)
+            if value is None:
+                continue
+            mean, error = value
+            if bars:
                 # Beside the error bar of our own, which stands in the middle.
                 at = position + (index - (count - 1) / 2 + 0.25) * 0.8 / count
-                ax.errorbar(
-                    at, value[0], value[1] if bars.errors is not None else None, **_mark(ax)
-                )
-                found += 1
-    _require(found, bars.scales, "2_3, 3_4, 4_6 or 5_3")
-    _add_legend(ax, "figure 3 (c)", marked=True)
-
-
-def lay_over_depth(ax: Axes, lines: DepthLines) -> None:
-    """Mark the published means of figure 3 (c) on the lines along depth."""
-    found = 0
-    for scale, style in zip(
-        lines.scales, scale_styles(lines.scales, ax.get_facecolor()), strict=True
-    ):
-        for position, unit in enumerate(lines.units):
-            value = published_bars(unit, scale)
-            if value is not None:
-                ax.errorbar(position, value[0], None, **(_mark(ax) | {"color": style.colour}))
-                found += 1
-    _require(found, lines.scales, "2_3, 3_4, 4_6 or 5_3")
-    _add_legend(ax, "figure 3 (c)", marked=True)
+                ax.errorbar(at, mean, error if display.errors is not None else None, **_mark(ax))
+            else:
+                ax.errorbar(position, mean, **(_mark(ax) | {"color": style.colour}))
+            found += 1
+    _require(found, display.scales, "2_3, 3_4, 4_6 or 5_3")
+    legend = ax.get_legend()
+    assert legend is not None
+    look = {key: value for key, value in _mark(ax).items() if key != "elinewidth"}
+    handle = Line2D([], [], label="published, figure 3 (c)", **look)
+    handles = [*legend.legend_handles, handle]
+    place: dict[str, Any] = {}
+    if isinstance(legend._loc_real, int) and legend.get_bbox_to_anchor() is not ax.bbox:  # type: ignore[attr-defined]
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
+    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)
 
 
 def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
@@ -147,18 +139,9 @@ def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
             "expected the attention of the 5x5 kernel, which the paper shows, got"
             f" {chart.branch_label}; leave the branch or the paper's values out"
         )
-    found = [published_line(chart.unit, scale) for scale in chart.scales]
-    _require(sum(curve is not None for curve in found), chart.scales, "3_4")
-    none = np.full(PAPER_POINTS, np.nan)
-    return ChannelLines(
-        curves=np.stack([none if curve is None else curve[1] for curve in found]),
-        x=np.arange(0, _CHANNELS, _CHANNELS // PAPER_POINTS),
-        scales=chart.scales,
-        unit="published, figure 3 (c)",
-        branch_label="5x5",
-        group=_CHANNELS // PAPER_POINTS,
-        channels=_CHANNELS,
-    )
+    paper = published_lines("c_all_validation_images", chart.scales, "published, figure 3 (c)")
+    _require(int(np.isfinite(paper.curves).sum()), chart.scales, "3_4")
+    return paper
 
 
 def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:
@@ -185,10 +168,9 @@ def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:
                 found += 1
     _require(found, curves.scales, "2_3, 3_4 or 5_3")
     styles = scale_styles(curves.scales, figure.axes[0].get_facecolor())
-    handles = [
-        *line_handles(styles),
-        published_handle(figure.axes[0], "figure 4", marked=False),
-    ]
+    colour = matplotlib.rcParams["text.color"]
+    paper = Line2D([], [], color=colour, label="published, figure 4", **_FAINT)
+    handles = [*line_handles(styles), paper]
     figure.legends.clear()
     figure.legend(handles=handles, loc="upper right", ncols=len(handles))
 
@@ -208,27 +190,6 @@ def _mark(ax: Axes) -> dict[str, Any]:
     }
 
 
-def published_handle(ax: Axes, figure: str, *, marked: bool) -> Line2D:
-    """Return the legend entry of the paper's values."""
-    label = f"published, {figure}"
-    colour = matplotlib.rcParams["text.color"]
-    if not marked:
-        return Line2D([], [], color=colour, label=label, **_FAINT)
-    look = {key: value for key, value in _mark(ax).items() if key != "elinewidth"}
-    return Line2D([], [], label=label, **look)
-
-
-def _add_legend(ax: Axes, figure: str, *, marked: bool) -> None:
-    """Put the paper's values into the legend that the axes have."""
-    legend = ax.get_legend()
-    assert legend is not None
-    handles = [*legend.legend_handles, published_handle(ax, figure, marked=marked)]
-    place: dict[str, Any] = {}
-    if isinstance(legend._loc_real, int) and legend.get_bbox_to_anchor() is not ax.bbox:  # type: ignore[attr-defined]
-        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)
-
-
 def _require(found: int, scales: Sequence[float], units: str) -> None:
     if not found:
         shown = ", ".join(map(scale_label, scales))
@@ -236,10 +197,3 @@ def _require(found: int, scales: Sequence[float], units: str) -> None:
             f"expected a unit and a scale that the paper has published (units {units}; scales 1,"
             f" 1.5 and 2), got none of them at {shown}"
         )
-
-
-@cache
-def published_values(name: str) -> Any:
-    """Return "figure3" or "figure4" as it is kept in `skviz.assets.published`."""
-    text = (files("skviz.assets") / "published" / f"{name}.json").read_text(encoding="utf-8")
-    return json.loads(text)

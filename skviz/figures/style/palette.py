@@ -16,16 +16,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.typing import ColorType
+from numpy.typing import NDArray
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.scales import scale_labels
+from skviz.typing import FloatArray
 
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
@@ -91,6 +95,12 @@ class ScaleStyle:
     marker: str
     dash: Dash
     hatch: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Colour, marker, dash and label, as `plot` takes them."""
+        look = {"color": self.colour, "marker": self.marker, "linestyle": self.dash}
+        return {**look, "label": self.label}
 
 
 def scale_styles(
@@ -248,10 +258,22 @@ def is_dark(colour: ColorType) -> bool:
 
 def line_handles(styles: Iterable[ScaleStyle]) -> list[Line2D]:
     """Return one legend entry per scale for a line chart."""
-    return [
-        Line2D([], [], color=s.colour, marker=s.marker, linestyle=s.dash, label=s.label)
-        for s in styles
-    ]
+    return [Line2D([], [], **style.line) for style in styles]
+
+
+def draw_line(
+    ax: Axes,
+    x: NDArray[Any],
+    curve: FloatArray,
+    style: ScaleStyle,
+    spread: FloatArray | None,
+    **more: Any,
+) -> None:
+    """Draw the line of a scale, and what it spreads to either side as a pale band."""
+    ax.plot(x, curve, **style.line, **more)
+    if spread is not None:
+        band = np.nan_to_num(spread)
+        ax.fill_between(x, curve - band, curve + band, color=style.colour, alpha=0.1, linewidth=0)
 
 
 def bar_handles(styles: Iterable[ScaleStyle], background: ColorType, hatched: bool) -> list[Patch]:

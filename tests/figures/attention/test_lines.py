@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from skviz.capture.attention import Attention
 from skviz.errors import UnitError, UsageError
 from skviz.figures import ChannelLines, UnitBars, figure_style
-from skviz.figures.attention.channel_curves import mean_starts
 from skviz.figures.provenance import Provenance
 
 Make = Callable[..., Attention]
@@ -160,5 +159,5 @@ def test_means_of_many_points_weigh_channels_alike(attention: Attention) -> None
     lines = ChannelLines.from_attention(attention, "3_4", group=3)  # 85 points of 3, one of 1
     ax = lines.plot().figure_.axes[0]
     last = ax.lines[-1].get_ydata()[-1]
-    first = int(lines.x[mean_starts(lines)[-1]])
+    first = int(lines.x[lines.mean_starts[-1]])
     assert last == pytest.approx(attention["3_4"][-1, 1, first:].mean(), abs=1e-6)

@@ -20,7 +20,7 @@ from skviz.figures.runs.paper_figures import (
     paper_caption,
     paper_display,
 )
-from skviz.figures.runs.published import published_values
+from skviz.inference.published import published_values
 from skviz.inference.summary import Summary, summarise
 from tests.figures.tidy import troubles
 from tests.helpers.synthetic import make_run, stage_units

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from skviz.errors import ScaleError, UsageError
 from skviz.figures.attention.bars import UnitBars
-from skviz.figures.attention.line_panels import short_label
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.redraw import RUN_FIGURES, draw_run
 from skviz.figures.runs.classes import ClassCurves
@@ -132,7 +131,7 @@ def test_channels_of_kernels(summary: Summary) -> None:
     assert heatmap.plot().figure_.axes[0].get_title() == "SK_3_4: expected kernel (pixels)"
     lines = ChannelLines.from_summary(summary, "3_4", group=2, scales=(1.0, 2.0))
     np.testing.assert_allclose(lines.curves, expected[[0, 2]].reshape(2, 8, 2).mean(axis=2))
-    assert (lines.value_label, short_label(lines)) == (
+    assert (lines.value_label, lines.short_label) == (
         "expected kernel (pixels)",
         "expected kernel",
     )
