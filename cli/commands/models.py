@@ -9,7 +9,8 @@ import click
 
 from skviz.numbers import count, giga
 from skviz.reports.tables import Table
-from skviz.reports.terminal.units import notes_of, unit_to_dict, units_table
+from skviz.reports.terminal.units import unit_to_dict, units_table
+from skviz.units import notes_of
 
 from .. import options
 from ..echo import Echo
@@ -72,8 +73,8 @@ def _show_units(network: Network, echo: Echo) -> None:
     if gates:
         echo.result(f"\nand {len(gates)} squeeze-and-excitation gates, by their paths:")
         echo.result(units_table(gates))
-    for note, names in notes_of(probe.units).items():
-        echo.warn(f"{names}: {note}")
+    for note in notes_of(probe.units):
+        echo.warn(note)
     echo.next(["attention", "example", *network.words()])
 
 

@@ -18,7 +18,15 @@ CONTROLS = {
     "blank": "object-constant",
     "blurred": "object-blurred",
 }
-FORMATS = ("png", "svg", "pdf", "html", "csv", "json")
+# What may be saved, with its media type.
+FORMATS = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "html": "text/html",
+    "csv": "text/csv",
+    "json": "application/json",
+}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.errors import ScaleError, SkvizError, UsageError
+from skviz.errors import ScaleError, UsageError
 from skviz.explorer.pictures import jpeg, png, too_many
 from skviz.explorer.request import (
     FORMATS,
@@ -41,14 +41,6 @@ if TYPE_CHECKING:
 MOST_BYTES, MOST_PIXELS, MOST_PICTURES = 50_000_000, 60_000_000, 20
 _REMEMBERED = 32
 _CURVE = tuple(round(0.5 + 0.25 * n, 2) for n in range(11))
-_TYPES = {
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    "pdf": "application/pdf",
-    "html": "text/html",
-    "csv": "text/csv",
-    "json": "application/json",
-}
 
 
 @dataclass(frozen=True)
@@ -161,7 +153,7 @@ class Session:
             "unit": choose_units(units).lines[0].name,
             "pictures": [self._entry(key) for key in self.pictures],
             "scales": {"min": SMALLEST, "max": LARGEST, "step": STEP},
-            "terms": TERMS,
+            "terms": [{"term": term, "text": text} for term, text in TERMS.items()],
             "paper": published(),
             "limits": {"bytes": MOST_BYTES, "pictures": MOST_PICTURES},
             "version": __version__,
@@ -296,7 +288,7 @@ class Session:
         from skviz.reports.html.page import page
         from skviz.reports.single import ReportOptions, save_result
 
-        kind = payload.get("format")
+        kind = str(payload.get("format"))
         if kind not in FORMATS:
             raise UsageError(f"expected a format out of {', '.join(FORMATS)}")
         look, scales, unit = self._figure(payload)
@@ -305,13 +297,13 @@ class Session:
             found = self.result(look, scales, unit)
             stem = f"{Path(self._of(look.picture)[1]).stem}_attention_{unit.removeprefix('SK_')}"
             if kind == "html":
-                data = page(image_document([found])).encode()
+                data = page(image_document([found]))
             else:
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder) / f"figure.{kind}"
                     save_result(found, [file], ReportOptions(command=command))
                     data = file.read_bytes()
-        return Download(data, _TYPES[kind], f"{escaped(stem)}.{kind}")
+        return Download(data, FORMATS[kind], f"{escaped(stem)}.{kind}")
 
     def _command(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         return self._lines(*self._figure(payload))
@@ -343,6 +335,3 @@ def _units(result: ImageResult, view: int) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-__all__ = ["Download", "Session", "SkvizError"]

@@ -9,50 +9,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skviz.models import ModelInfo
 
-TERMS = [
-    {
-        "term": "attention",
-        "text": "In a selective-kernel unit every channel has one weight per kernel. The weights "
-        "of a channel sum to 1. The lines show the weight of the largest kernel, channel by "
-        "channel.",
-    },
-    {
-        "term": "attention difference",
-        "text": "The weight of the largest kernel minus that of the smallest, averaged over the "
-        "channels of a unit. Above zero the unit prefers the large kernel (section 4.4 of the "
-        "paper).",
-    },
-    {
-        "term": "scale",
-        "text": "The factor by which the object is enlarged. At 1.0x the network sees its usual "
-        "crop; at 2.0x it sees the middle half of it, resized to the same input.",
-    },
-    {
-        "term": "unit",
-        "text": "SK_3_4 is the fourth selective-kernel unit of stage 3. Each unit has its own "
-        "weights.",
-    },
-    {
-        "term": "kernel",
-        "text": "3x3 is the usual convolution. 5x5 is a 3x3 convolution with dilation 2, which "
-        "covers 5x5 pixels of its input.",
-    },
-    {
-        "term": "blurred by the same factor",
-        "text": "The 1.0x view, reduced by the scale and resized back: detail is lost as in "
-        "enlarging, but nothing is larger. A shift that appears here too is due to blur, not size.",
-    },
-    {
-        "term": "surround",
-        "text": "What the enlarged view shows, at its size in the 1.0x view, on a blank or blurred "
-        "ground: context is lost as in enlarging, but nothing is larger.",
-    },
-    {
-        "term": "untrained network",
-        "text": "The same architecture with random weights. A shift that appears here too was not "
-        "learned.",
-    },
-]
+TERMS = {
+    "attention": "In a selective-kernel unit every channel has one weight per kernel. The weights "
+    "of a channel sum to 1. The lines show the weight of the largest kernel, channel by channel.",
+    "attention difference": "The weight of the largest kernel minus that of the smallest, averaged "
+    "over the channels of a unit. Above zero the unit prefers the large kernel (section 4.4 of the "
+    "paper).",
+    "scale": "The factor by which the object is enlarged. At 1.0x the network sees its usual crop; "
+    "at 2.0x it sees the middle half of it, resized to the same input.",
+    "unit": "SK_3_4 is the fourth selective-kernel unit of stage 3. Each unit has its own weights.",
+    "kernel": "3x3 is the usual convolution. 5x5 is a 3x3 convolution with dilation 2, which "
+    "covers 5x5 pixels of its input.",
+    "blurred by the same factor": "The 1.0x view, reduced by the scale and resized back: detail is "
+    "lost as in enlarging, but nothing is larger. A shift that appears here too is due to blur, "
+    "not size.",
+    "surround": "What the enlarged view shows, at its size in the 1.0x view, on a blank or blurred "
+    "ground: context is lost as in enlarging, but nothing is larger.",
+    "untrained network": "The same architecture with random weights. A shift that appears here too "
+    "was not learned.",
+}
 
 
 def known_of(model: ModelInfo) -> str:

@@ -10,24 +10,14 @@ from skviz.data.loading import ViewMaker
 from skviz.errors import ImageError, UsageError
 from skviz.files import check_output
 from skviz.pictures.scaling import InputSpec
+from skviz.reports.document import figure_part
 from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.controls.views import example_views
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from skviz.figures.studies.control_views import ControlViews
 
 VIEWS = "views.png"
-
-
-def draw_views(suite: ControlSuite, images: ImageSet, number: int | None = None) -> Figure:
-    """Draw `views_of` on a new figure; raises what it raises."""
-    from skviz.figures.layout.footer import with_note
-    from skviz.figures.provenance import Provenance
-
-    views = views_of(suite, images, number)
-    return with_note(views.plot, views.caption(Provenance.of_run(suite.plain)))
 
 
 def views_of(suite: ControlSuite, images: ImageSet, number: int | None = None) -> ControlViews:
@@ -61,19 +51,13 @@ def views_of(suite: ControlSuite, images: ImageSet, number: int | None = None) -
 def write_views(
     suite: ControlSuite, images: ImageSet, *, overwrite: bool = False, command: str | None = None
 ) -> Path:
-    """Write `draw_views` to views.png in the suite's folder; raises `OutputError`.
+    """Draw `views_of` into views.png in the suite's folder; raises `OutputError`.
 
     The file holds its caption and the `command` that is said to have made it.
     """
-    from skviz.figures.layout.footer import with_note
-    from skviz.figures.metadata import figure_metadata
     from skviz.figures.provenance import Provenance
-    from skviz.figures.save import save_figure
-    from skviz.figures.style.sheets import figure_style
 
     path = check_output(suite.path / VIEWS, overwrite)
-    views = views_of(suite, images)
-    caption = views.caption(Provenance.of_run(suite.plain))
-    metadata = figure_metadata(caption, command)
-    with figure_style("default"):
-        return save_figure(with_note(views.plot, caption), path, metadata, overwrite=overwrite)
+    part = figure_part("views", views_of(suite, images), Provenance.of_run(suite.plain))
+    (written,) = part.save([path], command=command, overwrite=overwrite)
+    return written

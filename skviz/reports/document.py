@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from skviz.figures.caption import Caption
 from skviz.reports.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from skviz.figures.caption import Caption
     from skviz.figures.display import Display
     from skviz.figures.provenance import Provenance
     from skviz.studies.image_result import ImageResult
@@ -148,3 +148,21 @@ def figure_part(
             return with_note(display.plot, caption)
 
     return FigurePart(name, caption.title, caption, display, draw, data or display.to_frame)
+
+
+def table_part(
+    name: str,
+    title: str,
+    text: str,
+    frame: pd.DataFrame,
+    provenance: Provenance,
+    alt: str = "",
+    details: tuple[str, ...] = (),
+    **columns: Any,
+) -> TablePart:
+    """Return the part of a frame, whose caption is `text`; `columns` are `TablePart`'s."""
+    if not alt:
+        rows = frame.iloc[:, 0].astype(str).nunique()
+        alt = f"Table of {len(frame)} rows and {len(frame.columns)} columns ({rows} in the first)."
+    caption = Caption(title, (text,), details, provenance, alt)
+    return TablePart(name, title, caption, frame, **columns)

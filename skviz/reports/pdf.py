@@ -6,14 +6,11 @@ Needs typst, which is the optional extra `skviz[pdf]`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from importlib.resources import files
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from skviz.errors import UsageError
-from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.version import __version__
 
@@ -21,14 +18,8 @@ _WIDEST = 5  # texts of a column that are measured: the widest is one of the lon
 _MOST_NAMED = 8  # characters without a glyph
 
 
-def write_pdf(
-    document: Document,
-    path: AnyPath,
-    overwrite: bool = False,
-    style: str = "default",
-    command: str | None = None,
-) -> list[Path]:
-    """Write a report as a PDF and return its path in a list.
+def pdf_bytes(document: Document, style: str = "default", command: str | None = None) -> bytes:
+    """Return a report as a PDF file.
 
     Figures are vectors, text stays text in embedded fonts, and the document is tagged for screen
     readers (PDF/UA-1). The same document gives the same bytes. Characters that no installed font
@@ -36,14 +27,8 @@ def write_pdf(
     which goes over "thesis" (figures of 6 inches); with "dark" the pages are dark as well.
     `command` goes into the keywords of the document.
 
-    Raises `UsageError` for an unknown style and where typst is not installed, and `OutputError`.
+    Raises `UsageError` for an unknown style and where typst is not installed.
     """
-    check_output(path, overwrite)
-    return [write_bytes(path, pdf_bytes(document, style, command), overwrite=overwrite)]
-
-
-def pdf_bytes(document: Document, style: str = "default", command: str | None = None) -> bytes:
-    """Return what `write_pdf` writes."""
     if find_spec("typst") is None:
         raise UsageError(
             "a PDF needs the package typst, which is not installed; install it with pip install"
@@ -53,10 +38,9 @@ def pdf_bytes(document: Document, style: str = "default", command: str | None = 
 
     from skviz.figures.style.fonts import font_folders
     from skviz.figures.style.sheets import figure_style
-    from skviz.reports.words import with_names
+    from skviz.reports.words import style_over, with_names
 
-    named = [name for name in (style or "default").split(",") if name.strip() != "default"]
-    drawn = ",".join(["thesis", *named])
+    drawn = style_over("thesis", style)
     with figure_style(drawn):
         data = _data(with_names(document), drawn, command)
         template = (files("skviz.assets") / "templates" / "report.typ").read_bytes()
@@ -166,9 +150,5 @@ def _table(part: TablePart, number: int, words: _Words) -> dict[str, Any]:
         "right": table.right,
         "prose": part.prose,
         "longest": [len(column[-1]) for column in longest],
-        "widest": _transposed(longest),
+        "widest": list(zip(*longest, strict=True)),
     }
-
-
-def _transposed(columns: Sequence[Sequence[str]]) -> list[list[str]]:
-    return [list(row) for row in zip(*columns, strict=True)]

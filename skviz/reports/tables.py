@@ -16,29 +16,18 @@ from skviz import numbers
 from skviz.files import check_output, output_folder, write_text
 from skviz.frames import csv_text
 from skviz.numbers import Writer
+from skviz.scales import scale_label
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from skviz.inference.summary import Summary
 
-SUMMARY_TABLES = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
-
 
 def scale(value: float | None) -> str:
     """Return "1.5x" for a scale, also for one that was stored in single precision."""
-    from skviz.scales import scale_label
-
-    return (
-        scale_label(float(numbers.significant(value, 6)))
-        if numbers.known(value)
-        else numbers.NOTHING
-    )
-
-
-def ends(pair: tuple[float | None, float | None]) -> str:
-    """Return an interval of two ends; empty where it was not computed."""
-    return numbers.interval(*pair)
+    known = numbers.known(value)
+    return scale_label(float(numbers.significant(value, 6))) if known else numbers.NOTHING
 
 
 # How the values of a column are written, by name.
@@ -52,7 +41,7 @@ FORMATS: dict[str, Writer] = {
     "p": numbers.p_value,
     "count": numbers.count,
     "scale": scale,
-    "interval": ends,
+    "interval": lambda ends: numbers.interval(*ends),
 }
 
 
@@ -153,22 +142,20 @@ def two_lines(head: str) -> tuple[str, ...]:
 
 
 def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write a CSV file for each of `SUMMARY_TABLES`; return the paths.
+    """Write a CSV file for each table of a summary; return the paths.
 
     Nothing is written unless all of them may be. Raises `OutputError`.
     """
     output_folder(folder)
-    files = [folder / f"{name}.csv" for name in SUMMARY_TABLES]
-    for file in files:
-        check_output(file, overwrite)
-    frames = (
-        summary.to_frame(),
-        summary.shifts,
-        summary.trends,
-        summary.classes,
-        summary.channels,
-        summary.channel_kernels,
-    )
-    for file, frame in zip(files, frames, strict=True):
+    frames = {
+        "units": summary.to_frame(),
+        "shifts": summary.shifts,
+        "trends": summary.trends,
+        "classes": summary.classes,
+        "channels": summary.channels,
+        "channel-kernels": summary.channel_kernels,
+    }
+    files = [check_output(folder / f"{name}.csv", overwrite) for name in frames]
+    for file, frame in zip(files, frames.values(), strict=True):
         write_text(file, csv_text(frame), overwrite=overwrite)
     return files

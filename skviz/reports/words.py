@@ -39,6 +39,12 @@ def fitted(text: str, width: float, points: float, weight: str = "normal") -> st
     return text if measured == clean(text) else text[: len(measured) - 1].rstrip() + ELLIPSIS
 
 
+def style_over(base: str, style: str) -> str:
+    """Return the names of a style that goes over another than "default"."""
+    names = (style or "default").split(",")
+    return ",".join([base, *(name for name in names if name.strip() != "default")])
+
+
 def with_names(document: Document) -> Document:
     """Return a document in which parts of several images say in their title whose they are."""
     if len(document.images) < 2:

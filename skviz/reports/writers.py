@@ -9,15 +9,16 @@ from typing import Any
 
 from skviz.errors import UsageError, did_you_mean
 from skviz.figures.style.sheets import PALETTE
-from skviz.files import check_output
+from skviz.files import check_output, write_bytes
 from skviz.reports.document import Document
 
 Writer = Callable[..., list[Path]]
-# Ending: module of this package, function in it. Without an ending it is a folder.
+# Ending: module of this package, and the function in it that returns the bytes of a file. Without
+# an ending it is a folder, which is written.
 WRITERS = {
-    ".html": ("html.page", "write_html"),
-    ".pptx": ("pptx.deck", "write_pptx"),
-    ".pdf": ("pdf", "write_pdf"),
+    ".html": ("html.page", "page"),
+    ".pptx": ("pptx.deck", "deck_bytes"),
+    ".pdf": ("pdf", "pdf_bytes"),
     "": ("folder.write", "write_folder"),
 }
 
@@ -77,10 +78,12 @@ def writer_of(
         options["style"] = style
     if ending != ".html":  # it has no place for it
         options["command"] = command
-    write = getattr(writers, function)
+    make = getattr(writers, function)
 
     def write_report(document: Document) -> list[Path]:
-        found: list[Path] = write(document, path, overwrite=overwrite, **options)
+        if ending:
+            return [write_bytes(path, make(document, **options), overwrite=overwrite)]
+        found: list[Path] = make(document, path, overwrite=overwrite, **options)
         return found
 
     return write_report

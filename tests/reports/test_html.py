@@ -20,10 +20,10 @@ from skviz.figures.style.sheets import figure_style
 from skviz.reports.document import figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.html.data import class_marks
-from skviz.reports.html.hover import hover_data, panels_of
+from skviz.reports.html.hover import class_marks, hover_data, panels_of
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
-from skviz.reports.html.page import _json, page, write_html
+from skviz.reports.html.page import _json, page
+from skviz.reports.writers import writer_of
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 
@@ -62,12 +62,12 @@ class Elements(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run_page(hard_run: Run) -> str:
-    return page(run_document(hard_run, resamples=50))
+    return page(run_document(hard_run, resamples=50)).decode()
 
 
 @pytest.fixture
 def image_page(many_scales: ImageResult) -> str:
-    return page(image_document([many_scales]))
+    return page(image_document([many_scales])).decode()
 
 
 def test_names_come_out_as_they_are(run_page: str, hard_names: tuple[str, ...]) -> None:
@@ -136,15 +136,15 @@ def test_classes_are_marked_where_they_are_drawn(names: tuple[str, ...] | None) 
     values = np.array([[[0.1, 0.2, 0.3], [0.2, 0.1, 0.4]]])
     curves = ClassCurves(values, np.array([0, 5, 9]), (1.0, 2.0), ("SK_2_1",), names)
     part = figure_part("classes", curves, Provenance("n", "w"))
-    marks = class_marks(part, {"wide": "web"})
+    figure = part.draw("web")
+    figure.draw_without_rendering()
+    marks = class_marks(part.display, {"wide": figure})
     assert marks is not None
     (panel,) = marks["wide"]
     assert panel["labels"] == [0, 5, 9]
     gaps = np.diff(panel["x"])
     wanted = 1.0 if names else 5 / 4  # names stand side by side, numbers along their axis
     np.testing.assert_allclose(gaps[0] / gaps[1], wanted, rtol=0.01)
-    figure = part.draw("web")
-    figure.draw_without_rendering()
     box = figure.axes[0].get_window_extent()
     np.testing.assert_allclose(panel["top"], 1 - box.y1 / figure.bbox.height, atol=1e-3)
     assert box.x0 / figure.bbox.width < panel["x"][0] < panel["x"][-1] < 1
@@ -154,7 +154,7 @@ def test_smoothed_curves_have_no_marks() -> None:
     values = np.zeros((1, 2, 4))
     curves = ClassCurves(values, np.arange(4), (1.0, 2.0), ("SK_2_1",), smooth=2)
     part = figure_part("classes", curves, Provenance("n", "w"))
-    assert class_marks(part, {"wide": "web"}) is None
+    assert class_marks(part.display, {"wide": part.draw("web")}) is None
 
 
 def test_json_cannot_end_its_element() -> None:
@@ -186,7 +186,7 @@ def _draw(style: str) -> Any:
 
 def test_one_drawing_serves_light_and_dark() -> None:
     pairs = ColourPairs()
-    text = inline_svg(_draw, "default", "f0", 'what "is" seen', pairs)
+    text = inline_svg(_draw("default"), _draw("default,dark"), "f0", 'what "is" seen', pairs)
     assert text.count("<svg") == 1
     assert 'aria-label="what &quot;is&quot; seen"' in text
     assert "&lt;b&gt;" in text
@@ -195,7 +195,7 @@ def test_one_drawing_serves_light_and_dark() -> None:
 
 
 def test_two_drawings_where_shapes_differ() -> None:
-    text = inline_svg(_draw, "talk", "f0", "", ColourPairs())
+    text = inline_svg(_draw("talk"), _draw("talk,dark"), "f0", "", ColourPairs())
     assert text.count("<svg") == 2
     assert (text.count('class="on-light"'), text.count('class="on-dark"')) == (1, 1)
     ids = re.findall(r' id="([^"]+)"', text)
@@ -207,9 +207,9 @@ def test_a_page_is_not_overwritten_unasked(hard_run: Run, tmp_path: Path) -> Non
     file.write_text("mine")
     contents = run_document(hard_run, resamples=0)
     with pytest.raises(OutputError, match="already exists"):
-        write_html(contents, file)
+        writer_of(file)(contents)
     assert file.read_text() == "mine"
-    assert write_html(contents, file, overwrite=True) == [file]
+    assert writer_of(file, overwrite=True)(contents) == [file]
 
 
 # --- in a browser

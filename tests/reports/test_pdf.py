@@ -22,7 +22,8 @@ from skviz.figures.caption import Caption
 from skviz.reports.document import Document, TablePart
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.pdf import pdf_bytes, write_pdf
+from skviz.reports.pdf import pdf_bytes
+from skviz.reports.writers import writer_of
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 
@@ -158,22 +159,22 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
     path.write_text("mine")
     given = Document("t", [], [], [], [], [])
     with pytest.raises(OutputError, match="already exists"):
-        write_pdf(given, path)
+        writer_of(path)(given)
     assert path.read_text() == "mine"
-    assert write_pdf(given, path, overwrite=True) == [path]
+    assert writer_of(path, overwrite=True)(given) == [path]
     with pytest.raises(UsageError, match="unknown style"):
-        write_pdf(given, tmp_path / "other.pdf", style="drak")
+        writer_of(tmp_path / "other.pdf", style="drak")(given)
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.pdf"]
 
 
 def test_without_typst_the_extra_is_named(tmp_path: Path) -> None:
     """In an interpreter that finds no typst: nothing is written, and what to install is said."""
     code = f"""
-import sys
+import pathlib, sys
 sys.modules["typst"] = None
 from skviz.reports.document import Document
-from skviz.reports.pdf import write_pdf
-write_pdf(Document("t", [], [], [], [], []), {str(tmp_path / "r.pdf")!r})
+from skviz.reports.writers import writer_of
+writer_of(pathlib.Path({str(tmp_path / "r.pdf")!r}))(Document("t", [], [], [], [], []))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -24,8 +24,9 @@ from skviz.figures.style.palette import scale_styles
 from skviz.reports.document import Document, figure_part
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
-from skviz.reports.pptx.deck import TalkOptions, deck_bytes, write_pptx
+from skviz.reports.pptx.deck import TalkOptions, deck_bytes
 from skviz.reports.words import with_names
+from skviz.reports.writers import writer_of
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 
@@ -278,9 +279,9 @@ def test_nothing_is_overwritten_unasked(contents: Document, tmp_path: Path) -> N
     path = tmp_path / "slides.pptx"
     path.write_text("mine")
     with pytest.raises(OutputError, match="already exists"):
-        write_pptx(contents, path)
+        writer_of(path)(contents)
     assert path.read_text() == "mine"
-    assert write_pptx(contents, path, overwrite=True) == [path]
+    assert writer_of(path, overwrite=True)(contents) == [path]
     assert [entry.name for entry in tmp_path.iterdir()] == ["slides.pptx"]
 
 
@@ -290,4 +291,4 @@ def test_says_what_to_install(
     monkeypatch.setitem(sys.modules, "pptx", None)
     message = re.escape("pip install 'skviz[pptx]'")
     with pytest.raises(UsageError, match=message):
-        write_pptx(contents, tmp_path / "slides.pptx")
+        writer_of(tmp_path / "slides.pptx")(contents)

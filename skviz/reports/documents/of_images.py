@@ -12,13 +12,12 @@ from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
 from skviz.figures.attention.thumbnails import Thumbnails
-from skviz.figures.caption import Caption
 from skviz.figures.display import Display
 from skviz.figures.provenance import Provenance
 from skviz.figures.wording import scales_in_words
 from skviz.notes import notes_on_pictures
 from skviz.numbers import percent
-from skviz.reports.document import Document, ImagePart, TablePart, figure_part
+from skviz.reports.document import Document, ImagePart, TablePart, figure_part, table_part
 from skviz.reports.words import distinct, file_stem
 from skviz.scales import DEFAULT_SCALES, scale_label
 
@@ -104,35 +103,24 @@ def _differences(
 ) -> TablePart:
     import pandas as pd
 
-    table = result.table()
-    table = table[table["scale"].isin(shown)]
-    columns: dict[str, list[object]] = {"unit": [], "kernels": []}
-    columns |= {scale_label(scale): [] for scale in shown}
-    if len(shown) > 1:
-        columns["change"] = []
-    for unit, part in table.groupby("unit", sort=False):
-        columns["unit"].append(unit)
-        columns["kernels"].append(part["kernels"].iloc[0])
-        by_scale = part.set_index("scale")["difference"]
-        for scale in shown:
-            columns[scale_label(scale)].append(float(by_scale[scale]))
-        if len(shown) > 1:
-            columns["change"].append(float(by_scale[shown[-1]] - by_scale[shown[0]]))
-    frame = pd.DataFrame(columns)
+    rows, labels = [], [scale_label(scale) for scale in shown]
+    places = [result.views.scales.index(scale) for scale in shown]
+    for unit in result.choice.all:
+        kernels = " ".join(unit.branch_label(branch) for branch in range(unit.branches))
+        found = result.values(unit).tolist()
+        values = [found[place] for place in places]
+        rows.append([unit.name, kernels, *values, values[-1] - values[0]])
+    frame = pd.DataFrame(rows, columns=["unit", "kernels", *labels, "change"])
+    if len(shown) == 1:
+        frame = frame.drop(columns="change")
     what = "mean of the gate" if result.gates else "attention difference"
     text = f"{what[:1].upper()}{what[1:]} of {about.source} at {scales_in_words(shown)}"
     if len(shown) > 1:
         text += f"; change: from {scale_label(shown[0])} to {scale_label(shown[-1])}"
-    numbers = [column for column in frame.columns if column not in ("unit", "kernels")]
-    title = f"Every unit: {what}"
-    alt = f"Table of {len(frame)} units."
-    return TablePart(
-        f"units_{name}",
-        title,
-        Caption(title, (f"{text}.",), (), about, alt),
-        frame,
-        formats=dict.fromkeys(numbers, "signed"),
-    )
+    return table_part(
+        f"units_{name}", f"Every unit: {what}", f"{text}.", frame, about,
+        f"Table of {len(frame)} units.", formats=dict.fromkeys([*labels, "change"], "signed"),
+    )  # fmt: skip
 
 
 def _classes(
@@ -150,17 +138,12 @@ def _classes(
     words = ["most probable", "second", "third", *(f"{n}th" for n in range(4, count + 1))][:count]
     heads = [head for word in words for head in (word, f"{word}: probability")]
     frame = pd.DataFrame(rows, columns=["scale", *heads])
-    title = "Top predictions"
-    what = f"Top predictions for {about.source} at {scales_in_words(shown)}"
-    formats = dict.fromkeys(heads[1::2], "share") | {"scale": "scale"}
-    return TablePart(
-        f"classes_{name}",
-        title,
-        Caption(title, (f"{what}.",), (), about, f"Table of {len(frame)} scales."),
-        frame,
+    text = f"Top predictions for {about.source} at {scales_in_words(shown)}."
+    return table_part(
+        f"classes_{name}", "Top predictions", text, frame, about, f"Table of {len(frame)} scales.",
         heads=dict.fromkeys(heads[1::2], "probability"),
-        formats=formats,
-    )
+        formats=dict.fromkeys(heads[1::2], "share") | {"scale": "scale"},
+    )  # fmt: skip
 
 
 def _shown(scales: Sequence[float]) -> tuple[float, ...]:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from skviz.figures.caption import Caption
 from skviz.figures.provenance import Provenance
 from skviz.inference.judging import JudgeOptions
 from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
-from skviz.reports.document import FigurePart, TablePart
+from skviz.reports.document import FigurePart, TablePart, table_part
 from skviz.reports.verdicts import verdict_figure
 from skviz.runs.records import Run
 from skviz.runs.storage.folder import check_same
@@ -67,15 +66,12 @@ def _verdicts(verdicts: Sequence[Verdict], about: Provenance, options: JudgeOpti
         " a share of the whole shift, where that is clearly not zero."
     )
     alt = f"Table of {len(frame)} units with their verdicts."
-    return TablePart(
-        "verdicts",
-        "Verdicts",
-        Caption("Verdicts", (text,), (further,), about, alt),
-        frame,
+    return table_part(
+        "verdicts", "Verdicts", text, frame, about, alt, (further,),
         heads={"p": "p (random)", "low": "interval from", "high": "interval to"},
         formats={**dict.fromkeys(names, "signed"), "survives": "share", "p": "p"},
         brief=("unit", "verdict", "shift", "low", "high", "p"),
-    )
+    )  # fmt: skip
 
 
 def _sentences(verdicts: Sequence[Verdict], about: Provenance) -> TablePart:
@@ -86,10 +82,5 @@ def _sentences(verdicts: Sequence[Verdict], about: Provenance) -> TablePart:
         "what was found": [verdict.sentence for verdict in verdicts],
     })  # fmt: skip
     about, alt = replace(about, scales=()), f"Table of {len(frame)} units with a sentence for each."
-    return TablePart(
-        "findings",
-        "Verdicts in words",
-        Caption("Verdicts in words", ("The evidence for each verdict, in words.",), (), about, alt),
-        frame,
-        prose=True,
-    )
+    text = "The evidence for each verdict, in words."
+    return table_part("findings", "Verdicts in words", text, frame, about, alt, prose=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from skviz.figures.caption import Caption
 from skviz.figures.provenance import Provenance
 from skviz.numbers import count
-from skviz.reports.document import TablePart
+from skviz.reports.document import TablePart, table_part
 from skviz.scales import scale_label
 from skviz.units import paper_units
 
@@ -19,6 +16,20 @@ if TYPE_CHECKING:
     from skviz.inference.summary import Summary
 
 _QUANTITY = "attention difference (largest \N{MINUS SIGN} smallest kernel, mean over channels)"
+# What a reader calls the columns of the tables of units, and how their values are written.
+_HEADS = {
+    "n": "images", "std": "deviation", "expected_kernel": "kernel size",
+    "expected_kernel_std": "its deviation", "from_scale": "from", "to_scale": "to", "dz": "d_z",
+    "rank_biserial": "rank-biserial", "p_holm": "p (Holm)", "images": "images rise",
+    "classes": "classes rise", "channels": "channels rise", "statistic": "Page's L",
+}  # fmt: skip
+_FORMATS = {
+    "scale": "scale", "from_scale": "scale", "to_scale": "scale", "n": "count", "mean": "signed",
+    "std": "plain", "expected_kernel": "wide", "expected_kernel_std": "wide", "shift": "signed",
+    "low": "signed", "high": "signed", "dz": "effect", "rank_biserial": "effect", "p_holm": "p",
+    "images": "share", "classes": "share", "channels": "share", "statistic": "count",
+    "correlation": "effect", "correct": "share",
+}  # fmt: skip
 
 
 def tables_of(summary: Summary, about: Provenance) -> list[TablePart]:
@@ -42,27 +53,11 @@ def _units(summary: Summary, about: Provenance) -> TablePart:
         frame = frame.drop(columns=["expected_kernel", "expected_kernel_std"])
     else:
         text += ", and the same of the expected kernel size in pixels"
-    return TablePart(
-        "units",
-        "Means of every unit",
-        _caption("Means of every unit", text, frame, about),
-        frame,
-        heads={
-            "unit": "unit", "scale": "scale", "n": "images", "mean": "mean", "std": "deviation",
-            "expected_kernel": "kernel size", "expected_kernel_std": "its deviation",
-        },
-        formats={
-            "scale": "scale", "n": "count", "mean": "signed", "std": "plain",
-            "expected_kernel": "wide", "expected_kernel_std": "wide",
-        },
-    )  # fmt: skip
+    return _of_units("units", "Means of every unit", text, frame, about)
 
 
 def _shifts(summary: Summary, about: Provenance) -> TablePart:
-    frame = summary.shifts
-    if not frame["note"].astype(bool).any():
-        frame = frame.drop(columns="note")
-    frame = frame.drop(columns=["std", "p"])
+    frame = summary.shifts.drop(columns=["std", "p"])
     text = f"Mean paired change of the {_QUANTITY} between two scales, over {about.source}"
     intervals = summary.intervals
     if intervals is None:
@@ -79,43 +74,17 @@ def _shifts(summary: Summary, about: Provenance) -> TablePart:
         " falls; p: Wilcoxon's signed-rank test, Holm's correction over units; last columns: shares"
         " of images, classes and channels that rise"
     )
-    numbers = ["shift", "low", "high"]
-    return TablePart(
-        "shifts",
-        "Shifts between scales",
-        _caption("Shifts between scales", text, frame, about),
-        frame,
-        heads={
-            "from_scale": "from", "to_scale": "to", "n": "images", "dz": "d_z",
-            "rank_biserial": "rank-biserial", "p_holm": "p (Holm)", "images": "images rise",
-            "classes": "classes rise", "channels": "channels rise",
-        },
-        formats={
-            "from_scale": "scale", "to_scale": "scale", "n": "count",
-            **dict.fromkeys(numbers, "signed"),
-            "dz": "effect", "rank_biserial": "effect", "p_holm": "p",
-            "images": "share", "classes": "share", "channels": "share",
-        },
-    )  # fmt: skip
+    return _of_units("shifts", "Shifts between scales", text, frame, about)
 
 
 def _trends(summary: Summary, about: Provenance) -> TablePart:
-    frame = summary.trends.drop(columns="p")
-    if not frame["note"].astype(bool).any():
-        frame = frame.drop(columns="note")
     text = (
         f"Whether the {_QUANTITY} rises over all scales: Page's test, one-sided, over"
         f" {about.source}; correlation: Spearman's correlation with the scale, mean over images; p"
         " after Holm's correction over units, near 1 where it falls"
     )
-    return TablePart(
-        "trends",
-        "Trend over all scales",
-        _caption("Trend over all scales", text, frame, about),
-        frame,
-        heads={"n": "images", "statistic": "Page's L", "p_holm": "p (Holm)"},
-        formats={"n": "count", "statistic": "count", "correlation": "effect", "p_holm": "p"},
-    )
+    frame = summary.trends.drop(columns="p")
+    return _of_units("trends", "Trend over all scales", text, frame, about)
 
 
 def _accuracy(summary: Summary, about: Provenance) -> TablePart:
@@ -123,14 +92,7 @@ def _accuracy(summary: Summary, about: Provenance) -> TablePart:
 
     frame = pd.DataFrame({"scale": summary.scales, "correct": summary.accuracy})
     text = f"Top-1 accuracy on {about.source}, where they have labels"
-    return TablePart(
-        "accuracy",
-        "Accuracy at every scale",
-        _caption("Accuracy at every scale", text, frame, about),
-        frame,
-        heads={"correct": "correct"},
-        formats={"scale": "scale", "correct": "share"},
-    )
+    return _of_units("accuracy", "Accuracy at every scale", text, frame, about)
 
 
 def _classes(summary: Summary, about: Provenance) -> TablePart:
@@ -150,16 +112,17 @@ def _classes(summary: Summary, about: Provenance) -> TablePart:
         if last != first:
             column = f"{unit.name} change"
             columns[column], formats[column] = means[-1] - means[0], "signed"
-    frame = pd.DataFrame(columns)
     text = f"Mean per class of the {_QUANTITY}, over {about.source}, at {scale_label(first)}"
     if last != first:
         text += f", and its change to {scale_label(last)}"
-    return TablePart(
-        "classes", "Every class", _caption("Every class", text, frame, about), frame, heads, formats
-    )
+    frame, text = pd.DataFrame(columns), f"{text}."
+    return table_part("classes", "Every class", text, frame, about, heads=heads, formats=formats)
 
 
-def _caption(title: str, text: str, frame: pd.DataFrame, about: Provenance) -> Caption:
-    rows = np.unique(frame.iloc[:, 0].to_numpy().astype(str)).size
-    alt = f"Table of {len(frame)} rows and {len(frame.columns)} columns ({rows} in the first)."
-    return Caption(title, (f"{text}.",), (), about, alt)
+def _of_units(
+    name: str, title: str, text: str, frame: pd.DataFrame, about: Provenance
+) -> TablePart:
+    """Return the part of a table in the words of this file; notes only where there are any."""
+    if "note" in frame and not frame["note"].astype(bool).any():
+        frame = frame.drop(columns="note")
+    return table_part(name, title, f"{text}.", frame, about, heads=_HEADS, formats=_FORMATS)

@@ -1,11 +1,10 @@
-"""What the page's script works with: an image at every scale, and where classes are drawn."""
+"""What the page's script works with: an image at every scale."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +12,8 @@ from PIL import Image
 
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.lines import ChannelLines
-from skviz.figures.runs.classes import ClassCurves
-from skviz.reports.document import FigurePart, ImagePart
+from skviz.reports.document import ImagePart
 from skviz.scales import scale_label
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _QUALITY = 85
 
@@ -58,41 +53,6 @@ def image_data(image: ImagePart) -> dict[str, Any]:
             "values": _short(bars.values[:, order]),
         },
     }
-
-
-def class_marks(part: FigurePart, styles: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return where each class stands in the curves, as shares of the figure; None without.
-
-    `styles` maps the name of a drawing to its style. Per drawing and panel: `top` and `bottom`
-    of the panel, the indices `labels` of the N classes drawn, and their positions `x`. Only
-    where every point is one class.
-    """
-    display = part.display
-    if not isinstance(display, ClassCurves) or display.smooth > 1 or display.every > 1:
-        return None
-    return {name: _panels(part.draw(style), display) for name, style in styles.items()}
-
-
-def _panels(figure: Figure, display: ClassCurves) -> list[dict[str, Any]]:
-    figure.draw_without_rendering()
-    width, height = figure.bbox.width, figure.bbox.height
-    panels = []
-    for ax, unit in zip(figure.axes, display.units, strict=False):
-        drawn, _ = display.points(unit)
-        # Curves stand at the class's index, classes with names below them at 0, 1, 2, ...
-        by_index = display.sort == "index" and not display.named
-        x = display.classes[drawn] if by_index else np.arange(len(drawn))
-        corners = ax.transData.transform(np.column_stack([x, np.zeros(len(x))]))
-        box = ax.get_window_extent()
-        panels.append(
-            {
-                "top": round(1 - box.y1 / height, 4),
-                "bottom": round(1 - box.y0 / height, 4),
-                "labels": [int(label) for label in display.classes[drawn]],
-                "x": [round(float(place) / width, 4) for place in corners[:, 0]],
-            }
-        )
-    return panels
 
 
 def _jpeg(pixels: NDArray[np.uint8]) -> str:

@@ -72,6 +72,31 @@ def hover_data(display: Display, figures: Mapping[str, Figure]) -> dict[str, Any
     }
 
 
+def class_marks(display: Display, figures: Mapping[str, Figure]) -> dict[str, Any] | None:
+    """Return where each class stands in the curves, as shares of the figure; None without.
+
+    `figures` are those of `hover_data`. Per drawing and panel: `top` and `bottom` of the panel,
+    the indices `labels` of the N classes drawn, and their positions `x`. Only where every point
+    is one class.
+    """
+    if not isinstance(display, ClassCurves) or display.smooth > 1 or display.every > 1:
+        return None
+    panels = panels_of(display)
+    return {name: [_marks(display, p, figure) for p in panels] for name, figure in figures.items()}
+
+
+def _marks(curves: ClassCurves, panel: Panel, figure: Figure) -> dict[str, Any]:
+    place = _place(figure, panel)
+    drawn, _ = curves.points(curves.units[panel.axes])
+    _, top, _, bottom = place["box"]
+    return {
+        "top": top,
+        "bottom": bottom,
+        "labels": [int(label) for label in curves.classes[drawn]],
+        "x": [round(place["first"] + place["step"] * float(at), 4) for at in panel.at],
+    }
+
+
 def _place(figure: Figure, panel: Panel) -> dict[str, Any]:
     ax = figure.axes[panel.axes]
     width, height = figure.bbox.width, figure.bbox.height

@@ -10,16 +10,15 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-import matplotlib
 from PIL import Image
 
-from skviz.figures.layout.page import settings_of
+from skviz.figures.save import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,16 +43,13 @@ class ColourPairs:
         return f"var({name})"
 
 
-def inline_svg(
-    draw: Callable[[str], Figure], style: str, prefix: str, alt: str, pairs: ColourPairs
-) -> str:
-    """Return a figure as one or two `<svg>` elements; `alt` is the alternative text.
+def inline_svg(on_light: Figure, on_dark: Figure, prefix: str, alt: str, pairs: ColourPairs) -> str:
+    """Return a figure, drawn light and dark, as one or two `<svg>` elements.
 
-    `draw` takes the name of a style: `style`, and that with "dark". `prefix` goes before every
-    id, so that several figures on a page do not meet.
+    `prefix` goes before every id, so that several figures on a page do not meet; `alt` is the
+    alternative text.
     """
-    light = _tree(draw(style), f"{prefix}-l")
-    dark = _tree(draw(f"{style},dark"), f"{prefix}-d")
+    light, dark = _tree(on_light, f"{prefix}-l"), _tree(on_dark, f"{prefix}-d")
     _renumber(light, prefix)
     if _merge(light, dark, prefix, pairs):
         return _text(light, alt, "")
@@ -62,16 +58,9 @@ def inline_svg(
 
 def _tree(figure: Figure, prefix: str) -> ElementTree.Element:
     """Return the drawing without what a page has no use for."""
-    buffer = io.BytesIO()
-    with (
-        settings_of(figure),
-        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skviz"}),
-    ):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=_DPI)
-    root = ElementTree.fromstring(buffer.getvalue())
-    for child in list(root):
-        if child.tag == f"{_SVG}metadata":
-            root.remove(child)
+    root = ElementTree.fromstring(figure_bytes(figure, "svg", dpi=_DPI))
+    for child in root.findall(f"{_SVG}metadata"):
+        root.remove(child)
     for defs in root.iter(f"{_SVG}defs"):
         for style in defs.findall(f"{_SVG}style"):
             defs.remove(style)
@@ -90,8 +79,7 @@ def _tree(figure: Figure, prefix: str) -> ElementTree.Element:
             element.set("href", _smaller(element.get("href", "")))
         if "style" in element.attrib:
             element.set("style", re.sub(r"(font: [^;]*?px) [^;]*", _FONT, element.attrib["style"]))
-        if element.tail is not None:
-            element.tail = None
+        element.tail = None
         if element.text is not None and not element.text.strip():
             element.text = None
     _renumber(root, prefix)

@@ -6,29 +6,25 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from skviz.files import AnyPath, check_output, write_text
 from skviz.numbers import significant
 from skviz.reports.document import Document, TablePart
-from skviz.reports.html.data import class_marks, image_data
-from skviz.reports.html.hover import hover_data
+from skviz.reports.html.data import image_data
+from skviz.reports.html.hover import class_marks, hover_data
 from skviz.reports.html.inline_svg import ColourPairs, inline_svg
 from skviz.version import __version__
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # Every figure is drawn for a screen and for a phone; each comes in light and dark.
 STYLES = {"wide": "web", "narrow": "paper"}
 _VERDICTS = ("verdicts", "findings")
+# The facts at the head of the page; all of them stand at its end.
 _LEAD = ("Network", "Weights", "Images", "Classes", "Scales", "Classified correctly")
 # What ends a script element or a line of JavaScript; in JSON all of it stands in strings.
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -43,32 +39,24 @@ class _Cell:
     number: bool
 
 
-def write_html(
-    document: Document, path: AnyPath, overwrite: bool = False, palette: str | None = None
-) -> list[Path]:
-    """Write a report as one HTML file and return its path in a list.
-
-    `palette` is part of a style's name: "palette:paper". Raises `OutputError`.
-    """
-    check_output(path, overwrite)
-    return [write_text(path, page(document, palette), overwrite=overwrite)]
-
-
-def page(document: Document, palette: str | None = None) -> str:
-    """Return the HTML page of a report."""
+def page(document: Document, palette: str | None = None) -> bytes:
+    """Return a report as one HTML file; `palette` is part of a style's name: "palette:paper"."""
     styles = {width: ",".join(filter(None, [name, palette])) for width, name in STYLES.items()}
     pairs = ColourPairs()
     drawings: dict[str, dict[str, Markup]] = {}
     values: dict[str, Markup] = {}
+    marks: dict[str, Markup] = {}
     for index, part in enumerate(document.figures):
-        figures: dict[str, Figure] = {}
+        figures = {width: part.draw(style) for width, style in styles.items()}
+        drawings[part.name] = {}
         for width, style in styles.items():
-            draw = _kept(part.draw, figures, width)
-            drawing = inline_svg(draw, style, f"{width[0]}{index}", part.caption.alt, pairs)
-            drawings.setdefault(part.name, {})[width] = Markup(drawing)
-        found = hover_data(part.display, figures)
-        if found is not None:
-            values[part.name] = _json(found)
+            both = figures[width], part.draw(f"{style},dark")
+            drawing = inline_svg(*both, f"{width[0]}{index}", part.caption.alt, pairs)
+            drawings[part.name][width] = Markup(drawing)
+        for shown, data in ((values, hover_data), (marks, class_marks)):
+            found = data(part.display, figures)
+            if found is not None:
+                shown[part.name] = _json(found)
     script, sheet = _asset("report.js"), _asset("report.css")
     in_images = {part.name for image in document.images for part in image.figures}
     in_images |= {part.name for image in document.images for part in image.tables}
@@ -79,14 +67,10 @@ def page(document: Document, palette: str | None = None) -> str:
         verdicts=[part for part in document.tables if part.name in _VERDICTS],
         drawings=drawings,
         rows={part.name: _rows(part) for part in document.tables},
-        marks={
-            part.name: _json(marks)
-            for part in document.figures
-            if (marks := class_marks(part, STYLES)) is not None
-        },
+        marks=marks,
         values=values,
         images={image.name: _json(image_data(image)) for image in document.images},
-        lead=_lead(document),
+        lead=[(word, value) for word, value in document.facts if word in _LEAD],
         pairs=[(name, *pair) for pair, name in pairs.names.items()],
         sheet=Markup(sheet),
         script=Markup(script),
@@ -94,23 +78,7 @@ def page(document: Document, palette: str | None = None) -> str:
         version=__version__,
     )
     # File names may hold what is no text: half of a surrogate pair.
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _kept(draw: Callable[[str], Figure], figures: dict[str, Figure], name: str) -> Any:
-    """Return what draws as `draw` does, and keeps the first figure by its name."""
-
-    def drawn(style: str) -> Figure:
-        figure = draw(style)
-        figures.setdefault(name, figure)
-        return figure
-
-    return drawn
-
-
-def _lead(document: Document) -> list[tuple[str, str]]:
-    """Return the facts that stand at the head of the page; all of them stand at its end."""
-    return [(word, value) for word, value in document.facts if word in _LEAD]
+    return text.encode("utf-8", "replace")
 
 
 def _template() -> Any:

@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from skviz.errors import UsageError
-from skviz.files import AnyPath, check_output, write_bytes
 from skviz.reports.document import Document
 from skviz.version import __version__
 
@@ -31,15 +30,13 @@ class TalkOptions:
     template: Path | None = None
 
 
-def write_pptx(
+def deck_bytes(
     document: Document,
-    path: AnyPath,
-    overwrite: bool = False,
     style: str = "default",
     command: str | None = None,
     talk: TalkOptions = TalkOptions(),
-) -> list[Path]:
-    """Write a report as a PowerPoint file and return its path in a list.
+) -> bytes:
+    """Return a report as a PowerPoint file.
 
     Lines, bars and class curves are native charts, whose numbers can be edited; other figures
     are pictures. The notes of a slide have the whole caption and the numbers. `style` is a name
@@ -47,32 +44,9 @@ def write_pptx(
     into the properties of the file and onto its last slide.
 
     Raises `UsageError` without python-pptx, for an unknown style, an unknown section or one that
-    the report has nothing for, and a template that is none; and `OutputError`.
+    the report has nothing for, and a template that is none.
     """
-    check_output(path, overwrite)
     _check_installed()
-    data = deck_bytes(document, style, command, talk)
-    return [write_bytes(path, data, overwrite=overwrite)]
-
-
-def check_talk(talk: TalkOptions) -> None:
-    """Check the sections and the template before any work; raises as `write_pptx` does."""
-    _check_installed()
-    from skviz.reports.pptx.talk_sections import check_sections
-    from skviz.reports.pptx.template import read_template
-
-    check_sections(talk.sections)
-    if talk.template is not None:
-        read_template(talk.template)
-
-
-def deck_bytes(
-    document: Document,
-    style: str = "default",
-    command: str | None = None,
-    talk: TalkOptions = TalkOptions(),
-) -> bytes:
-    """Return what `write_pptx` writes."""
     from skviz.figures.metadata import version_line
     from skviz.figures.style.sheets import figure_style
     from skviz.reports.pptx.parts import figure_slides, table_slides
@@ -103,6 +77,17 @@ def deck_bytes(
         core.comments = plain(f"Command: {command}" if command else "")[:_MOST_PROPERTY]
         core.keywords = version_line()[:_MOST_PROPERTY]
         return deck.save()
+
+
+def check_talk(talk: TalkOptions) -> None:
+    """Check the sections and the template before any work; raises as `deck_bytes` does."""
+    _check_installed()
+    from skviz.reports.pptx.talk_sections import check_sections
+    from skviz.reports.pptx.template import read_template
+
+    check_sections(talk.sections)
+    if talk.template is not None:
+        read_template(talk.template)
 
 
 def _check_installed() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,9 @@ from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.pptx.charts import add_chart, rgb
 from skviz.reports.pptx.geometry import Box
 from skviz.reports.pptx.slides import Deck, describe
-from skviz.reports.pptx.verdict_slides import VerdictSlide, verdict_slides
-from skviz.reports.words import fitted, plain
+from skviz.reports.pptx.table_fit import TableFit
+from skviz.reports.pptx.verdict_slides import verdict_slides
+from skviz.reports.words import fitted, plain, style_over
 from skviz.scales import scale_labels
 
 MOST_ROWS = 64  # of a table on slides; of a longer one they show the extremes
@@ -49,23 +49,17 @@ def figure_slides(
         pictures_slide(deck, part)
         return
     if isinstance(part.display, VerdictRows):
-        for rows in verdict_slides(part, sentences, for_talk(style)):
-            verdict_slide(deck, rows)
+        verdict_slides(deck, part, sentences, style)
         return
     charts = part.display.native_charts(part.caption)
     for chart in charts:
         title = part.title if len(charts) == 1 else chart.caption.title
         if title not in shown:
-            chart_slide(deck, part, chart, title)
+            notes = "\n\n".join([part.caption.text, *chart_notes(chart)])
+            slide = deck.slide(title, sentences_below(chart.caption), notes)
+            put_chart(deck, slide, chart, deck.page.body)
     if not charts:
         drawing_slide(deck, part, style)
-
-
-def chart_slide(deck: Deck, part: FigurePart, chart: NativeChart, title: str) -> None:
-    """Add a slide of one chart, as wide as the slide."""
-    notes = "\n\n".join([part.caption.text, *chart_notes(chart)])
-    slide = deck.slide(title, sentences_below(chart.caption), notes)
-    put_chart(deck, slide, chart, deck.page.body)
 
 
 def put_chart(deck: Deck, slide: Any, chart: NativeChart, box: Box) -> None:
@@ -101,40 +95,33 @@ def _numbers(chart: NativeChart) -> str:
 
 def drawing_slide(deck: Deck, part: FigurePart, style: str) -> None:
     """Add what has no native chart as a picture, drawn for a slide."""
-    drawn = for_talk(style)
+    drawn = style_over("talk", style)
     figure = part.draw(drawn)
     with figure_style(drawn):
         data = figure_bytes(figure, "png")
+    slide = _slide_of(deck, part)
     width, height = figure.get_size_inches()
-    notes = f"{part.caption.text}\n\n{part.caption.alt}"
-    slide = deck.slide(part.title, sentences_below(part.caption), notes)
     deck.picture(slide, data, (width, height), deck.page.body, part.caption.alt)
-
-
-def verdict_slide(deck: Deck, shown: VerdictSlide) -> None:
-    """Add one picture of rows of verdicts; the notes have what was found, in words."""
-    slide = deck.slide(shown.title, (), shown.notes)
-    deck.picture(slide, shown.picture, shown.size, deck.page.whole, shown.alt)
-
-
-def for_talk(style: str) -> str:
-    """Return a style in the sizes of a slide."""
-    names = [name for name in style.split(",") if name.strip() != "default"]
-    return ",".join(["talk", *names])
 
 
 def pictures_slide(deck: Deck, part: FigurePart) -> None:
     """Add the enlarged views as pictures of their own, each with its scale and its class."""
-    notes = f"{part.caption.text}\n\n{part.caption.alt}"
-    slide = deck.slide(part.title, sentences_below(part.caption), notes)
     assert isinstance(part.display, Thumbnails)
-    put_pictures(deck, slide, part.display, deck.page.body, _ROW)
+    put_pictures(deck, _slide_of(deck, part), part.display, deck.page.body, _ROW)
+
+
+def _slide_of(deck: Deck, part: FigurePart) -> Any:
+    notes = f"{part.caption.text}\n\n{part.caption.alt}"
+    return deck.slide(part.title, sentences_below(part.caption), notes)
 
 
 def put_pictures(
     deck: Deck, slide: Any, views: Thumbnails, box: Box, across: int, some: Sequence[int] = ()
 ) -> None:
-    """Put views, all of them or `some`, into a box of a slide, so many side by side."""
+    """Put views, all of them or `some`, into a box of a slide, so many side by side.
+
+    Each has a frame in the colour of its scale.
+    """
     shown = some or range(len(views.images))
     count = len(shown)
     columns = min(count, across)
@@ -154,23 +141,16 @@ def put_pictures(
         tall = side / shape
         caption = plain(views.captions[row]) if views.captions else ""
         seen = f": the network sees {caption}" if caption else ""
-        put_picture(
-            deck, slide, views.images[row], Box(x, y + 0.35, side, tall), colour,
+        buffer = io.BytesIO()
+        Image.fromarray(views.images[row]).save(buffer, format="PNG")
+        frame = deck.picture(
+            slide, buffer.getvalue(), (shape, 1.0), Box(x, y + 0.35, side, tall),
             f"The image at {label}{seen}",
         )  # fmt: skip
+        frame.line.color.rgb, frame.line.width = rgb(colour), Pt(3)
         if caption:
             cut = fitted(caption, 1.7 * 72 * side, _SEEN)
             deck.text(slide, cut, Box(x, y + 0.42 + tall, side, 0.5), _SEEN, centred=True)
-
-
-def put_picture(deck: Deck, slide: Any, pixels: Any, box: Box, colour: str, alt: str) -> None:
-    """Put one view into a box, with a frame in the colour of its scale."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    size = (pixels.shape[1], pixels.shape[0])
-    frame = deck.picture(slide, buffer.getvalue(), size, box, alt)
-    frame.line.color.rgb = rgb(colour)
-    frame.line.width = Pt(3)
 
 
 def table_slides(deck: Deck, part: TablePart) -> None:
@@ -182,13 +162,15 @@ def table_slides(deck: Deck, part: TablePart) -> None:
         title = f"{title}: the extremes, {len(chosen)} of {count(len(rows))} rows"
         whole, rows = ([cells[index] for index in chosen] for cells in (whole, rows))
     heads, rows = list(map(plain, brief.table.heads)), [list(map(plain, row)) for row in rows]
-    right = list(brief.table.right)
-    groups = _column_groups(deck, heads, rows, right, wrapped=bool(part.brief))
-    pages = []
-    for columns in groups:
+
+    def some(columns: list[int]) -> tuple[TableFit, list[list[str]]]:
         cells = [[row[column] for column in columns] for row in rows]
-        names, sides = [heads[c] for c in columns], [right[c] for c in columns]
-        fit = deck.fit_table(names, cells, sides, wrapped=bool(part.brief))
+        names, sides = [heads[c] for c in columns], [brief.table.right[c] for c in columns]
+        return deck.fit_table(names, cells, sides, wrapped=bool(part.brief)), cells
+
+    pages = []
+    for columns in _column_groups(len(heads), lambda columns: some(columns)[0].whole):
+        fit, cells = some(columns)
         counts = [max(map(len, map(fit.cell, row, range(len(row))))) for row in cells]
         room = deck.page.body.height - fit.head_row
         pages += [(fit, cells, *ends) for ends in _slides([fit.row_of(n) for n in counts], room)]
@@ -202,17 +184,15 @@ def table_slides(deck: Deck, part: TablePart) -> None:
         describe(deck.table(slide, shown, fit), alt)
 
 
-def _column_groups(
-    deck: Deck, heads: list[str], rows: list[list[str]], right: list[bool], wrapped: bool
-) -> list[list[int]]:
+def _column_groups(count: int, fits: Callable[[list[int]], bool]) -> list[list[int]]:
     """Return which columns stand together: all, or as many as fit whole beside the first.
 
     A number is never cut, and no letter is smaller than can be read from the last row.
     """
-    left, groups = list(range(1, len(heads))), []
+    left, groups = list(range(1, count)), []
     while left:
         count = len(left)
-        while count > 1 and not _fits(deck, heads, rows, right, [0, *left[:count]], wrapped):
+        while count > 1 and not fits([0, *left[:count]]):
             count -= 1
         if 0 < len(left) - count < count and len(left) > count + 1:
             count = -(-len(left) // -(-len(left) // count))  # about as many on each
@@ -240,15 +220,6 @@ def _filled(heights: Sequence[float], room: float) -> list[tuple[int, int]]:
     return list(zip(ends, [*ends[1:], len(heights)], strict=True))
 
 
-def _fits(
-    deck: Deck, heads: list[str], rows: list[list[str]], right: list[bool], columns: list[int],
-    wrapped: bool,
-) -> bool:  # fmt: skip
-    cells = [[row[column] for column in columns] for row in rows]
-    names, sides = [heads[c] for c in columns], [right[c] for c in columns]
-    return deck.fit_table(names, cells, sides, wrapped=wrapped).whole
-
-
 def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:
     """Return the rows that a slide deck shows: all, or of a long table the extremes.
 
@@ -264,8 +235,3 @@ def extreme_rows(part: TablePart, most: int = MOST_ROWS) -> Sequence[int]:
     values = frame[signed[-1]].to_numpy(np.float64)
     order = np.argsort(-values, kind="stable")[: np.count_nonzero(~np.isnan(values))]
     return [int(index) for index in (*order[:6], *order[max(6, len(order) - 6) :])]
-
-
-def shortened(chart: NativeChart, y_title: str, ticks: tuple[float, float, float]) -> NativeChart:
-    """Return a chart with another title and ends of its value axis, to stand beside others."""
-    return replace(chart, y_title=y_title, ticks=ticks)

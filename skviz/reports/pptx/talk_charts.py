@@ -21,13 +21,10 @@ from skviz.reports.pptx import talk_words as words
 from skviz.reports.pptx.parts import (
     chart_notes,
     drawing_slide,
-    for_talk,
     pictures_slide,
     put_chart,
     put_pictures,
     sentences_below,
-    shortened,
-    verdict_slide,
 )
 from skviz.reports.pptx.talk import Talk, row_of
 from skviz.reports.pptx.verdict_slides import MOST_UNITS, verdict_slides
@@ -152,7 +149,7 @@ def paper(talk: Talk) -> set[str]:
         np.concatenate([s.ravel() for s in spread])[None],
         0.0,
     )
-    charts = [shortened(chart, DIFFERENCE.label, ticks) for chart in charts]
+    charts = [replace(chart, y_title=DIFFERENCE.label, ticks=ticks) for chart in charts]
     below = [words.paper_source(figure), "Both axes are the same."]
     about = part.caption.provenance
     here = about.image if about and about.image else talk.document.title
@@ -212,6 +209,6 @@ def controls(talk: Talk) -> set[str]:
         verdicts=tuple(rows.verdicts[index] for index in kept),
         null=None if rows.null is None else rows.null[kept],
     )
-    (shown,) = verdict_slides(replace(part, display=some), talk.sentences(), for_talk(talk.style))
-    verdict_slide(talk.deck, replace(shown, title=words.controls_title(some)))
+    part, title = replace(part, display=some), words.controls_title(some)
+    verdict_slides(talk.deck, part, talk.sentences(), talk.style, title)
     return {part.name} if len(kept) == len(rows.units) else set()

@@ -14,9 +14,7 @@ from skviz.figures.studies.verdicts import VerdictRows
 from skviz.reports.document import FigurePart
 from skviz.reports.pptx import talk_words as words
 from skviz.reports.pptx.geometry import Box
-from skviz.reports.pptx.parts import (
-    put_pictures,
-)
+from skviz.reports.pptx.parts import put_pictures
 from skviz.reports.pptx.slides import Deck, describe
 from skviz.reports.pptx.table_fit import TableFit
 from skviz.reports.pptx.talk import Talk
@@ -30,11 +28,7 @@ _STRETCH = 1.8
 def question(talk: Talk) -> set[str]:
     """Add the cover: what is asked, and of which network."""
     deck, document = talk.deck, talk.document
-    facts = [
-        *document.facts,
-        *([("Command of these slides", talk.command)] if talk.command else []),
-    ]
-    notes = "\n".join([*(f"{word}: {what}" for word, what in facts), *document.notes])
+    notes = "\n".join([*(f"{word}: {what}" for word, what in talk.facts), *document.notes])
     slide = deck.cover(document.title, words.QUESTION, notes)
     if deck.template.own:  # its cover is laid out by whoever made it
         return set()

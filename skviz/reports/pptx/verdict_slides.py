@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -16,51 +15,39 @@ from skviz.figures.style.text import storable
 from skviz.inference.verdicts import VERDICTS
 from skviz.numbers import counted, listed, signed
 from skviz.reports.document import FigurePart
+from skviz.reports.pptx.slides import Deck
+from skviz.reports.words import style_over
 
 MOST_UNITS = 4  # of a slide
 _SIZE = (12.13, 6.8)  # inches: as wide as on the slide, so that letters keep their size
 
 
-@dataclass(frozen=True)
-class VerdictSlide:
-    """A slide: its title, a PNG of `size` (inches, width and height), and what goes with it.
-
-    `drawn` is what stands below the title.
-    """
-
-    title: str
-    picture: bytes
-    size: tuple[float, float]
-    drawn: str
-    alt: str
-    notes: str
-
-
 def verdict_slides(
-    part: FigurePart, sentences: Mapping[str, str], style: str
-) -> list[VerdictSlide]:
-    """Return the slides of a figure of verdicts, whose display is a `VerdictRows`.
+    deck: Deck, part: FigurePart, sentences: Mapping[str, str], style: str, title: str = ""
+) -> None:
+    """Add the slides of a figure of verdicts, whose display is a `VerdictRows`.
 
-    `sentences` has per unit what was found, for the notes. Every slide has the same axis.
+    `sentences` has per unit what was found, for the notes. Every slide has the same axis. `title`
+    stands above the first, in place of the figure's.
     """
-    slides = []
     assert isinstance(part.display, VerdictRows)
-    parts, drawn = part.display.parts(MOST_UNITS), part.display.short_caption(part.caption).shown
+    parts = part.display.parts(MOST_UNITS)
     for index, rows in enumerate(parts):
         # What the marks mean stands in the legend and the notes: a note would take their room.
-        with figure_style(style), matplotlib.rc_context({"figure.figsize": _SIZE}):
+        with (
+            figure_style(style_over("talk", style)),
+            matplotlib.rc_context({"figure.figsize": _SIZE}),
+        ):
             figure = rows.plot().figure_
             picture = figure_bytes(figure, "png")
-        width, height = figure.get_size_inches()
         alt = _in_words(rows)
         found = [f"{name}: {sentences[name]}" for name in rows.units if name in sentences]
-        title = part.title if index == 0 else f"{_range(rows)}: {_most(rows)}"
+        words = (title or part.title) if index == 0 else f"{_range(rows)}: {_most(rows)}"
         if index == 0 and len(parts) > 1:
-            title += f" (here {_range(rows)})"
-        notes = "\n\n".join([part.caption.text, *(found or [alt])])
-        size = (float(width), float(height))
-        slides.append(VerdictSlide(title, picture, size, drawn, alt, notes))
-    return slides
+            words += f" (here {_range(rows)})"
+        slide = deck.slide(words, (), "\n\n".join([part.caption.text, *(found or [alt])]))
+        width, height = figure.get_size_inches()
+        deck.picture(slide, picture, (width, height), deck.page.whole, alt)
 
 
 def _range(rows: VerdictRows) -> str:

@@ -76,9 +76,8 @@ def tables(found: Summary, units: Sequence[Unit]) -> list[Part]:
     kernels = found.quantity is EXPECTED_KERNEL
     parts = [*head(found), *accuracy(found, range(len(found.scales)))]
     if not kernels:
-        pairs = _per_unit(found, units, "mean", "std")
         what = "attention difference, largest minus smallest kernel: mean (standard deviation)"
-        parts += ["", what, _per_scale(found, pairs, _signed_pair)]
+        parts += ["", what, _per_scale(found, units, signed, "mean", "std")]
     if kernels or any(unit.branches > 2 for unit in units):
         parts += _kernels(found, units)
     else:
@@ -157,49 +156,52 @@ def _columns(found: Summary) -> list[int]:
 def _means_and_change(
     found: Summary, units: Sequence[Unit], shown: Sequence[int], verdicts: bool
 ) -> Table:
-    kernels = found.quantity is EXPECTED_KERNEL
-    write = _kernel_size if kernels else signed
-    last = len(found.scales) - 1
-    columns = [Column("unit"), *(Column(scale_label(found.scales[v]), write) for v in shown)]
-    means = _per_unit(found, units, "expected_kernel" if kernels else "mean")
-    rows = [[name, *(values[v][0] for v in shown)] for name, values in means.items()]
-    if last:
-        columns.append(Column("change", "signed"))
-        changes = _changes(found)
-        rows = [[*row, changes[row[0]]["shift"]] for row in rows]
-        if found.intervals is not None:
-            columns.append(Column(f"{100 * found.options.confidence:g} % interval", "interval"))
-            ends = {name: (row["low"], row["high"]) for name, row in changes.items()}
-            rows = [[*row, ends[row[0]]] for row in rows]
-            if not verdicts:
-                columns.append(Column(""))
-                rows = [
-                    [*row, change_name(ends[row[0]]) or changes[row[0]]["note"]] for row in rows
-                ]
-    return Table(tuple(columns), rows)
+    if found.quantity is EXPECTED_KERNEL:
+        table = _per_scale(found, units, _kernel_size, "expected_kernel", shown=shown)
+    else:
+        table = _per_scale(found, units, signed, "mean", shown=shown)
+    if len(found.scales) == 1:
+        return table
+    columns = [Column("change", "signed")]
+    if found.intervals is not None:
+        columns.append(Column(f"{100 * found.options.confidence:g} % interval", "interval"))
+        if not verdicts:
+            columns.append(Column(""))
+    shifts, ends = found.shifts.set_index("unit"), (found.scales[0], found.scales[-1])
+    whole = shifts[(shifts["from_scale"] == ends[0]) & (shifts["to_scale"] == ends[1])]
+    rows = []
+    for row in table.rows:
+        change = whole.loc[row[0]]
+        interval = (change["low"], change["high"])
+        more = (change["shift"], interval, change_name(interval) or change["note"])
+        rows.append([*row, *more[: len(columns)]])
+    return Table((*table.columns, *columns), rows)
 
 
-def _changes(found: Summary) -> dict[str, dict[Any, Any]]:
-    """Return the shift of every unit from the smallest to the largest scale."""
-    rows = found.shifts.to_dict(orient="records")
-    low, high = found.scales[0], found.scales[-1]
-    whole = [row for row in rows if (row["from_scale"], row["to_scale"]) == (low, high)]
-    return {str(row["unit"]): dict(row) for row in whole}
+def _per_scale(
+    found: Summary,
+    units: Sequence[Unit],
+    write: Writer,
+    *columns: str,
+    shown: Sequence[int] | None = None,
+) -> Table:
+    """Return the means of the units at the scales `shown` (all), with deviations in brackets.
 
-
-def _per_unit(found: Summary, units: Sequence[Unit], *columns: str) -> dict[str, list[Any]]:
-    """Return a tuple of the columns per scale, by the units' names."""
+    `columns` are those of the means and of the deviations, if there are any.
+    """
     frame = found.to_frame().set_index("unit")
-    parts = {unit.name: frame.loc[[unit.name]] for unit in units}
-    return {
-        name: list(zip(*(part[column] for column in columns), strict=True))
-        for name, part in parts.items()
-    }
+    shown = range(len(found.scales)) if shown is None else shown
 
+    def written(values: Sequence[float]) -> str:
+        mean, *deviations = values
+        return "".join([write(mean), *(f" ({number(value)})" for value in deviations)])
 
-def _per_scale(found: Summary, pairs: dict[str, list[Any]], write: Writer) -> Table:
-    columns = (Column("unit"), *(Column(scale_label(scale), write) for scale in found.scales))
-    return Table(columns, [[unit, *values] for unit, values in pairs.items()])
+    rows = []
+    for unit in units:
+        values = frame.loc[[unit.name], [*columns]].to_numpy()
+        rows.append([unit.name, *(values[v] for v in shown)])
+    heads = [Column(scale_label(found.scales[v]), written) for v in shown]
+    return Table((Column("unit"), *heads), rows)
 
 
 def _kernels(
@@ -212,15 +214,11 @@ def _kernels(
     known = [unit for unit in units if unit.kernels_known]
     parts: list[Part] = []
     if known and columns is None:
-        pairs = _per_unit(found, known, "expected_kernel", "expected_kernel_std")
-        what = "expected kernel size in pixels: mean (standard deviation)"
-        parts = ["", what, _per_scale(found, pairs, _pair)]
+        table = _per_scale(found, known, number, "expected_kernel", "expected_kernel_std")
+        parts = ["", "expected kernel size in pixels: mean (standard deviation)", table]
     elif known:
-        means = _per_unit(found, known, "expected_kernel")
-        what = "expected kernel size in pixels: mean over images"
-        heads = [Column(scale_label(found.scales[v]), _kernel_size) for v in columns or ()]
-        rows = [[name, *(values[v][0] for v in columns or ())] for name, values in means.items()]
-        parts = ["", what, Table((Column("unit"), *heads), rows)]
+        table = _per_scale(found, known, _kernel_size, "expected_kernel", shown=columns)
+        parts = ["", "expected kernel size in pixels: mean over images", table]
     return parts + _without_kernels(units)
 
 
@@ -231,14 +229,6 @@ def _without_kernels(units: Sequence[Unit]) -> list[Part]:
 
 
 _kernel_size = partial(number, digits=3)
-
-
-def _pair(pair: tuple[float, float]) -> str:
-    return f"{number(pair[0])} ({number(pair[1])})"
-
-
-def _signed_pair(pair: tuple[float, float]) -> str:
-    return f"{signed(pair[0])} ({number(pair[1])})"
 
 
 def _subject(found: Summary) -> str:

@@ -16,18 +16,6 @@ def units_table(units: Iterable[Unit]) -> Table:
     return Table.of(_HEAD, map(_row, units))
 
 
-def notes_of(units: tuple[Unit, ...]) -> dict[str, str]:
-    """Return every note once, with the units it is about."""
-    found: dict[str, list[str]] = {}
-    for unit in units:
-        for note in unit.notes:
-            found.setdefault(note, []).append(unit.short)
-    return {
-        note: ", ".join(names) if len(names) < len(units) or len(units) == 1 else "all units"
-        for note, names in found.items()
-    }
-
-
 def unit_to_dict(unit: Unit) -> dict[str, Any]:
     """Return what JSON holds of a unit."""
     return {

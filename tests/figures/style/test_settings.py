@@ -92,13 +92,16 @@ def test_settings_change_no_figure(case: Case) -> None:
 
 
 def test_settings_change_no_figure_of_a_page() -> None:
-    def draw(style: str) -> Figure:
-        with figure_style(style):
-            return lines_of("SK_3_4", 3).plot().figure_
+    def drawing() -> str:
+        figures = []
+        for style in ("web", "web,dark"):
+            with figure_style(style):
+                figures.append(lines_of("SK_3_4", 3).plot().figure_)
+        return inline_svg(figures[0], figures[1], "p", "alt", ColourPairs())
 
-    plain = inline_svg(draw, "web", "p", "alt", ColourPairs())
+    plain = drawing()
     with matplotlib.rc_context(HOSTILE):  # type: ignore[arg-type]
-        assert inline_svg(draw, "web", "p", "alt", ColourPairs()) == plain
+        assert drawing() == plain
 
 
 def test_a_matplotlibrc_changes_no_figure_of_a_run(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from skviz.data import ImageSet, open_dataset
 from skviz.data.kept import KeptViews
 from skviz.errors import ImageError, OutputError, RunError, ScaleError, UnitError, UsageError
 from skviz.pictures.images import Picture
-from skviz.reports.controls import draw_views, write_views
+from skviz.reports.controls import views_of, write_views
 from skviz.runs.engines import settle
 from skviz.runs.measurements import RunMeasurements
 from skviz.runs.options import Options
@@ -331,14 +331,14 @@ def test_the_figure_shows_the_first_image_that_can_be_read(
     (pictures / "00.png").write_bytes(b"no picture")
     images = open_dataset(pictures)
     suite = controls(images, tiny, out=tmp_path / "s", only=["blur", "random-00"], **QUIET)
-    figure = draw_views(suite, images)
-    texts = [text.get_text() for text in figure.axes[0].texts]
+    views = views_of(suite, images).plot()
+    texts = [text.get_text() for text in views.ax_.texts]
     assert {"01.png", "plain", "blur"} <= set(texts)
     assert "random-00" not in texts
     with pytest.raises(ImageError, match=r"00\.png"):
-        draw_views(suite, images, 0)
+        views_of(suite, images, 0)
     with pytest.raises(UsageError, match="that can be read, there is none"):
-        draw_views(suite, images.select(np.array([0])))
+        views_of(suite, images.select(np.array([0])))
     assert write_views(suite, images) == tmp_path / "s" / "views.png"
     with pytest.raises(OutputError, match="already exists"):
         write_views(suite, images)
