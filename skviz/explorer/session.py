@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,6 @@ class Session:
     pictures: OrderedDict[str, tuple[Picture, str]] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self._untrained: ImageAnalysis | None = None
         self._computing = threading.Lock()
         self._tickets = itertools.count(1)
         self._newest = {"attention": 0, "curve": 0}
@@ -161,7 +161,7 @@ class Session:
 
     def result(self, look: Look, scales: Sequence[float], unit: str | None = None) -> ImageResult:
         """Return the result of `skviz.analyze_image` for a request."""
-        analysis = self.analysis if not look.untrained else self._random()
+        analysis = self._random if look.untrained else self.analysis
         if unit is not None:
             choice = choose_units(analysis.probe.units, [unit])
             names = [one.name for one in choice.all]
@@ -177,10 +177,9 @@ class Session:
         with self._computing:
             return self.result(look, scales, unit if figure else None)
 
+    @cached_property
     def _random(self) -> ImageAnalysis:
-        if self._untrained is None:
-            self._untrained = ImageAnalysis.of(self.untrained(), ["all"])
-        return self._untrained
+        return ImageAnalysis.of(self.untrained(), ["all"])
 
     def _of(self, key: str) -> tuple[Picture, str]:
         if key not in self.pictures:

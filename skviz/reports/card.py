@@ -6,6 +6,7 @@ Cards of format 1, which were made without controls, are told as they were.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from skviz.scales import scale_label
 from skviz.studies.card_words import PAPER
 
 SURROUND = OBJECTS[0]
+_table = partial(text_table, escape=str)  # of texts that are Markdown already
 NULL = (
     "The column of random networks gives the range of 95 % of their shifts, estimated from {seeds} "
     "networks of the same architecture with BN statistics re-estimated on the same photographs at "
@@ -55,22 +57,18 @@ OLDER_RULE = (
 )
 
 
-def card_files(out: Path, model: str) -> tuple[Path, Path]:
-    """Name the two files of a card: its numbers and its text."""
-    return out / f"{model}.card.json", out / f"{model}.card.md"
+def check_card(out: Path, model: str, overwrite: bool = False) -> list[Path]:
+    """Return the two files of a card, its numbers and its text, where they may be written.
 
-
-def check_card(out: Path, model: str, overwrite: bool = False) -> None:
-    """Check, before any work, that a card may be written; raises `OutputError`."""
+    That is checked before any work. Raises `OutputError`.
+    """
     output_folder(out)
-    for path in card_files(out, model):
-        check_output(path, overwrite)
+    return [check_output(out / f"{model}.card.{kind}", overwrite) for kind in ("json", "md")]
 
 
 def write_card(card: dict[str, Any], out: Path, overwrite: bool = False) -> tuple[Path, Path]:
     """Write a card as JSON and as Markdown; return both paths. Raises `OutputError`."""
-    numbers, text = card_files(out, card["model"])
-    check_card(out, card["model"], overwrite)
+    numbers, text = check_card(out, card["model"], overwrite)
     write_json(numbers, card, overwrite=overwrite)
     write_text(text, markdown(card), overwrite=overwrite)
     return numbers, text
@@ -256,23 +254,16 @@ def _replaced(replaced: dict[str, Any] | None) -> list[str]:
         return []
     rows = []
     for row in replaced["rows"]:
-        before, after, change, low, high = (
-            row[k] for k in ("before", "after", "change", "low", "high")
-        )
-        change = f"{_points(change)} points"
-        change += "" if low is None else f" ({interval(low, high, _points)})"
-        rows.append([row["what"], row["scale"], percent(before), percent(after), change])
+        change = f"{_points(row['change'])} points"
+        change += "" if row["low"] is None else f" ({interval(row['low'], row['high'], _points)})"
+        shares = (percent(row["before"]), percent(row["after"]))
+        rows.append([row["what"], row["scale"], *shares, change])
     return [
         "## Replaced attention in all units",
         f"Top-1 on {replaced['images']} photographs of `{replaced['folder']}`, with the attention "
         f"of {replaced['replaced']} replaced at once.",
         _table(["replaced by", "scale", "top-1 before", "after", "change"], rows),
     ]
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of texts that are Markdown already."""
-    return text_table(heads, rows, str)
 
 
 def _moments(mean: float | None, deviation: float | None) -> str:

@@ -91,17 +91,13 @@ class TablePart:
         words = {"title": self.title, "note": self.caption.text}
         return Table.of_frame(self.frame, self.heads, self.formats, **words)
 
-    def cells(self) -> list[list[str]]:
-        """Return the rows as texts for a reader."""
-        return self.table.cells
-
 
 @dataclass(frozen=True, eq=False)
 class ImagePart:
     """One image at all its scales, beside its figures and tables at a few of them.
 
     `result` has every scale that was computed: views (without pixels where the picture is
-    gone: `has_views`), attention, classes. `shown` are the scales of the figures. `figures`
+    gone), attention, classes. `shown` are the scales of the figures. `figures`
     and `tables` are also among those of the `Document`.
     """
 
@@ -111,11 +107,6 @@ class ImagePart:
     shown: tuple[float, ...]
     figures: tuple[FigurePart, ...]
     tables: tuple[TablePart, ...]
-
-    @property
-    def has_views(self) -> bool:
-        """Whether there are pictures to be shown."""
-        return self.result.views.pixels.size > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,6 +126,8 @@ def _kind(document: object) -> str | None:
 def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
     """Pick what the documents of skviz have in common; what is not there is left out."""
     model, data, weights = (_part(document, key) for key in ("model", "dataset", "weights"))
+    # The notes of a run; other documents have notes of another kind.
+    noted = _list(document.get("notes")) if document.get("format") == "skviz run" else []
     facts = {
         "image": document.get("image"),
         "network": model.get("name") or _text(document.get("model")),
@@ -137,11 +139,11 @@ def _facts(document: Mapping[str, Any]) -> dict[str, Any]:
         "scales": document.get("scales"),
         "units": _count(document.get("units")),
         "control": document.get("control"),
-        "runs": [_part(run, "name", run).get("name") for run in _list(document.get("runs"))],
+        "runs": [run.get("name") for run in _list(document.get("runs")) if isinstance(run, dict)],
         "kinds": document.get("kinds"),
         "notes": [
             *(_list(model.get("notes")) or _list(weights.get("notes"))),
-            *(str(Note.from_dict(note)) for note in _notes(document)),
+            *(str(Note.from_dict(note)) for note in noted),
         ],
         "command": document.get("command"),
         "versions": document.get("versions"),
@@ -154,15 +156,7 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _notes(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the notes of a run; other documents have notes of another kind."""
-    notes = document.get("notes") if document.get("format") == "skviz run" else None
-    return notes if isinstance(notes, list) else []
-
-
 def _progress(folder: Path) -> dict[str, Any]:
-    from skviz.runs.records import Run
-
     run = Run(folder)
     if not run.done:
         return {"measured": 0, "complete": run.complete}
@@ -170,11 +164,9 @@ def _progress(folder: Path) -> dict[str, Any]:
     return {"measured": run.images, "complete": run.complete, "classes": len(run.present) or None}
 
 
-def _part(document: Any, key: str, default: Any = None) -> Mapping[str, Any]:
-    value = document.get(key) if isinstance(document, Mapping) else None
-    if isinstance(value, Mapping):
-        return value
-    return default if isinstance(default, Mapping) else {}
+def _part(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _text(value: object) -> str | None:

@@ -31,13 +31,12 @@ def unit_table(frame: pd.DataFrame, scale: float) -> Table:
     """Return the change of the probability at a scale: a row per unit, a column per kind."""
     part = frame[frame["scale"] == scale]
     kinds = list(dict.fromkeys(part["kind"]))
-    rows = []
-    for unit in dict.fromkeys(part["unit"]):
-        cells = []
-        for kind in kinds:
-            found = part[(part["unit"] == unit) & (part["kind"] == kind)]
-            cells.append(_estimate(found.iloc[0], "probability_change") if len(found) else None)
-        rows.append([str(unit), *cells])
+    found = {
+        (row["unit"], row["kind"]): _estimate(row, "probability_change")
+        for _, row in part.iterrows()
+    }
+    units = dict.fromkeys(part["unit"])
+    rows = [[str(unit), *(found.get((unit, kind)) for kind in kinds)] for unit in units]
     return Table((Column("unit"), *(Column(kind, _starred) for kind in kinds)), rows)
 
 

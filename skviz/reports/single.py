@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,8 @@ def report_images(
     analysis = ImageAnalysis.of(model, stages, attention=attention, photographs=images)
     planned = plan_files(images, [unit.short for unit in analysis.choice.lines], options)
     output_folder(options.out)
-    _check(planned, options)
+    for file in chain.from_iterable(planned):
+        check_output(file, options.overwrite)
     for image, files in zip(images, planned, strict=True):
         try:
             result = analysis(image, checked, **vars(look))
@@ -118,16 +120,9 @@ def check_before(images: Sequence[Path], stages: Sequence[str], options: ReportO
     named = {(int(match[1]), int(match[2])) for match in found if match}
     if found and all(found):
         units = [f"{stage}_{place}" for stage, place in sorted(named)]
-        _check(plan_files(images, units, options), options, only_there=True)
-
-
-def _check(
-    planned: Iterable[Sequence[Path]], options: ReportOptions, only_there: bool = False
-) -> None:
-    for files in planned:
-        for file in files:
-            if not only_there or os.path.lexists(file):
-                check_output(file, options.overwrite)
+        planned = chain.from_iterable(plan_files(images, units, options))
+        for file in filter(os.path.lexists, planned):
+            check_output(file, options.overwrite)
 
 
 def plan_files(
@@ -211,12 +206,7 @@ def save_result(
     result: ImageResult, files: Sequence[Path], options: ReportOptions
 ) -> tuple[Path, ...]:
     """Write the figure and the data of one image to `files`, told apart by their endings."""
-    from skviz.figures import (
-        Provenance,
-        figure_metadata,
-        figure_style,
-        save_figure,
-    )
+    from skviz.figures import Provenance, figure_metadata, figure_style, save_figure
 
     parts = result_figure(result, options)
     with figure_style(options.style):
@@ -225,8 +215,7 @@ def save_result(
     for file in files:
         ending = file.suffix.removeprefix(".")
         if ending == "csv":
-            text = csv_text(result.to_frame())
-            write_text(file, text, overwrite=options.overwrite)
+            write_text(file, csv_text(result.to_frame()), overwrite=options.overwrite)
         elif ending == "json":
             write_json(file, _data_document(result), overwrite=options.overwrite)
         else:

@@ -13,14 +13,7 @@ import numpy as np
 from skviz.files import check_output, output_folder, write_json, write_text
 from skviz.frames import csv_text
 from skviz.inference.judging import JudgeOptions
-from skviz.inference.verdicts import (
-    BLUR,
-    OBJECTS,
-    Estimate,
-    Verdict,
-    interval,
-    p_value,
-)
+from skviz.inference.verdicts import BLUR, OBJECTS, Estimate, Verdict, interval, p_value
 from skviz.numbers import number, percent, signed
 from skviz.reports.document import FigurePart, figure_part
 from skviz.reports.markdown import escaped, text_table
@@ -133,11 +126,8 @@ def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             "steady": verdict.steady,
             **_columns("shift", verdict.total),
         }
-        for name, part in verdict.shifts.items():
-            row |= _columns(name, part)
-        for name, part in verdict.left.items():
-            row |= _columns(f"shift - {name.replace(' + ', ' - ')}", part)
-        for name, part in verdict.others.items():
+        left = {f"shift - {name.replace(' + ', ' - ')}": p for name, p in verdict.left.items()}
+        for name, part in (*verdict.shifts.items(), *left.items(), *verdict.others.items()):
             row |= _columns(name, part)
         if verdict.high_resolution is not None:
             row |= _columns("high resolution", verdict.high_resolution)
@@ -173,21 +163,23 @@ def markdown(document: Mapping[str, Any], verdicts: Sequence[Verdict]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def controls_of(verdict: Verdict) -> list[str]:
+    """Return the controls, alone and together, without which something is left of the shift."""
+    made = [name for name in (BLUR, *OBJECTS) if name in verdict.left]
+    return made + [name for name in verdict.left if " + " in name]
+
+
 def _summary(verdicts: Sequence[Verdict]) -> str:
     heads = ["unit", "verdict", "shift", "p, random networks", "paired test alone"]
     rows = []
-    for verdict in verdicts:
-        alone = f"{verdict.paired} (p {p_value(verdict.paired_p)})"
-        rows.append(
-            [verdict.unit, verdict.title, interval(verdict.total), p_value(verdict.null_p), alone]
-        )
+    for v in verdicts:
+        alone = f"{v.paired} (p {p_value(v.paired_p)})"
+        rows.append([v.unit, v.title, interval(v.total), p_value(v.null_p), alone])
     return text_table(heads, rows)
 
 
 def _left(verdicts: Sequence[Verdict]) -> str:
-    names = [name for name in (BLUR, *OBJECTS) if name in verdicts[0].shifts]
-    names += [name for name in verdicts[0].left if " + " in name]
-    minus = " \N{MINUS SIGN} "
+    names, minus = controls_of(verdicts[0]), " \N{MINUS SIGN} "
     heads = [f"shift{minus}{name.replace(' + ', minus)}" for name in names]
     rows = []
     for verdict in verdicts:
@@ -205,16 +197,13 @@ def _more(verdicts: Sequence[Verdict]) -> list[str]:
     parts = []
     shown = (BLUR, *OBJECTS)
     names = [name for name in verdicts[0].shifts if name not in shown]
-    sharp = verdicts[0].high_resolution is not None
-    if names or sharp:
-        count = verdicts[0].sharp_images
-        heads = ["unit", *names, *([f"{count} images without interpolation"] if sharp else [])]
-        rows = []
-        for verdict in verdicts:
-            more = (
-                [interval(verdict.high_resolution)] if verdict.high_resolution is not None else []
-            )
-            rows.append([verdict.unit, *(interval(verdict.shifts[name]) for name in names), *more])
+    heads = ["unit", *names]
+    rows = [[v.unit, *(interval(v.shifts[name]) for name in names)] for v in verdicts]
+    if verdicts[0].high_resolution is not None:
+        heads.append(f"{verdicts[0].sharp_images} images without interpolation")
+        for row, verdict in zip(rows, verdicts, strict=True):
+            row += [interval(part) for part in [verdict.high_resolution] if part is not None]
+    if len(heads) > 1:
         note = (
             "Zooming out: from the smallest scale to 1.0x. Others: from 1.0x to the largest scale."
         )

@@ -62,7 +62,7 @@ def test_tables_hold_the_numbers_of_the_summary(hard_run: Run) -> None:
     shifts = tables["shifts"]
     assert "low" not in shifts.frame
     np.testing.assert_array_equal(shifts.frame["shift"], summary.shifts["shift"])
-    assert shifts.cells()[0][:3] == ["SK_2_1", "1.0x", "1.5x"]
+    assert shifts.table.cells[0][:3] == ["SK_2_1", "1.0x", "1.5x"]
     classes = tables["classes"]
     first, last = summary.class_table.means[0, 0], summary.class_table.means[0, -1]
     np.testing.assert_allclose(classes.frame["SK_2_1 1.0x"], first)

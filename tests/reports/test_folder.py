@@ -19,9 +19,10 @@ from skviz.figures.metadata import figure_info
 from skviz.reports.document import Document, TablePart
 from skviz.reports.documents.of_run import run_document
 from skviz.reports.folder.latex import escape
-from skviz.reports.folder.write import INDEX, file_stems, write_folder
+from skviz.reports.folder.write import INDEX, write_folder
 from skviz.reports.markdown import markdown, markdown_table
 from skviz.reports.tables import Table
+from skviz.reports.words import distinct, file_stem
 from skviz.runs.records import Run
 
 DOCUMENT = r"""\documentclass{article}
@@ -156,7 +157,7 @@ def test_markdown_is_escaped() -> None:
 
 def test_names_become_stems_that_differ() -> None:
     names = ["SK_3_4", "net.layer1/attn", "net.layer1 attn", "sk_3_4", "狗", "../up"]
-    assert file_stems(names) == [
+    assert distinct([file_stem(name, "part") for name in names]) == [
         "SK_3_4", "net-layer1-attn", "net-layer1-attn-2", "sk_3_4-2", "part", "up",
     ]  # fmt: skip
 

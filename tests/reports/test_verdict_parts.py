@@ -74,7 +74,7 @@ def test_slides_have_a_few_units_each_and_their_sentences(tmp_path: Path) -> Non
     assert titles[1].startswith(f"{names[4]} to {names[7]}: larger objects get the larger kernel")
     assert titles[2:] == ["Verdicts"]  # sentences are no table of slides
     notes = [slide.notes_slide.notes_text_frame.text for slide in slides]
-    for index, (name, text) in enumerate(contents.tables[1].cells()):
+    for index, (name, text) in enumerate(contents.tables[1].table.cells):
         assert f"{name}: {text}" in notes[index // 4]
     assert "survives" in notes[2]
     table = next(shape.table for shape in slides[2].shapes if shape.has_table)

@@ -60,13 +60,8 @@ def at_scales(attention: Attention, scales: Sequence[float]) -> Attention:
     assert attention.scales is not None
     rows = [attention.scales.index(scale) for scale in scales]
     arrays = {name: array[rows] for name, array in attention.arrays.items()}
-    logits = attention.logits
-    return replace(
-        attention,
-        arrays=arrays,
-        scales=tuple(scales),
-        logits=None if logits is None else logits[rows],
-    )
+    logits = None if attention.logits is None else attention.logits[rows]
+    return replace(attention, arrays=arrays, scales=tuple(scales), logits=logits)
 
 
 def _part(result: ImageResult, name: str) -> ImagePart:

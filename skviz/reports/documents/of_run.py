@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skviz.displays import DISPLAYS
-from skviz.figures.provenance import Provenance
+from skviz.figures.provenance import Provenance, control_in_words
 from skviz.figures.redraw import find_display
 from skviz.figures.wording import upper_first
 from skviz.inference.summary import summarise
 from skviz.numbers import count, percent
-from skviz.reports.document import Document, FigurePart, figure_part
+from skviz.reports.document import Document, figure_part
 from skviz.reports.documents.run_tables import tables_of
 from skviz.reports.words import short_paths
 from skviz.scales import scale_label
@@ -34,7 +34,11 @@ def run_document(
     """
     summary: Summary = summarise(run) if resamples is None else summarise(run, resamples=resamples)
     about = Provenance.of_run(run)
-    figures = _figures(summary, about)
+    figures = [
+        figure_part(name, display, about)
+        for kind in DISPLAYS
+        for name, display in find_display(kind).in_report(kind, summary)
+    ]
     tables = tables_of(summary, about)
     notes = _notes(run)
     if controls is not None:
@@ -51,11 +55,6 @@ def run_document(
         notes=notes,
         images=[],
     )
-
-
-def _figures(summary: Summary, about: Provenance) -> list[FigurePart]:
-    displays = [pair for name in DISPLAYS for pair in find_display(name).in_report(name, summary)]
-    return [figure_part(name, display, about) for name, display in displays]
 
 
 def _facts(run: Run, summary: Summary, about: Provenance) -> list[tuple[str, str]]:
@@ -104,8 +103,6 @@ def _notes(run: Run) -> list[str]:
     if all(unit.branches == 1 for unit in run.units):
         notes.append("The units are gates of one branch: they have no attention difference.")
     if settings.get("control"):
-        from skviz.figures.provenance import control_in_words
-
         notes.append(f"This run is a control: {control_in_words(settings['control'])}.")
     notes += [f"{upper_first(str(note))}." for note in run.notes]
     return notes

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from skviz.figures.provenance import Provenance
 from skviz.inference.judging import JudgeOptions
-from skviz.inference.verdicts import BLUR, OBJECTS, Verdict
+from skviz.inference.verdicts import Verdict
 from skviz.reports.document import FigurePart, TablePart, table_part
-from skviz.reports.verdicts import verdict_figure
+from skviz.reports.verdicts import controls_of, verdict_figure
 from skviz.runs.records import Run
 from skviz.runs.storage.folder import check_same
 from skviz.scales import scale_label
@@ -42,17 +42,12 @@ def verdict_parts(
 def _verdicts(verdicts: Sequence[Verdict], about: Provenance, options: JudgeOptions) -> TablePart:
     import pandas as pd
 
-    made = [name for name in (BLUR, *OBJECTS) if name in verdicts[0].left]
-    made += [name for name in verdicts[0].left if " + " in name]
+    made = controls_of(verdicts[0])
     rows = []
     for verdict in verdicts:
-        p = float("nan") if verdict.null_p is None else verdict.null_p
-        rest = [verdict.left[name].mean for name in made]
-        survives = float("nan") if verdict.survives is None else verdict.survives
-        total = verdict.total
-        rows.append(
-            [verdict.unit, verdict.title, total.mean, total.low, total.high, *rest, survives, p]
-        )
+        numbers = [verdict.total.mean, verdict.total.low, verdict.total.high]
+        numbers += [verdict.left[name].mean for name in made]
+        rows.append([verdict.unit, verdict.title, *numbers, verdict.survives, verdict.null_p])
     names = ["shift", "low", "high", *(f"without {name}" for name in made)]
     frame = pd.DataFrame(rows, columns=["unit", "verdict", *names, "survives", "p"])
     text = (

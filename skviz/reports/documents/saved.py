@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,6 @@ def _attention(
     rows: Sequence[Mapping[str, Any]], units: Sequence[Unit], scales: tuple[float, ...]
 ) -> Attention:
     """Put the tidy rows back into arrays (V, M, C); they are sorted as they were written."""
-    from dataclasses import replace
-
     values: dict[str, list[float]] = {unit.name: [] for unit in units}
     for row in rows:
         if row["unit"] in values:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby
 
 from skviz.reports.document import FigurePart, TablePart
 from skviz.reports.tables import Table, two_lines
@@ -70,32 +71,22 @@ def escape(text: str) -> str:
     Chinese, Arabic or emoji, there is `\\skvizother`, which shows their code points.
     """
     done: list[str] = []
-    others = ""
-    for character in unicodedata.normalize("NFC", plain(text)):
-        found = _one(character)
-        if found is None:
-            others += character
-            continue
-        if others:
-            done.append(_other(others))
-            others = ""
-        done.append(found)
-    return "".join(done) + (_other(others) if others else "")
+    composed = unicodedata.normalize("NFC", plain(text))
+    for unknown, run in groupby(composed, key=lambda character: _one(character) is None):
+        characters = "".join(run)
+        done += [_other(characters)] if unknown else [_one(c) or "" for c in characters]
+    return "".join(done)
 
 
 def figure_environment(part: FigurePart, stem: str) -> str:
     """Return a `figure` environment for figures/STEM.pdf, with its caption and a label."""
-    return "\n".join(
-        (
-            r"\begin{figure}[htbp]",
-            r"  \centering",
-            rf"  \includegraphics[width=\linewidth]{{figures/{stem}.pdf}}",
-            rf"  \caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}",
-            rf"  \label{{fig:{stem}}}",
-            r"\end{figure}",
-            "",
-        )
-    )
+    return rf"""\begin{{figure}}[htbp]
+  \centering
+  \includegraphics[width=\linewidth]{{figures/{stem}.pdf}}
+  {_caption(part)}
+  \label{{fig:{stem}}}
+\end{{figure}}
+"""
 
 
 def table_environment(part: TablePart, stem: str, long: bool) -> str:
@@ -107,7 +98,7 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
     table, long = part.table, long or part.prose
     columns = _columns(part)
     head, rows = _head(table), [_row(row) for row in table.cells]
-    caption = rf"\caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}"
+    caption = _caption(part)
     label = rf"\label{{tab:{stem}}}"
     if long:
         font = r"\footnotesize" if part.prose else _font_for(table)
@@ -127,6 +118,10 @@ def table_environment(part: TablePart, stem: str, long: bool) -> str:
         r"  \end{tabular}}", r"\end{table}",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _caption(part: FigurePart | TablePart) -> str:
+    return rf"\caption[{{{escape(part.title)}}}]{{{escape(part.caption.text)}}}"
 
 
 def _columns(part: TablePart) -> str:

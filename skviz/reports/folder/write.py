@@ -7,18 +7,11 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from skviz.errors import OutputError
 from skviz.figures.save import FORMATS
-from skviz.files import (
-    AnyPath,
-    hold,
-    remove_leftovers,
-    temporary_name,
-    write_json,
-    write_text,
-)
+from skviz.files import AnyPath, hold, remove_leftovers, temporary_name, write_json, write_text
 from skviz.frames import csv_text
 from skviz.reports.document import Document, FigurePart, TablePart
 from skviz.reports.folder.latex import PREAMBLE, figure_environment, table_environment
@@ -27,6 +20,7 @@ from skviz.reports.markdown import index_page, markdown_table
 from skviz.reports.words import distinct, file_stem, with_names
 from skviz.version import __version__
 
+Part = TypeVar("Part", FigurePart, TablePart)
 INDEX = "contents.json"
 KIND = "skviz report"
 LONGEST = 40  # rows of a LaTeX table on one page
@@ -74,17 +68,17 @@ def write_folder(
     return [Path(path) / name for name in files]
 
 
-def file_stems(names: Iterable[str]) -> list[str]:
-    """Return one file stem per name, which any file system and LaTeX take, none of them twice."""
-    return distinct([file_stem(name, "part") for name in names])
+def with_stems(parts: Iterable[Part]) -> list[tuple[Part, str]]:
+    """Return the parts with file stems that any file system and LaTeX take, none of them twice."""
+    parts = list(parts)
+    return list(zip(parts, distinct([file_stem(p.name, "part") for p in parts]), strict=True))
 
 
 def _fill(folder: Path, document: Document, style: str, command: str | None) -> list[str]:
     """Write all files; return their names within the folder, the index first."""
     for name in ("figures", "tables", "data"):
         (folder / name).mkdir()
-    figures = list(zip(document.figures, _stems(document.figures), strict=True))
-    tables = list(zip(document.tables, _stems(document.tables), strict=True))
+    figures, tables = with_stems(document.figures), with_stems(document.tables)
     entries: dict[str, list[dict[str, Any]]] = {
         "figures": [_figure(folder, part, stem, style, command) for part, stem in figures],
         "tables": [_table(folder, part, stem) for part, stem in tables],
@@ -96,8 +90,7 @@ def _fill(folder: Path, document: Document, style: str, command: str | None) -> 
     listed = [name for group in entries.values() for entry in group for name in entry["files"]]
     write_text(folder / "report.md", markdown_page(document, figures, tables))
     write_text(folder / "report.qmd", quarto_page(document, figures, tables))
-    pages = ["report.md", "report.qmd"]
-    names = ["README.md", INDEX, *pages, "figures.tex", "tables.tex", *listed]
+    names = ["README.md", INDEX, "report.md", "report.qmd", "figures.tex", "tables.tex", *listed]
     write_text(folder / "README.md", index_page(document, entries))
     index = {
         "kind": KIND,
@@ -142,10 +135,6 @@ def _words(part: FigurePart | TablePart) -> dict[str, Any]:
         "caption": part.caption.text,
         "alternative": part.caption.alt,
     }
-
-
-def _stems(parts: Iterable[FigurePart | TablePart]) -> list[str]:
-    return file_stems(part.name for part in parts)
 
 
 def check_folder(shown: Path, overwrite: bool) -> None:

@@ -33,7 +33,7 @@ def image_data(image: ImagePart) -> dict[str, Any]:
         "labels": [scale_label(result.views.scales[i]) for i in order],
         "scales": [result.views.scales[i] for i in order],
         "start": order.index(result.reference),
-        "views": [_jpeg(result.views.pixels[i]) for i in order] if image.has_views else [],
+        "views": [_jpeg(result.views.pixels[i]) for i in order if result.views.pixels.size],
         "classes": None
         if classes is None
         else [[[name, round(p, 4)] for name, p in classes[i]] for i in order],

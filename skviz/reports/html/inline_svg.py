@@ -49,14 +49,16 @@ def inline_svg(on_light: Figure, on_dark: Figure, prefix: str, alt: str, pairs: 
     `prefix` goes before every id, so that several figures on a page do not meet; `alt` is the
     alternative text.
     """
-    light, dark = _tree(on_light, f"{prefix}-l"), _tree(on_dark, f"{prefix}-d")
+    light, dark = _tree(on_light), _tree(on_dark)
     _renumber(light, prefix)
-    if _merge(light, dark, prefix, pairs):
+    _renumber(dark, prefix)
+    if _merge(light, dark, pairs):
         return _text(light, alt, "")
+    _renumber(dark, f"{prefix}-d")
     return _text(light, alt, "on-light") + _text(dark, alt, "on-dark")
 
 
-def _tree(figure: Figure, prefix: str) -> ElementTree.Element:
+def _tree(figure: Figure) -> ElementTree.Element:
     """Return the drawing without what a page has no use for."""
     root = ElementTree.fromstring(figure_bytes(figure, "svg", dpi=_DPI))
     for child in root.findall(f"{_SVG}metadata"):
@@ -82,7 +84,6 @@ def _tree(figure: Figure, prefix: str) -> ElementTree.Element:
         element.tail = None
         if element.text is not None and not element.text.strip():
             element.text = None
-    _renumber(root, prefix)
     return root
 
 
@@ -112,21 +113,16 @@ def _references(root: ElementTree.Element) -> Iterator[str]:
             yield from re.findall(r"url\(#([^)]+)\)", value)
 
 
-def _merge(
-    light: ElementTree.Element, dark: ElementTree.Element, prefix: str, pairs: ColourPairs
-) -> bool:
+def _merge(light: ElementTree.Element, dark: ElementTree.Element, pairs: ColourPairs) -> bool:
     """Put variables for the colours that differ into `light`; False if more than that differs."""
-    _renumber(dark, prefix)
     changes: list[tuple[ElementTree.Element, str]] = []
     for one, other in zip_longest(light.iter(), dark.iter()):
         if one is None or other is None or (one.tag, one.text) != (other.tag, other.text):
-            _renumber(dark, f"{prefix}-d")
             return False
         left, right = dict(one.attrib), dict(other.attrib)
         styles = _style(left.pop("style", "")), _style(right.pop("style", ""))
         merged = _merged_style(*styles, pairs) if left == right else None
         if merged is None:
-            _renumber(dark, f"{prefix}-d")
             return False
         if merged:
             changes.append((one, merged))

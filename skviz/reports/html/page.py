@@ -7,7 +7,6 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -28,15 +27,6 @@ _VERDICTS = ("verdicts", "findings")
 _LEAD = ("Network", "Weights", "Images", "Classes", "Scales", "Classified correctly")
 # What ends a script element or a line of JavaScript; in JSON all of it stands in strings.
 _UNSAFE = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """A cell of a table: what is read, what it is sorted by, whether it is a number."""
-
-    text: str
-    value: str
-    number: bool
 
 
 def page(document: Document, palette: str | None = None) -> bytes:
@@ -108,11 +98,12 @@ def _json(value: Mapping[str, Any] | Sequence[Any]) -> Markup:
     return Markup(text.translate(_UNSAFE))
 
 
-def _rows(part: TablePart) -> list[list[_Cell]]:
+def _rows(part: TablePart) -> list[list[dict[str, Any]]]:
+    """Return the cells of a table: what is read, what it is sorted by, whether it is a number."""
     table = part.table
     return [
         [
-            _Cell(text, _sort_value(value, number), number)
+            {"text": text, "value": _sort_value(value, number), "number": number}
             for text, value, number in zip(texts, values, table.right, strict=True)
         ]
         for texts, values in zip(table.cells, table.rows, strict=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from lxml import etree
 from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import (
@@ -16,12 +18,13 @@ from pptx.enum.chart import (
     XL_TICK_MARK,
 )
 from pptx.enum.dml import MSO_LINE, MSO_PATTERN
+from pptx.oxml import parse_xml
+from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Pt
 
 from skviz.figures.native import NativeChart, numbers_along
 from skviz.figures.style.palette import ScaleStyle, of_scales, scale_styles
 from skviz.figures.style.text import clean, text_width
-from skviz.reports.pptx.chart_xml import add_error_bars, round_joins, turn_labels
 from skviz.reports.pptx.geometry import Box
 from skviz.reports.pptx.template import Look
 from skviz.reports.words import fitted, for_office, plain
@@ -46,6 +49,8 @@ _PATTERNS = {
     "|||": MSO_PATTERN.LIGHT_VERTICAL,
     "+++": MSO_PATTERN.SMALL_GRID,
 }
+# What stands behind the error bars of a series, per kind of chart (ISO 29500-1, 21.2.2).
+_AFTER = ("c:cat", "c:xVal", "c:val", "c:yVal", "c:smooth", "c:shape", "c:extLst")
 _NAME_WIDTH = 175.0  # points of a class's name below the axis
 _PLOT = 0.85  # of a chart's width, for what is drawn
 _LABEL, _HEAD = 14.0, 16.0  # points of tick labels; of titles of axes and of the legend
@@ -85,7 +90,7 @@ def add_chart(slide: Any, chart: NativeChart, box: Box, look: Look) -> Any:
         else:
             _line(series, style, chart)
         if chart.errors is not None:
-            add_error_bars(series, chart.errors[index], look.text, vertical=chart.kind == "xy")
+            _add_error_bars(series, chart.errors[index], look.text, vertical=chart.kind == "xy")
     return frame
 
 
@@ -135,7 +140,9 @@ def _axes(native: Any, chart: NativeChart, box: Box, look: Look) -> None:
         # The value axis stands on the left, whatever the numbers.
         across.crosses_at = across.minimum_scale
     elif not _beside(chart, box):
-        turn_labels(across)
+        body = across.tick_labels.font._element.getparent().getparent().getparent()
+        body.find(qn("a:bodyPr")).set("rot", "-5400000")  # upright
+        body.find(qn("a:bodyPr")).set("vert", "horz")
     up.crosses_at = chart.base if chart.kind == "bars" else (0 if low < 0 < high else low)
 
 
@@ -157,7 +164,8 @@ def _line(series: Any, style: ScaleStyle, chart: NativeChart) -> None:
     if not chart.joined:
         line.fill.background()
     elif chart.marked:
-        round_joins(series)
+        # Spikes of sharp joins look like values.
+        etree.SubElement(series._element.find(f"{qn('c:spPr')}/{qn('a:ln')}"), qn("a:round"))
     if not chart.marked:
         series.marker.style = XL_MARKER_STYLE.NONE
         return
@@ -180,6 +188,32 @@ def _fill(series: Any, style: ScaleStyle, look: Look, hatched: bool) -> None:
         fill.fore_color.rgb = rgb(style.colour)
     series.format.line.color.rgb = rgb(style.colour)
     series.format.line.width = Pt(0.75)
+
+
+def _add_error_bars(
+    series: Any, lengths: Iterable[float], colour: str, *, vertical: bool = False
+) -> None:
+    """Give a series error bars of its own lengths to either side; `vertical` for XY charts.
+
+    python-pptx has no words for them.
+    """
+    values = [0.0 if math.isnan(length) else float(length) for length in lengths]
+    points = "".join(
+        f'<c:pt idx="{n}"><c:v>{value!r}</c:v></c:pt>' for n, value in enumerate(values)
+    )
+    numbers = (
+        "<c:numLit><c:formatCode>General</c:formatCode>"
+        f'<c:ptCount val="{len(values)}"/>{points}</c:numLit>'
+    )
+    direction = '<c:errDir val="y"/>' if vertical else ""  # other charts have no other direction
+    bars = parse_xml(
+        f'<c:errBars {nsdecls("c", "a")}>{direction}<c:errBarType val="both"/>'
+        f'<c:errValType val="cust"/><c:noEndCap val="0"/><c:plus>{numbers}</c:plus>'
+        f'<c:minus>{numbers}</c:minus><c:spPr><a:ln w="12700"><a:solidFill>'
+        f'<a:srgbClr val="{rgb(colour)}"/></a:solidFill></a:ln></c:spPr></c:errBars>'
+    )
+    after = {qn(name) for name in _AFTER}
+    next(child for child in series._element if child.tag in after).addprevious(bars)
 
 
 def _number_format(step: float) -> str:

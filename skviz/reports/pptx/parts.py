@@ -156,7 +156,7 @@ def put_pictures(
 def table_slides(deck: Deck, part: TablePart) -> None:
     """Add a table on as many slides as its rows and columns need."""
     brief = part.in_brief()
-    whole, rows = part.cells(), brief.cells()
+    whole, rows = part.table.cells, brief.table.cells
     title, chosen = part.title, extreme_rows(part)
     if len(chosen) < len(rows):
         title = f"{title}: the extremes, {len(chosen)} of {count(len(rows))} rows"

@@ -19,7 +19,7 @@ from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, text_width, wrap
 from skviz.files import AnyPath
 from skviz.reports.pptx.charts import rgb
-from skviz.reports.pptx.geometry import Box, Page
+from skviz.reports.pptx.geometry import Box
 from skviz.reports.pptx.table_fit import TableFit, row_height
 from skviz.reports.pptx.template import (
     COVER_SIZE,
@@ -46,10 +46,17 @@ _LINES = 1.85  # of text where there is room for two: a line ends before its las
 
 @dataclass
 class Deck:
-    """A deck in the making; `footer` stands on every slide but the first."""
+    """A deck in the making; `footer` stands on every slide but the first.
+
+    `presentation`, `look` and `page` are its template's.
+    """
 
     template: Template
     footer: str
+
+    def __post_init__(self) -> None:
+        self.presentation = self.template.presentation
+        self.look, self.page = self.template.look, self.template.page
 
     @classmethod
     def new(cls, footer: str, template: AnyPath | None = None) -> Deck:
@@ -58,28 +65,9 @@ class Deck:
         Raises what `read_template` raises.
         """
         settings = matplotlib.rcParams
-        look = Look(
-            background=to_hex(settings["figure.facecolor"]),
-            text=to_hex(settings["text.color"]),
-            line=to_hex(settings["axes.edgecolor"]),
-            grid=to_hex(settings["grid.color"]),
-        )
+        parts = ("figure.facecolor", "text.color", "axes.edgecolor", "grid.color")
+        look = Look(*(to_hex(settings[part]) for part in parts))
         return cls(own_template(look) if template is None else read_template(template), footer)
-
-    @property
-    def presentation(self) -> Any:
-        """What python-pptx has of it."""
-        return self.template.presentation
-
-    @property
-    def look(self) -> Look:
-        """The colours."""
-        return self.template.look
-
-    @property
-    def page(self) -> Page:
-        """The places of a slide."""
-        return self.template.page
 
     def slide(self, title: str, source: Sequence[str] = (), notes: str = "") -> Any:
         """Add a slide: its message as the title, and a line below that says what is drawn.

@@ -38,7 +38,7 @@ class Talk:
     def sentences(self) -> dict[str, str]:
         """Return what was found per unit, in words, where there are verdicts."""
         tables = [table for table in self.document.tables if table.prose]
-        return {name: text for table in tables for name, text in table.cells()}
+        return {name: text for table in tables for name, text in table.table.cells}
 
 
 def row_of(unit: str, units: Sequence[str]) -> int:

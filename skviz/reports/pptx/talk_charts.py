@@ -36,12 +36,8 @@ _PICTURE = 2.6  # inches, of the views beside the bars
 _NARROW = 0.3  # of a slide, beside words
 
 
-def reading(talk: Talk) -> set[str]:
+def reading(talk: Talk, part: FigurePart, bars: UnitBars) -> set[str]:
     """Add how to read the figures, with one unit of the report as the example."""
-    found = talk.part(UnitBars)
-    if found is None:
-        return set()
-    part, bars = found
     lines = talk.part(ChannelLines)
     row = row_of(lines[1].unit if lines else "", bars.units)
     example = replace(
@@ -60,13 +56,12 @@ def reading(talk: Talk) -> set[str]:
     return set()
 
 
-def pictures(talk: Talk) -> set[str]:
+def pictures(talk: Talk, part: FigurePart, _: Thumbnails) -> set[str]:
     """Add the views of one image; of several, they stand beside their bars."""
-    found = talk.part(Thumbnails)
-    if found is None or len(talk.document.images) > 1:
+    if len(talk.document.images) > 1:
         return set()
-    pictures_slide(talk.deck, found[0])
-    return {found[0].name}
+    pictures_slide(talk.deck, part)
+    return {part.name}
 
 
 def figure3(talk: Talk) -> set[str]:
@@ -114,10 +109,8 @@ def _image(talk: Talk, figures: Sequence[FigurePart]) -> set[str]:
              if part.name in {figure.name for figure in figures}}  # fmt: skip
     bars, views = parts[UnitBars], parts.get(Thumbnails)
     charts = bars.display.native_charts(bars.caption)
-    slide = talk.deck.slide(
-        bars.title, sentences_below(bars.caption),
-        "\n\n".join([bars.caption.text, *(note for c in charts for note in chart_notes(c))]),
-    )  # fmt: skip
+    notes = "\n\n".join([bars.caption.text, *(note for c in charts for note in chart_notes(c))])
+    slide = talk.deck.slide(bars.title, sentences_below(bars.caption), notes)
     body = talk.deck.page.body
     if views is not None:
         assert isinstance(views.display, Thumbnails)
@@ -130,12 +123,10 @@ def _image(talk: Talk, figures: Sequence[FigurePart]) -> set[str]:
     return {bars.name}
 
 
-def paper(talk: Talk) -> set[str]:
+def paper(talk: Talk, part: FigurePart, bars: UnitBars) -> set[str]:
     """Add the bars of the paper beside those of the report, on the same axis."""
-    found = talk.part(UnitBars)
-    if found is None or not found[1].quantity.startswith(DIFFERENCE.label):
+    if not bars.quantity.startswith(DIFFERENCE.label):
         return set()
-    part, bars = found
     figure = "3a" if talk.document.images else "3c"
     display = paper_display(figure)
     paper = display if isinstance(display, UnitBars) else display.bars  # type: ignore[attr-defined]
@@ -159,12 +150,8 @@ def paper(talk: Talk) -> set[str]:
     return set()
 
 
-def units(talk: Talk) -> set[str]:
+def units(talk: Talk, part: FigurePart, depth: DepthLines) -> set[str]:
     """Add all units along depth."""
-    found = talk.part(DepthLines)
-    if found is None:
-        return set()
-    part, depth = found
     bars = talk.part(UnitBars)
     if bars and bars[0].title == part.title:  # of a network of as many units as stages
         title = f"Along depth: {part.title[:1].lower()}{part.title[1:]}"
@@ -177,12 +164,8 @@ def units(talk: Talk) -> set[str]:
     return {part.name}
 
 
-def classes(talk: Talk) -> set[str]:
+def classes(talk: Talk, part: FigurePart, curves: ClassCurves) -> set[str]:
     """Add the classes of one unit: that of the lines, or else the last one drawn."""
-    found = talk.part(ClassCurves)
-    if found is None:
-        return set()
-    part, curves = found
     lines = talk.part(ChannelLines)
     charts = curves.native_charts(part.caption)
     if not charts:
@@ -193,12 +176,8 @@ def classes(talk: Talk) -> set[str]:
     return {chart.caption.title}  # the other units are left for the appendix
 
 
-def controls(talk: Talk) -> set[str]:
+def controls(talk: Talk, part: FigurePart, rows: VerdictRows) -> set[str]:
     """Add the rows of verdicts of a few units, those of the bars first."""
-    found = talk.part(VerdictRows)
-    if found is None:
-        return set()
-    part, rows = found
     bars = talk.part(UnitBars)
     first = [row_of(unit, rows.units) for unit in (bars[1].units if bars else ())]
     kept = sorted([*dict.fromkeys([*first, *range(len(rows.units))])][:MOST_UNITS])

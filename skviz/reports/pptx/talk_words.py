@@ -154,32 +154,28 @@ def limits(document: Document, about: Provenance | None, *, controls: bool) -> P
     """Return the limits of these numbers, the most important first."""
     found: Paragraphs = [("Note.", _sentence(note)) for note in document.notes[:3]]
     if about is not None and about.single:
-        found.append((
-            "One photograph." if len(document.images) == 1 else "Single photographs.",
-            "Other images may show something else: skviz analyze measures a data set.",
-        ))  # fmt: skip
+        lead = "One photograph." if len(document.images) == 1 else "Single photographs."
+        text = "Other images may show something else: skviz analyze measures a data set."
+        found.append((lead, text))
     elif about is not None:
         of = f" of {counted(about.classes, 'class', 'classes')}" if about.classes else ""
-        found.append((
-            "These images, this network.",
-            f"{counted(about.images, 'image')}{of};"
-            " other images or weights may give other results.",
-        ))  # fmt: skip
-    found.append((
-        "Enlarging does three things.",
-        "The object grows, context is lost, detail is lost. "
-        + ("Controls isolate the last two; that the effects add up is an assumption."
-           if controls else "Without controls the three cannot be separated."),
-    ))  # fmt: skip
-    found.append((
-        "Means over channels.",
-        "Single channels may move in the other direction.",
-    ))  # fmt: skip
-    found.append((
-        "Attention is not an effect.",
-        "It shows how kernels are weighted, not what the output depends on: skviz intervene"
-        " measures that.",
-    ))  # fmt: skip
+        text = "other images or weights may give other results."
+        found.append(
+            ("These images, this network.", f"{counted(about.images, 'image')}{of}; {text}")
+        )
+    known = "Without controls the three cannot be separated."
+    if controls:
+        known = "Controls isolate the last two; that the effects add up is an assumption."
+    text = f"The object grows, context is lost, detail is lost. {known}"
+    found += [
+        ("Enlarging does three things.", text),
+        ("Means over channels.", "Single channels may move in the other direction."),
+        (
+            "Attention is not an effect.",
+            "It shows how kernels are weighted, not what the output depends on: skviz intervene"
+            " measures that.",
+        ),
+    ]
     return found[:_MOST_LIMITS]
 
 
@@ -187,13 +183,3 @@ def _sentence(note: str) -> str:
     text = note.removeprefix("Note: ").rstrip(".")
     named = not text.partition(" ")[0].isalpha()  # the name of a file stays as it is
     return f"{text if named else upper_first(text)}."
-
-
-def why_not(section: str) -> str:
-    """Return why a report may have nothing for a section."""
-    return {
-        "controls": ", which needs `skviz controls`",
-        "verdict": ", which needs a run of several images",
-        "pictures": ", which shows a single image",
-        "classes": ", which needs images of several classes",
-    }.get(section, "")

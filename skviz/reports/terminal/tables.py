@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from skviz.names import printable
 from skviz.numbers import plain
-from skviz.reports.tables import Column, Table
+from skviz.reports.tables import Table
 
 _GAP = 2
 # A text that is broken into lines needs so many columns.
@@ -93,10 +93,9 @@ def _parts(table: Table, width: int) -> list[Table]:
 
 def _cells(table: Table) -> list[list[str]]:
     return [
-        [_plain(cell, column) for cell, column in zip(row, table.columns, strict=True)]
+        [
+            cell if column.write == "text" else plain(cell)
+            for cell, column in zip(row, table.columns, strict=True)
+        ]
         for row in table.cells
     ]
-
-
-def _plain(cell: str, column: Column) -> str:
-    return cell if column.write == "text" else plain(cell)
