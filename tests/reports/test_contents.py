@@ -109,7 +109,8 @@ def test_an_image_has_views_lines_and_bars(image_result: ImageResult) -> None:
     assert names == ["views_photo", "lines_photo_SK_3_2", "bars_photo"]
     assert [part.name for part in contents.tables] == ["units_photo", "classes_photo"]
     (image,) = contents.images
-    assert (image.title, image.has_views, image.shown) == ("photo.png", True, (1.0, 1.5, 2.0))
+    assert (image.title, image.shown) == ("photo.png", (1.0, 1.5, 2.0))
+    assert image.result.views.pixels.size
     table = contents.tables[0].frame.set_index("unit")
     found = table.loc["SK_3_2", ["1.0x", "1.5x", "2.0x"]].to_numpy(float)
     np.testing.assert_allclose(found, image_result.attention.difference("SK_3_2"), rtol=1e-6)
@@ -176,7 +177,7 @@ def test_a_picture_that_is_gone_leaves_the_numbers(
     assert read_result(file).views.pixels.size  # found beside the document
     (file.parent / "photo.png").unlink()
     contents = image_document([read_result(file)])
-    assert not contents.images[0].has_views
+    assert not contents.images[0].result.views.pixels.size
     assert [part.name for part in contents.figures] == ["lines_photo_SK_3_2", "bars_photo"]
 
 

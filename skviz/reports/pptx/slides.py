@@ -65,8 +65,9 @@ class Deck:
         Raises what `read_template` raises.
         """
         settings = matplotlib.rcParams
-        parts = ("figure.facecolor", "text.color", "axes.edgecolor", "grid.color")
-        look = Look(*(to_hex(settings[part]) for part in parts))
+        ground, text = settings["figure.facecolor"], settings["text.color"]
+        colours = (ground, text, settings["axes.edgecolor"], settings["grid.color"])
+        look = Look(*map(to_hex, colours))
         return cls(own_template(look) if template is None else read_template(template), footer)
 
     def slide(self, title: str, source: Sequence[str] = (), notes: str = "") -> Any:
