@@ -122,13 +122,11 @@ class Attention(ShowsTable):
         """
         import pandas as pd
 
-        entries: Sequence[float]
-        column, entries = "scale", self.scales or ()
+        column = "sample" if self.scales is None else "scale"
         frames = []
         for unit in self.units:
             array = self.arrays[unit.name]
-            if self.scales is None:
-                column, entries = "sample", range(len(array))
+            entries = self.scales or range(len(array))
             frames.append(channel_frame(unit, column, entries, {"attention": array}))
         return pd.concat(frames, ignore_index=True)
 

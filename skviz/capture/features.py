@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skviz.capture.discovery.adapters import own, timm
+from skviz.capture.discovery.adapters.timm import is_selective_kernel
 from skviz.capture.networks import in_words
 from skviz.capture.probe import Probe
 from skviz.errors import CaptureError
 from skviz.hooks import ForwardSession, Stop
+from skviz.models.sknet import SKConv
 from skviz.units import Unit
 
 
@@ -32,8 +33,14 @@ class CentralFeatures:
 def branch_paths(probe: Probe, unit: Unit) -> tuple[str, ...]:
     """Return the paths of the modules that make the branches of a unit; empty if not known."""
     module = probe.network.get_submodule(unit.path)
-    names = own.branches(module) or timm.branches(module)
-    return tuple(f"{unit.path}.{name}" for name in names) if len(names) == unit.branches else ()
+    if isinstance(module, SKConv):
+        name = "branches"
+    elif is_selective_kernel(module):
+        name = "paths"
+    else:
+        return ()
+    count = len(module.get_submodule(name))  # type: ignore[arg-type]
+    return tuple(f"{unit.path}.{name}.{i}" for i in range(count)) if count == unit.branches else ()
 
 
 def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeatures:

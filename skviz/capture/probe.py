@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -107,14 +106,13 @@ class Probe:
         sources = found.units or found.gates
         self.known = tuple(source.unit for source in sources)
         self.gates = tuple(source.unit for source in found.gates)
-        names = [units] if isinstance(units, str) else list(units)
         self.found = found
-        self.sources = _chosen(names, found)
+        self.sources = _chosen(units, found)
 
     def only(self, units: str | Iterable[str]) -> Probe:
         """Return a probe of the same network for other units, without looking for them again."""
         other = copy.copy(self)
-        other.sources = _chosen([units] if isinstance(units, str) else list(units), self.found)
+        other.sources = _chosen(units, self.found)
         return other
 
     def on(self, network: nn.Module) -> Probe:
@@ -131,12 +129,7 @@ class Probe:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Nothing to undo: every call takes its own hooks off."""
 
     def __call__(
@@ -196,8 +189,9 @@ class Probe:
         return {unit.name: recording.seen[unit.name] for unit in self.units}, result
 
 
-def _chosen(names: list[str], found: Found) -> list[AttentionSite]:
+def _chosen(units: str | Iterable[str], found: Found) -> list[AttentionSite]:
     """The sources that the names ask for: among the units, else among the gates."""
+    names = [units] if isinstance(units, str) else list(units)
     pools = [found.units, found.gates] if found.units else [found.gates]
     chosen: list[AttentionSite] = []
     for name in names:

@@ -150,13 +150,8 @@ class Replay:
     ) -> _Plan:
         """What to compute where `new` units are replaced beside those that are; None: all."""
         key = (new, done, wanted)
-        if key not in self._plans:
-            self._plans[key] = self._planned(new, done, wanted)
-        return self._plans[key]
-
-    def _planned(
-        self, new: frozenset[str] | None, done: frozenset[str], wanted: frozenset[Node]
-    ) -> _Plan:
+        if key in self._plans:
+            return self._plans[key]
         changed = {self._images} if new is None else {self._given[name] for name in new}
         replaced = done | (new or frozenset())
         same = {self._given[name]: self._own[name] for name in self.names if name not in replaced}
@@ -186,9 +181,9 @@ class Replay:
         for gone, node in last.items():
             if gone not in stays and gone not in self._constants:
                 released[node] = (*released.get(node, ()), gone)
-        return _Plan(
-            steps, frozenset(outside | (wanted - made if new is not None else set())), released
-        )
+        taken = frozenset(outside | (wanted - made if new is not None else set()))
+        self._plans[key] = _Plan(steps, taken, released)
+        return self._plans[key]
 
     def _filled(self, array: Tensor) -> Tensor:
         """A smaller batch filled up: the graph knows one size."""

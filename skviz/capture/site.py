@@ -50,10 +50,7 @@ class AttentionSite:
         Raises `CaptureError` where the result has no room for it: there is no inverse of the
         reader, or one number stands for several weights that shall differ.
         """
-        if self.put is not None:
-            written = self.put(output, attention, batch)
-        else:
-            written = self._through_view(output, attention)
+        written = self.put_in(output, attention, batch)
         found = self.attention(written, batch)
         tolerance = 1e-5 if found.dtype in (torch.float32, torch.float64) else 2e-2
         if not torch.allclose(found.float(), attention.float(), rtol=0, atol=tolerance):
@@ -68,13 +65,7 @@ class AttentionSite:
         """Do what `write` does without looking at the numbers, so that it can be traced."""
         if self.put is not None:
             return self.put(output, attention, batch)
-        copy = output.clone()
-        self.read(copy).copy_(attention)
-        return copy
-
-    def _through_view(self, output: Any, attention: Tensor) -> Any:
-        """Write where the reader looks, in a copy of the output."""
-        if isinstance(output, Tensor):
+        if isinstance(output, Tensor):  # Write where the reader looks, in a copy.
             copy = output.clone()
             view = self.read(copy)
             if view.untyped_storage().data_ptr() == copy.untyped_storage().data_ptr():

@@ -26,7 +26,7 @@ from skviz.models import registry
 from skviz.models.checkpoints import read_checkpoint
 from skviz.models.closed import why_closed
 from skviz.models.inputs import with_example
-from skviz.models.registry import CONFIGS, DEFAULT_MODEL, ModelInfo
+from skviz.models.registry import DEFAULT_MODEL, ModelInfo
 from skviz.models.weight_sets import find_weights, load_weights
 from skviz.pictures.scaling import InputSpec
 
@@ -107,7 +107,20 @@ def load_model(
     elif ":" in name:
         network, info = _from_factory(name, arguments, seed)
     else:
-        network = _own(name, weights, arguments, pretrained, seed, allow_mismatch, weights_key)
+        registry.known_config(name, f"; expected {FORMS}")
+        if arguments:
+            raise UsageError(
+                f"expected no model arguments for '{name}', got {', '.join(arguments)}; they are "
+                "for timm's networks and for factories"
+            )
+        network = registry.load_model(
+            name,
+            weights,
+            pretrained=pretrained,
+            seed=seed,
+            allow_mismatch=allow_mismatch,
+            weights_key=weights_key,
+        )
         info, weights = registry.model_info(network), None
     if weights is not None:
         path = Path(weights)
@@ -128,36 +141,6 @@ def load_model(
     if example is not None:
         with_example(network, example, keep_size=input_size is not None)
     return network.eval()
-
-
-def _own(
-    name: str,
-    weights: str | os.PathLike[str] | None,
-    arguments: dict[str, Any],
-    pretrained: bool,
-    seed: int,
-    allow_mismatch: bool,
-    weights_key: str | None,
-) -> nn.Module:
-    if name not in CONFIGS:
-        known = ", ".join(CONFIGS)
-        raise UnknownModelError(
-            f"unknown network '{name}'.{did_you_mean(name, CONFIGS)} skviz knows: {known}; "
-            f"expected {FORMS}"
-        )
-    if arguments:
-        raise UsageError(
-            f"expected no model arguments for '{name}', got {', '.join(arguments)}; they are for "
-            "timm's networks and for factories"
-        )
-    return registry.load_model(
-        name,
-        weights,
-        pretrained=pretrained,
-        seed=seed,
-        allow_mismatch=allow_mismatch,
-        weights_key=weights_key,
-    )
 
 
 def _from_timm(
@@ -221,10 +204,8 @@ def _from_factory(name: str, arguments: dict[str, Any], seed: int) -> tuple[nn.M
         raise ModelError(
             f"expected {name} to return a torch.nn.Module, it returned {type(network).__name__}"
         )
-    spec = InputSpec()
     known = getattr(network, "skviz", None)
-    if isinstance(known, ModelInfo):
-        spec = known.spec
+    spec = known.spec if isinstance(known, ModelInfo) else InputSpec()
     return network, ModelInfo(name, f"as built by {attribute}", None, True, spec)
 
 

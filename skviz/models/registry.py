@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -129,16 +129,17 @@ def build(name: str, seed: int = 0, **changes: Any) -> SKNet:
     `changes` replace fields of its `SKNetConfig`. The global random state stays as it was.
     Raises `UnknownModelError` for a name that is not in the table.
     """
-    config = _known_config(name).with_(**changes)
+    config = known_config(name).with_(**changes)
     with seeded(seed):
         return SKNet(config)
 
 
-def _known_config(name: str) -> SKNetConfig:
+def known_config(name: str, expected: str = "") -> SKNetConfig:
+    """Return an entry of the table; raises `UnknownModelError`, with what else was expected."""
     if name not in CONFIGS:
         known = ", ".join(CONFIGS)
         raise UnknownModelError(
-            f"unknown network '{name}'.{did_you_mean(name, CONFIGS)} skviz knows: {known}"
+            f"unknown network '{name}'.{did_you_mean(name, CONFIGS)} skviz knows: {known}{expected}"
         )
     return CONFIGS[name]
 
@@ -158,14 +159,14 @@ def load_model(
     false), else it is untrained with a fixed seed and says so in `.skviz.trained`. Raises
     `UnknownModelError` or `WeightsError`.
     """
-    _known_config(name)  # An unknown name must not be taken for one without bundled weights.
+    # An unknown name must not be taken for one without bundled weights.
+    config = known_config(name)
     if weights is None and pretrained:
         weights = bundled_weights(name)
     if weights is None:
-        untrained = build(name, seed)
         label = f"untrained (seed {seed})"
-        spec = input_spec(untrained.config)
-        return _finish(untrained, ModelInfo(name, label, None, False, spec))
+        info = ModelInfo(name, label, None, False, input_spec(config))
+        return _finish(build(name, seed), info)
     path = Path(weights)
     state, metadata = read_checkpoint(path)
     digest = sha256_of(path)
@@ -177,7 +178,7 @@ def load_model(
         )
     known = described(metadata, path)
     with torch.device("meta"):
-        shapes = SKNet(_known_config(name)).state_dict()
+        shapes = SKNet(config).state_dict()
     found = find_weights(shapes, state, path, weights_key)
     # The file knows how many classes there are.
     classifier = found.tensors.get("fc.weight")
@@ -188,20 +189,13 @@ def load_model(
     loaded = load_weights(network, found, allow_mismatch=allow_mismatch)
     spec = input_spec(network.config)
     if "spec" in known:
-        spec = replace(
-            spec,
-            size=int(known["spec"]["size"]),
-            crop=float(known["spec"]["crop"]),
-            mean=tuple(known["spec"]["mean"]),
-            std=tuple(known["spec"]["std"]),
-        )
+        size, crop, mean, std = (known["spec"][key] for key in ("size", "crop", "mean", "std"))
+        spec = InputSpec(int(size), float(crop), tuple(mean), tuple(std))
     classes = tuple(known["classes"]) or None
     label = "bundled" if expected is not None else path.name
-    whole = not loaded.missing
-    return _finish(
-        network,
-        ModelInfo(name, label, digest, whole, spec, classes, loaded.missing, loaded.notes),
-    )
+    missing = loaded.missing
+    info = ModelInfo(name, label, digest, not missing, spec, classes, missing, loaded.notes)
+    return _finish(network, info)
 
 
 # What JSON of any kind raises where an object of a certain form was expected.

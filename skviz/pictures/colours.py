@@ -79,7 +79,8 @@ def _conversion(profile: bytes, mode: str) -> _Conversion:
         space = str(opened.profile.xcolor_space).strip()
         source = _MODES.get(space, "")
         if source != mode and (source, mode) != ("RGB", "L"):
-            return _ignored(mode, f"is made for {space}, the picture is {_space(mode)}")
+            own = "GRAY" if mode == "L" else mode
+            return _ignored(mode, f"is made for {space}, the picture is {own}")
         transform = ImageCms.buildTransform(
             opened,
             ImageCms.createProfile("sRGB"),
@@ -98,10 +99,6 @@ def _conversion(profile: bytes, mode: str) -> _Conversion:
 def _ignored(mode: str, why: str) -> _Conversion:
     instead = "ideal inks were assumed" if mode == "CMYK" else "colours are read as sRGB"
     return _Conversion(mode, note=Assumption(f"the embedded colour profile {why}: {instead}"))
-
-
-def _space(mode: str) -> str:
-    return next(space for space, other in _MODES.items() if other == mode)
 
 
 def _is_srgb(transform: Any, mode: str) -> bool:

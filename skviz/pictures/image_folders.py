@@ -157,14 +157,10 @@ def _below(path: Path, above: str, chain: tuple[str, ...], listing: Listing) -> 
                 found.append(f"{name}/")
             if not above:
                 listing.classes[name] = []
-        elif is_image_name(entry.name):
-            found.append(name)
+        elif not is_image_name(entry.name) and (reason := _no_image(entry)):
+            listing.skip(reason, name)
         else:
-            reason = _no_image(entry)
-            if reason:
-                listing.skip(reason, name)
-            else:
-                found.append(name)
+            found.append(name)
     return found
 
 

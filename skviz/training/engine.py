@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from skviz.errors import SkvizError, WeightsError, first_line
 from skviz.files import write_text
+from skviz.hooks import evaluating
 from skviz.models.sknet import SKAttention
 from skviz.pictures.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, Checkpoint
@@ -122,8 +123,11 @@ class Trainer:
 
     def result(self) -> nn.Module:
         """The network whose weights are averaged over the run, or the plain one without."""
-        best = self.averaged.module if self.recipe.ema_decay > 0 else self.network
-        return best.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
+        return self._best.to("cpu", memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload,no-any-return]
+
+    @property
+    def _best(self) -> nn.Module:
+        return self.averaged.module if self.recipe.ema_decay > 0 else self.network
 
     def _train_epoch(self, epoch: int) -> dict[str, Any]:
         recipe = self.recipe
@@ -214,8 +218,7 @@ class Trainer:
     def _validate(self) -> dict[str, float]:
         if self.validation is None:
             return {}
-        network = self.averaged.module if self.recipe.ema_decay > 0 else self.network
-        top1, top5 = accuracy(network, self.validation, self.device)
+        top1, top5 = accuracy(self._best, self.validation, self.device)
         return {"validation_top1": top1, "validation_top5": top5}
 
     def _save(self) -> None:
@@ -279,15 +282,13 @@ def accuracy(
     network: nn.Module, loader: DataLoader[tuple[Tensor, Tensor]], device: torch.device
 ) -> tuple[float, float]:
     """Top-1 and top-5 accuracy, shares in [0, 1], in float32 and evaluation mode."""
-    was_training = network.training
-    network.eval()
     first = fifth = count = 0
-    for images, labels in loader:
-        images = images.to(device, memory_format=torch.channels_last)
-        logits = network(images).float().cpu()
-        ranked = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-        first += int(ranked[:, 0].sum())
-        fifth += int(ranked.any(dim=1).sum())
-        count += len(labels)
-    network.train(was_training)
+    with evaluating(network):
+        for images, labels in loader:
+            images = images.to(device, memory_format=torch.channels_last)
+            logits = network(images).float().cpu()
+            ranked = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+            first += int(ranked[:, 0].sum())
+            fifth += int(ranked.any(dim=1).sum())
+            count += len(labels)
     return first / max(count, 1), fifth / max(count, 1)

@@ -138,7 +138,7 @@ def export_checkpoint(
             f"{', '.join(missing)}; pass the network and its description to export_weights"
         )
     settings = saved.settings
-    spec = {**settings["spec"]}
+    spec = settings["spec"]
     words = [word for word in ("workers", "weights") if word in settings]
     also: dict[str, Any] = {word: settings[word] for word in words}
     metadata = describe(

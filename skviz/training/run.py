@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from skviz.errors import OutputError, UsageError
 from skviz.files import output_folder
 from skviz.hardware.devices import seeded
-from skviz.models import CONFIGS, DEFAULT_MODEL, SKNet, SKNetConfig, build
+from skviz.models import DEFAULT_MODEL, SKNet, SKNetConfig
 from skviz.models.checkpoints import read_checkpoint
-from skviz.models.registry import described, input_spec, sha256_of
+from skviz.models.registry import described, input_spec, known_config, sha256_of
 from skviz.models.weight_sets import find_weights, load_weights
 from skviz.names import escaped
 from skviz.notes import Note, combined
@@ -105,7 +105,7 @@ def train(
         raise UsageError(f"workers: expected 0 or more, got {workers}")
     device = device or torch.device("cpu")
     recipe = _settled(recipe or Recipe(), device)
-    config = config or _config(model)
+    config = config or known_config(model)
     spec = input_spec(config, input_size or recipe.size)
     folder = _results_folder(Path(out), resume or overwrite)
     train_set = open_folder(data, None)
@@ -123,7 +123,7 @@ def train(
     trainer = Trainer(
         network,
         train_set,
-        None if held_out is None else _validation_loader(held_out, recipe, workers),
+        None if held_out is None else DataLoader(held_out, recipe.batch_size, num_workers=workers),
         recipe,
         spec,
         folder,
@@ -195,12 +195,6 @@ def _settled(recipe: Recipe, device: torch.device) -> Recipe:
     return replace(recipe, precision=_PRECISION_NAMES[resolve_precision(recipe.precision, device)])
 
 
-def _config(model: str) -> SKNetConfig:
-    if model not in CONFIGS:
-        build(model)  # raises, naming what is known
-    return CONFIGS[model]
-
-
 def _network(config: SKNetConfig, seed: int, classes: int, size: int) -> SKNet:
     with seeded(seed):
         return SKNet(config.with_(classes=classes, input_size=size))
@@ -234,9 +228,3 @@ def _validation_set(
     held_out = open_folder(root, EvaluationView(spec))
     held_out.target_transform = numbers_of(held_out, train_set.class_to_idx).__getitem__
     return held_out
-
-
-def _validation_loader(
-    held_out: ClassFolders, recipe: Recipe, workers: int
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    return DataLoader(held_out, batch_size=recipe.batch_size, num_workers=workers)

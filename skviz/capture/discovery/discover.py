@@ -17,7 +17,7 @@ from torch import nn
 
 from skviz.capture.discovery.axes import batch_axis_of, spread_over, with_passes
 from skviz.capture.discovery.classify import GATE, UnitSelection, classify
-from skviz.capture.discovery.kernels import branch_kernels, resampled, same_origin
+from skviz.capture.discovery.kernels import branch_kernels, resampled
 from skviz.capture.discovery.look import Look, NoUnit, look_at
 from skviz.capture.discovery.passes import Passes, run_passes
 from skviz.capture.discovery.tracing.calls import Call
@@ -200,7 +200,8 @@ def _kernels(
     live = [labels for labels in branches if labels]
     kernels = branch_kernels(graph, branches)
     kind = selection.kind
-    if kind == "selective kernel" and same_origin(graph, live):
+    if kind == "selective kernel" and all(labels == live[0] for labels in live):
+        # All branches are parts of the output of one operation.
         kind = "split attention"
     elif kind == "selective kernel" and resampled(graph, live):
         kind = "fusion of resolution streams"

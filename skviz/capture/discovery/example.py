@@ -13,6 +13,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from skviz.hooks import Stop
 from skviz.models.inputs import example_inputs
 from skviz.pictures.scaling import InputSpec
 
@@ -65,15 +66,11 @@ def first_convolution(
     for axes in dict.fromkeys((*(axes for _, axes in kinds), 2, 1)):
         channels = next((n for n, a in kinds if a == axes), 3)
         image = random_input((2, channels, *[SIDES[0] if axes < 3 else 16] * axes), network)
-        with torch.no_grad(), _FirstConvolution() as asked, suppress(Exception):
+        with torch.no_grad(), _FirstConvolution() as asked, suppress(Exception, Stop):
             network(image)
         if asked.kind is not None:
             return [asked.kind]
     return []
-
-
-class _Asked(Exception):
-    """Ends a pass: what was to be known is known."""
 
 
 class _FirstConvolution(TorchFunctionMode):
@@ -91,7 +88,7 @@ class _FirstConvolution(TorchFunctionMode):
             weight = args[1] if len(args) > 1 else kwargs["weight"]
             groups = args[6] if len(args) > 6 else kwargs.get("groups", 1)
             self.kind = (int(weight.shape[1]) * int(groups), weight.ndim - 2)
-            raise _Asked
+            raise Stop
         return func(*args, **kwargs)
 
 

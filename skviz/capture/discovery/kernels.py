@@ -53,11 +53,6 @@ def resampled(graph: Graph, branches: Sequence[set[int]]) -> bool:
     return False
 
 
-def same_origin(graph: Graph, branches: Sequence[set[int]]) -> bool:
-    """Whether all branches are parts of the output of one operation (split attention)."""
-    return all(labels == branches[0] for labels in branches)
-
-
 def _kernel(graph: Graph, labels: set[int], own: set[int]) -> Kernel | None:
     """Compose the own convolutions along the longest way to the labels."""
     nodes = [graph.nodes[label] for label in sorted(own)]

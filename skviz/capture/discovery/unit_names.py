@@ -56,13 +56,8 @@ def named(network: nn.Module, places: Sequence[Place]) -> list[str]:
 
 
 def _by_names(network: nn.Module, places: Sequence[Place]) -> list[int | None] | None:
-    found = [_STAGE.search(place.path + ".") for place in places]
-    found = [
-        match
-        if match and (match[1] not in ("conv", "res") or match[3] or match[1] == "res")
-        else None
-        for match in found
-    ]
+    matches = [_STAGE.search(place.path + ".") for place in places]
+    found = [m if m and (m[1] != "conv" or m[3]) else None for m in matches]
     if not any(found):
         return None
     stages: list[int | None] = []

@@ -6,7 +6,8 @@ is a plain run with its controls; `skviz.controls` makes one.
 
 from __future__ import annotations
 
-from skviz.studies.controls.control import Control, parse_control
-from skviz.studies.controls.suite import ControlSuite
-
-__all__ = ["Control", "ControlSuite", "parse_control"]
+from skviz.studies.controls.control import (
+    Control as Control,
+    parse_control as parse_control,
+)
+from skviz.studies.controls.suite import ControlSuite as ControlSuite

@@ -23,18 +23,14 @@ def evidence_of(suite: ControlSuite) -> Evidence:
     Raises `UsageError` where the plain run is not finished, or the runs are not of one data
     set and one network.
     """
-    plain = suite.plain
-    for name in suite.names:
-        run = suite.run(name)
-        advice = "make the controls again"
-        check_same(run.path, run.settings, plain.settings, f"'{plain.path}'", advice)
+    plain, advice = suite.plain, "make the controls again"
     views: dict[str, RunMeasurements] = {}
     others: dict[str, RunMeasurements] = {}
     for name in suite.names:
-        control = suite.control(name)
-        if control is None or control.kind == "random":
-            continue
-        (others if control.on_network else views)[name] = RunMeasurements(suite.run(name))
+        run, control = suite.run(name), suite.control(name)
+        check_same(run.path, run.settings, plain.settings, f"'{plain.path}'", advice)
+        if control is not None and control.kind != "random":
+            (others if control.on_network else views)[name] = RunMeasurements(run)
     return Evidence(RunMeasurements(plain), views, suite.null, others, _sharp(plain))
 
 

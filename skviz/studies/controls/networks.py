@@ -136,8 +136,11 @@ def random_network(
         above = _from(changed, unit, spec)
         later = [path for path in owners if path in above]
         paths = later if control.kind == "cascade" else inside
-    for path in paths:
-        _take(changed.get_submodule(path), fresh.get_submodule(path))
+    with torch.no_grad():
+        for path in paths:
+            drawn = _own_state(fresh.get_submodule(path))
+            for name, value in _own_state(changed.get_submodule(path)).items():
+                value.copy_(drawn[name])
     names = [name for name in kept if name.rpartition(".")[0] in paths]
     _check(changed, control, paths, names)
     return RandomNetwork(changed, tuple(paths), tuple(later), tuple(names))
@@ -190,13 +193,8 @@ def _from(network: nn.Module, unit: Unit, spec: InputSpec) -> set[str]:
 
 
 def _check(network: nn.Module, control: Control, paths: Sequence[str], kept: list[str]) -> None:
-    here = [
-        _joined(path, name)
-        for path in paths
-        for name, value in network.get_submodule(path)._parameters.items()
-        if value is not None
-    ]
-    if len(kept) == len(here):
+    modules = map(network.get_submodule, paths)
+    if len(kept) == sum(len(list(module.parameters(recurse=False))) for module in modules):
         where = "it" if control.kind == "random" else f"{control.word}"
         raise ModelError(
             f"expected parameters that the control '{control.name}' can re-initialise, "
@@ -205,26 +203,14 @@ def _check(network: nn.Module, control: Control, paths: Sequence[str], kept: lis
         )
 
 
-def _own_state(module: nn.Module) -> bool:
-    return any(value is not None for value in module._parameters.values()) or isinstance(
-        module, _BatchNorm
-    )
+def _own_state(module: nn.Module) -> dict[str, Tensor]:
+    """What a module holds itself, without the modules inside it: parameters, statistics of BN."""
+    buffers = module.named_buffers(recurse=False) if isinstance(module, _BatchNorm) else ()
+    return dict((*module.named_parameters(recurse=False), *buffers))
 
 
 def _inside(path: str, top: str) -> bool:
     return not top or f"{path}.".startswith(f"{top}.")
-
-
-def _take(module: nn.Module, fresh: nn.Module) -> None:
-    """Copy what a module holds itself, without the modules inside it."""
-    with torch.no_grad():
-        for name, value in module._parameters.items():
-            if value is not None:
-                value.copy_(fresh._parameters[name])  # type: ignore[arg-type]
-        if isinstance(module, _BatchNorm):
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    buffer.copy_(fresh._buffers[name])  # type: ignore[arg-type]
 
 
 def _reset(module: nn.Module) -> bool:

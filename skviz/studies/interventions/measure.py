@@ -26,12 +26,7 @@ from skviz.runs.storage.shards import SHARDS
 from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.interventions.kinds import check_kinds
 from skviz.studies.interventions.measurement import InterventionMeasurement
-from skviz.studies.interventions.result import (
-    ALL,
-    BASELINE,
-    INTERVENTIONS,
-    InterventionRun,
-)
+from skviz.studies.interventions.result import ALL, BASELINE, INTERVENTIONS, InterventionRun
 from skviz.units import select_units
 
 if TYPE_CHECKING:
@@ -87,10 +82,13 @@ class Interventions:
 
     def _replace(self, baseline: Run, progress: bool) -> None:
         from skviz.runs.loop import Job
+        from skviz.runs.tuning import Arithmetic
 
         analysis = self.analysis
         analysis.find_batch_size()
-        self._adopt(baseline)
+        # As the baseline does, but for its engine: nothing can be replaced in one.
+        arithmetic = replace(Arithmetic.of(baseline.settings.get("arithmetic")), engine="eager")
+        analysis.forward.adopt(arithmetic, analysis.images, analysis.views)
         means = {name: moments.mean for name, moments in baseline.moments().items()}
         measurement = InterventionMeasurement(self.run, analysis, means)
 
@@ -109,14 +107,6 @@ class Interventions:
         while missing := records.missing:
             time.sleep(WAIT)
             measure(missing)
-
-    def _adopt(self, baseline: Run) -> None:
-        """Compute as the baseline does, but for its engine: nothing can be replaced in one."""
-        from skviz.runs.tuning import Arithmetic
-
-        arithmetic = Arithmetic.of(baseline.settings.get("arithmetic"))
-        analysis = self.analysis
-        analysis.forward.adopt(replace(arithmetic, engine="eager"), analysis.images, analysis.views)
 
 
 def prepare_interventions(

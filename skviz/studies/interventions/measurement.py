@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from skviz.runs.analyze import Analysis
 from skviz.runs.classes import expected_outputs
 from skviz.studies.interventions.kinds import replaced_attention
-from skviz.studies.interventions.result import (
-    InterventionRun,
-    Shard,
-)
+from skviz.studies.interventions.result import InterventionRun, Shard
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,7 +70,10 @@ class InterventionMeasurement:
         views = batch.pixels.flatten(0, 1)
         passes = self.passes.of(views)
         attention, before = passes.attention, passes.output
-        truth, labelled = self._truth(self.images.labels[batch.index], before)
+        # The predicted class stands for the true one where that is not known.
+        expected = expected_outputs(self.images.labels[batch.index], self.class_map)
+        spread = np.repeat(expected, scales)
+        truth = np.where(spread < 0, before.argmax(dim=1).cpu().numpy(), spread)
         others = _others(batch.index, run.settings["seed"])
         plain = _outcome(before, before, truth)
         changed = np.full((len(run.targets), len(run.kinds), 4, n * scales), np.nan)
@@ -98,19 +98,12 @@ class InterventionMeasurement:
         found = {
             "index": batch.index,
             "truth": truth.reshape(n, scales),
-            "labelled": labelled,
+            "labelled": expected >= 0,
             "before": plain[:3].reshape(3, n, scales).transpose(1, 2, 0),
             "after": changed.reshape(shape).transpose(3, 4, 0, 1, 2),
         }
         for name, values in found.items():
             self._columns[name].append(values)
-
-    def _truth(self, labels: NDArray[np.int32], logits: Tensor) -> tuple[Any, Any]:
-        """The output of the true class, (n * S,); of the predicted one where it is not known."""
-        predicted = logits.argmax(dim=1).cpu().numpy()
-        expected = expected_outputs(labels, self.class_map)
-        spread = np.repeat(expected, len(self.run.scales))
-        return np.where(spread < 0, predicted, spread), expected >= 0
 
 
 def _others(index: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:

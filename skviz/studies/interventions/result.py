@@ -206,9 +206,8 @@ class InterventionRun(ShardedRecords):
                         row[quantity] = change[there, s, t, k, q].mean()
                         row[f"{quantity}_low"] = low[s, t, k, q]
                         row[f"{quantity}_high"] = high[s, t, k, q]
-                    for q, name in enumerate(("logit_before", "probability_before")):
-                        row[name] = before[there, s, t, k, q].mean()
-                    row["top1_before"] = before[there, s, t, k, 2].mean()
+                    for q, name in enumerate(("logit", "probability", "top1")):
+                        row[f"{name}_before"] = before[there, s, t, k, q].mean()
                     row["top1_after"] = after[there, s, t, k, 2].mean()
                     rows.append(row)
         return pd.DataFrame(rows)

@@ -114,11 +114,12 @@ class FieldMeasure:
                 which = "smallest" if field.branch == self.unit.smallest else "largest"
                 keep(number, self._replaced(images, dict.fromkeys(attention, branch(which))))
             elif field.kind == FIXED:
-                others = self._others(count)
+                # The attention of the reference scale is fixed as it is: that field is there
+                # already, unless gradients went through the attention.
+                maps[:, self.reference, number] = maps[:, self.reference, own[-1]]
+                through = self.through_attention
+                others = [i for i in range(count) if i != self.reference or through]
                 keep(number, self._fixed(images, attention, n, others), others)
-                if len(others) < count:
-                    mixed = maps[:, self.reference, own[-1]]
-                    maps[:, self.reference, number] = mixed
         weights = attention[self.unit.name].double().cpu().numpy()
         weights = weights.reshape(n, count, *weights.shape[1:]).mean(axis=-1)
         expected = EXPECTED_KERNEL.of(weights, self.unit)
@@ -149,12 +150,6 @@ class FieldMeasure:
         with intervene(self.probe, replacements, constant=True):
             (gradient,) = self._gradients(images, lambda found: (found.output,))
         return gradient
-
-    def _others(self, count: int) -> list[int]:
-        """Numbers of the scales whose fixed field is not their mixed one."""
-        # The attention of the reference scale is fixed as it is: that field is there already,
-        # unless gradients went through the attention.
-        return [i for i in range(count) if i != self.reference or self.through_attention]
 
     def _fixed(
         self, images: Tensor, attention: Weights, n: int, scales: Sequence[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from skviz.capture.site import AttentionSite
-from skviz.models.sknet import SKConv, SKNet, sk_units
+from skviz.models.sknet import SKNet, sk_units
 
 
 def sources(network: nn.Module) -> list[AttentionSite] | None:
@@ -17,10 +17,3 @@ def sources(network: nn.Module) -> list[AttentionSite] | None:
 
 def _attention(output: Tensor) -> Tensor:
     return output
-
-
-def branches(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of the modules that make the features U_m; none for other modules."""
-    if not isinstance(module, SKConv):
-        return ()
-    return tuple(f"branches.{index}" for index in range(len(module.branches)))

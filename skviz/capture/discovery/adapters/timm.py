@@ -20,13 +20,10 @@ def sources(network: nn.Module) -> list[AttentionSite] | None:
     `layer1` is stage 2, as in the paper's table 1; blocks are counted from 1. The module
     `attn` returns the softmax itself, (B, M, C, 1, 1).
     """
-    layers = sys.modules.get("timm.layers")
-    if layers is None:
-        return None  # timm is not loaded, so the network cannot be made of it.
     found: list[AttentionSite] = []
     names: set[str] = set()
     for path, module in network.named_modules():
-        if not isinstance(module, layers.SelectiveKernel):
+        if not is_selective_kernel(module):
             continue
         place = _PLACE.search(path)
         if place is None:
@@ -55,9 +52,7 @@ def _attention(output: Tensor) -> Tensor:
     return output.flatten(2)
 
 
-def branches(module: nn.Module) -> tuple[str, ...]:
-    """Return the names of the modules that make the features U_m; none for other modules."""
+def is_selective_kernel(module: nn.Module) -> bool:
+    """Whether a module is timm's; where timm is not loaded, nothing can be made of it."""
     layers = sys.modules.get("timm.layers")
-    if layers is None or not isinstance(module, layers.SelectiveKernel):
-        return ()
-    return tuple(f"paths.{index}" for index in range(len(module.paths)))
+    return layers is not None and isinstance(module, layers.SelectiveKernel)
