@@ -19,8 +19,9 @@ from skviz.capture.checks import checked_all
 from skviz.capture.probe import Probe
 from skviz.errors import CaptureError, UsageError, first_line, out_of_memory
 
-# Runs a graph on a batch: the attention of every unit in order, then the output, if it has one.
-Runner = Callable[[Tensor], Sequence[Tensor]]
+# Runs a graph on batches of one size: for each the attention of every unit in order, then the
+# output, if it has one. What is returned holds until the next call.
+Runner = Callable[[Sequence[Tensor]], Sequence[Sequence[Tensor]]]
 
 
 def traced(
@@ -48,7 +49,9 @@ def traced(
         return (*found, result) if isinstance(result, Tensor) else found
 
     with tracing(probe.network), torch.no_grad(), casting or nullcontext():
-        graph = make_fx(forward)(images)
+        hooked = make_fx(forward)(images)
+        # Nothing is changed in place: an engine may reorder the graph. Both at once takes longer.
+        graph = make_fx(torch.func.functionalize(hooked, remove="mutations"))(images)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
@@ -114,18 +117,16 @@ class GraphProbe(Probe):
                 "--engine eager"
             )
         with torch.no_grad():
-            parts = [self._part(part) for part in torch.split(images, self.batch)]
-        found = [torch.cat(pieces) for pieces in zip(*parts, strict=True)]
+            parts = self.run([self._part(part) for part in torch.split(images, self.batch)])
+        found = [torch.cat(pieces)[: len(images)] for pieces in zip(*parts, strict=True)]
         attention = {unit.name: array for unit, array in zip(self.units, found, strict=False)}
         checked_all(self.sources, attention)
         return attention, found[-1] if output and len(found) > len(attention) else None
 
-    def _part(self, images: Tensor) -> list[Tensor]:
-        count = len(images)
+    def _part(self, images: Tensor) -> Tensor:
         like = next(self.network.parameters())
         batch = images.to(like.device, like.dtype)
-        if count < self.batch:  # The graph knows one size.
-            empty = batch.new_zeros((self.batch - count, *batch.shape[1:]))
-            batch = torch.cat([batch, empty])
-        run = self.run(batch.contiguous(memory_format=self.order))
-        return [array[:count] for array in run]
+        missing = self.batch - len(images)
+        if missing:  # The graph knows one size.
+            batch = torch.cat([batch, batch.new_zeros((missing, *batch.shape[1:]))])
+        return batch.contiguous(memory_format=self.order)

@@ -229,11 +229,12 @@ def check_precision(precision: str) -> str:
 def find_batch_size(forward: Forward, scales: int) -> int:
     """Return a batch size in views, a multiple of the scales where it can be.
 
-    On a processor a fixed one. On a graphics card sizes double as long as they fit and are
-    faster, which is measured.
+    On a processor a fixed one, of an even number of images, for two threads with passes of their
+    own. On a graphics card sizes double as long as they fit and are faster, which is measured.
     """
     if forward.device.type != "cuda":
-        return scales * max(1, round(cpu_batch(forward.spec.size) / scales))
+        pair = 2 * scales
+        return pair * max(1, round(cpu_batch(forward.spec.size) / pair))
     best, best_rate = scales, 0.0
     size = scales * -(-FIRST_GPU_BATCH // scales)
     while size <= _LARGEST_GPU_BATCH:

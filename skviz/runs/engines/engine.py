@@ -41,6 +41,10 @@ class Engine(ABC):
     def why_not(self, device: torch.device, dtype: torch.dtype | None) -> str | None:
         """Say what is missing for a device and an autocast precision, and what to do; or None."""
 
+    def views_at_once(self, views: int) -> int:
+        """Return how many views a graph is traced for, where batches are of so many."""
+        return views
+
     @abstractmethod
     def prepare(self, graph: GraphModule, images: Tensor) -> Runner:
         """Return what runs the graph on batches like `images` (B, 3, H, W)."""

@@ -39,7 +39,7 @@ class Inductor(Engine):
         """Compile for batches like `images`: it is done when this returns."""
         import torch._inductor.config as config
 
-        compiled: Runner = torch.compile(graph, dynamic=False)
+        compiled = torch.compile(graph, dynamic=False)
         with torch.no_grad(), config.patch(freezing=True):
             compiled(images)
-        return compiled
+        return lambda parts: [compiled(part) for part in parts]

@@ -5,21 +5,25 @@ from __future__ import annotations
 import functools
 import importlib.util
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import GraphModule
 
 from skviz.capture.traced import Runner
 from skviz.runs.engines.engine import Engine
+
+# More threads than these share passes: a batch is not large enough for one each.
+_MOST_STREAMS = 4
 
 
 class OpenVINO(Engine):
     """OpenVINO's processor plugin in float32, with as many threads as PyTorch has."""
 
     name, words = "openvino", "by OpenVINO"
-    start, each, again, share = 2.0, 0.008, 0.05, 0.75
+    start, each, again, share = 1.0, 0.004, 0.35, 0.75
     folds, memory_format = True, "contiguous"
 
     def why_not(self, device: torch.device, dtype: torch.dtype | None) -> str | None:
@@ -32,78 +36,67 @@ class OpenVINO(Engine):
             return "OpenVINO is not installed; pip install 'skviz[openvino]'"
         return None
 
-    def __init__(self) -> None:
-        # The last graph, converted with its weights as inputs: networks of one architecture
-        # come one after the other, and converting takes most of the time.
-        self._key: object = None
-        self._model: Any = None
+    def views_at_once(self, views: int) -> int:
+        """Return how many of so many views are one pass: each thread takes passes of its own.
+
+        Threads that share a pass wait for each other after every layer, the more so where others
+        use the processors too. Passes of half of what a thread gets even out who is slow.
+        """
+        streams = _streams()
+        passes = 2 * streams if streams > 1 and views % (2 * streams) == 0 else streams
+        return -(-views // passes)
 
     def prepare(self, graph: GraphModule, images: Tensor) -> Runner:
         """Convert the graph, and compile it for batches of the shape of `images`."""
-        lifted, weights = with_weights_as_inputs(graph)
-        shapes = [tuple(tensor.shape) for tensor in (images, *weights)]
-        key = (lifted.code, shapes, [tensor.dtype for tensor in weights])
-        try:
-            if key != self._key:
-                self._model, self._key = _converted(lifted, (images, *weights)), key
-            model = _filled(self._model, weights)
-        except Exception:  # An operation may ask for weights that are constants.
-            model = _converted(graph, (images,))
         # Without the hint it computes in bfloat16 where the processor can.
         options = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "NUM_STREAMS": _streams(),
         }
-        request = _core().compile_model(model, "CPU", options).create_infer_request()
+        model = _core().compile_model(_converted(graph, images), "CPU", options)
+        requests: list[Any] = []
 
-        def run(batch: Tensor) -> list[Tensor]:
-            found = request.infer([batch.contiguous().numpy()], share_inputs=True)
-            return [torch.from_numpy(found[number]) for number in range(len(model.outputs))]
+        def run(parts: Sequence[Tensor]) -> list[list[Tensor]]:
+            while len(requests) < len(parts):
+                requests.append(model.create_infer_request())
+            begun = requests[: len(parts)]
+            for request, part in zip(begun, parts, strict=True):
+                request.start_async([part.numpy()], share_inputs=True)
+            found = []
+            for request in begun:
+                request.wait()
+                found.append([torch.from_numpy(output.data) for output in request.output_tensors])
+            return found
 
         return run
 
 
-def with_weights_as_inputs(graph: GraphModule) -> tuple[GraphModule, list[Tensor]]:
-    """Return the graph with its floating-point tensors as inputs behind the images, and these."""
-    made, places, weights = Graph(), {}, []
-    for node in graph.graph.find_nodes(op="placeholder"):
-        places[node] = made.node_copy(node)
-    inputs: dict[str, Node] = {}
-    for node in graph.graph.find_nodes(op="get_attr"):
-        tensor = getattr(graph, node.target)
-        if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            continue
-        if node.target not in inputs:
-            inputs[node.target] = made.placeholder(node.target)
-            weights.append(tensor.detach())
-        places[node] = inputs[node.target]
-    for node in graph.graph.nodes:
-        if node not in places:
-            places[node] = made.node_copy(node, places.__getitem__)
-    return GraphModule(graph, made), weights
+def _streams() -> int:
+    """How many passes run side by side: one a thread, where there are few."""
+    return min(_MOST_STREAMS, torch.get_num_threads())
 
 
-def _converted(graph: GraphModule, inputs: tuple[Tensor, ...]) -> Any:
+def _converted(graph: GraphModule, images: Tensor) -> Any:
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.fx_decoder import TorchFXPythonDecoder
+
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    inputs = {"input_shapes": [tuple(images.shape)], "input_types": [images.dtype]}
+    try:
+        decoder = TorchFXPythonDecoder(graph, **inputs)  # Alive until all is converted.
+        return frontend.convert(frontend.load(decoder))
+    except Exception:  # It has an operation that must be taken apart first: that takes seconds.
+        return _decomposed(graph, images)
+
+
+def _decomposed(graph: GraphModule, images: Tensor) -> Any:
     import openvino
 
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        exported = torch.export.export(graph, inputs).run_decompositions({})
-        shapes = [tuple(tensor.shape) for tensor in inputs]
-        return openvino.convert_model(exported, input=shapes)
-
-
-def _filled(model: Any, weights: list[Tensor]) -> Any:
-    """Return the model with constants in place of its inputs behind the first."""
-    from openvino import op
-
-    filled = model.clone()
-    _, *inputs = filled.get_parameters()
-    for parameter, tensor in zip(inputs, weights, strict=True):
-        constant = op.Constant(tensor.contiguous().numpy())
-        parameter.output(0).replace(constant.output(0))
-        filled.remove_parameter(parameter)
-    return filled
+        exported = torch.export.export(graph, (images,)).run_decompositions({})
+        return openvino.convert_model(exported, input=[tuple(images.shape)])
 
 
 @functools.cache

@@ -30,7 +30,7 @@ def engine_probe(
     dtype: torch.dtype | None = None,
     like: GraphProbe | None = None,
 ) -> GraphProbe:
-    """Return a probe whose passes the engine runs, for batches of as many as `images` are.
+    """Return a probe whose passes the engine runs, made for batches of as many as `images` are.
 
     `probe` is of the network as it is to be traced: folded, in its memory format. With `output`
     the pass goes to its end. `like` is one of a network of the same modules, made with the same
@@ -42,7 +42,7 @@ def engine_probe(
     missing = engine.why_not(first.device, dtype)
     if missing:
         raise CaptureError(missing)
-    batch = images.to(first.device, first.dtype)
+    batch = images[: engine.views_at_once(len(images))].to(first.device, first.dtype)
     casting = nullcontext() if dtype is None else torch.autocast(first.device.type, dtype=dtype)
     graph = None
     if like is not None and like.batch == len(batch) and dtype is None:
@@ -51,7 +51,7 @@ def engine_probe(
         graph = traced(probe, batch, output=output, casting=casting)
     try:
         run = engine.prepare(graph, batch)
-        run(batch)
+        run([batch])
     except Exception as error:
         raise CaptureError(
             f"{name} cannot prepare this network: {first_line(error)[:200]}"

@@ -96,18 +96,64 @@ def test_attention_inside_of_a_module_is_an_output_too(
 
 
 @pytest.mark.parametrize("name", ENGINE)
-def test_a_network_of_the_same_graph_is_neither_traced_nor_converted_again(
+def test_a_network_of_the_same_graph_is_not_traced_again(
     name: str, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, other = Probe(small_network()), Probe(small_network(1))
     made = engine_probe(name, first, images, output=True)
-    converted = []
     monkeypatch.setattr(table, "traced", lambda *given, **named: pytest.fail("traced again"))
-    monkeypatch.setattr(openvino, "_converted", lambda *given: converted.append(given))
     again = engine_probe(name, other, images, output=True, like=made)
     agrees(other, again, images)
     agrees(first, made, images)
-    assert not converted
+
+
+class Blending(nn.Module):
+    """Its input is blended with its mean: OpenVINO knows no such operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = small_network()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(torch.lerp(x, x.mean((2, 3), keepdim=True), 0.3))
+
+
+@needs_openvino
+def test_only_an_unknown_operation_is_taken_apart(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apart, decomposed = [], openvino._decomposed
+    monkeypatch.setattr(
+        openvino, "_decomposed", lambda *given: apart.append(1) or decomposed(*given)
+    )
+    small = Probe(small_network())
+    agrees(small, engine_probe("openvino", small, images, output=True), images)
+    assert not apart
+    blending = Probe(Blending().eval(), attention="inner.*.attention:1")
+    agrees(blending, engine_probe("openvino", blending, images, output=True), images)
+    assert apart
+
+
+def test_every_thread_gets_passes_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = OpenVINO().views_at_once
+    for threads, views, expected in [(1, 48, 48), (2, 48, 12), (2, 18, 9), (2, 15, 8), (16, 18, 5)]:
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        assert at_once(views) == expected
+
+
+@needs_openvino
+def test_threads_side_by_side_attend_alike(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        probe = Probe(small_network())
+        made = engine_probe("openvino", probe, images, output=True)
+        assert made.batch == 1
+        for count in (1, 3, 4):
+            agrees(probe, made, images[:count])
+            agrees(probe, made, images.flip(0)[:count])
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_graph_with_numbers_of_its_own_serves_one_network(images: Tensor) -> None:
@@ -155,14 +201,14 @@ def test_without_output_the_graph_ends_behind_the_deepest_unit(images: Tensor) -
     whole, short = (traced(probe, images, output=output) for output in (True, False))
     assert len(short.graph.nodes) < len(whole.graph.nodes)
     assert len(short(images)) == len(whole(images)) - 1 == 1
-    made = GraphProbe(probe, short, images, short)
+    made = GraphProbe(probe, lambda parts: [short(part) for part in parts], images, short)
     assert made.capture(images, output=True)[1] is None
 
 
 def test_the_checks_are_those_of_any_probe(images: Tensor) -> None:
     probe = Probe(small_network())
     graph = traced(probe, images)
-    made = GraphProbe(probe, lambda batch: [torch.full((4, 2, 32), 0.7)], images, graph)
+    made = GraphProbe(probe, lambda parts: [[torch.full((4, 2, 32), 0.7)]], images, graph)
     with pytest.raises(CaptureError, match="sum to 1 over the branches"):
         made.capture(images)
 
@@ -284,10 +330,10 @@ def test_auto_takes_what_is_done_first(tmp_path: Path, monkeypatch: pytest.Monke
 
     assert choose(10) == "eager"  # One batch: nothing is worth preparing.
     assert choose(300) == "openvino"
-    # Ten networks of one graph: it is converted once, compiled for each.
+    # Ten networks of one graph: it is traced once, made ready for each.
     assert choose(200) == "openvino"
     assert choose(200, networks=10) == "eager"
-    assert choose(300, networks=10) == "openvino"
+    assert choose(400, networks=10) == "openvino"
     # Inductor is expected to be no faster than OpenVINO was, so it is not even prepared.
     assert choose(10**6) == "openvino"
     speed["openvino"] = 1.2  # Slower than expected: thrown away, and the other one tried.
