@@ -10,11 +10,12 @@ from benchmarks.setting import Setting
 TITLE = "The bundled network, end to end"
 ABOUT = (
     "`skviz analyze` with the bundled network on {bundled_images} photographs at three scales, "
-    "including everything except imports; {threads} threads."
+    "with the engine that `auto` takes for long runs (OpenVINO), including everything except "
+    "imports; what comes before the first batch counts as in a run of 50,000; {threads} threads."
 )
 SHARE = 0.06
 QUICK = False
-LIMIT = 100.0
+LIMIT, FASTER = 150.0, 2.0
 CORES = 2
 
 
@@ -35,5 +36,5 @@ def run(setting: Setting) -> list[Measured]:
     return [
         Result("skviz analyze", tuple(speed), "images/s at three scales", bound, note),
         Result("bare passes", tuple(bare), "images/s at three scales"),
-        Result("skviz analyze over bare passes", shares, "of the bare speed"),
+        Result("skviz analyze", shares, "of the bare speed", setting.bound(FASTER, False), note),
     ]
