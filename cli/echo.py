@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Where the group notes what was called, for the metadata of what is written.
 COMMAND_LINE = "skviz.command_line"
+# More unreadable images than this are left to the results' own list.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class Echo:
         """Say what is going on."""
         if not self.quiet:
             say(text, err=True)
+
+    def written(self, files: Iterable[object]) -> None:
+        """Name the files that were written."""
+        for file in files:
+            self.result(f"written: {file}")
+
+    def unreadable(self, errors: Sequence[Mapping[str, str]]) -> None:
+        """Name the first images that could not be read; the results list them all."""
+        for error in errors[:_SHOWN]:
+            self.error(f"{error['image']}: {error['reason']}")
 
     def next(self, *commands: Sequence[object]) -> None:
         """Say what may come next, as command lines without their first word."""

@@ -58,7 +58,9 @@ def write_atomic(
     except OSError as error:
         raise OutputError(f"cannot write '{shown}': {_reason(error)}") from error
     finally:
-        _remove(temporary)
+        # A temporary file that cannot be removed must not hide the error that came before.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return shown
 
 
@@ -162,8 +164,11 @@ def check_output(path: AnyPath, overwrite: bool = False) -> Path:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        _check_parent(path)
-        return path
+        parent = os.path.dirname(os.path.realpath(path))
+        if os.path.isdir(parent):
+            return path
+        text = f"cannot write '{path}': there is no folder '{parent}'; make it first"
+        raise OutputError(text) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise OutputError(f"cannot write '{path}': {_reason(error)}") from error
     if stat.S_ISDIR(mode):
@@ -231,24 +236,10 @@ def _give_name(temporary: Path, target: Path, overwrite: bool) -> None:
     os.replace(temporary, target)
 
 
-def _check_parent(path: Path) -> None:
-    parent = Path(os.path.realpath(path)).parent
-    if not os.path.isdir(parent):
-        raise OutputError(f"cannot write '{path}': there is no folder '{parent}'; make it first")
-
-
 def _already_exists(path: Path) -> OutputError:
     return OutputError(
         f"'{path}' already exists; pass --overwrite (in Python overwrite=True) to replace it"
     )
-
-
-def _remove(temporary: Path) -> None:
-    # A temporary file that cannot be removed must not hide the error that came before.
-    try:
-        temporary.unlink(missing_ok=True)
-    except OSError:
-        return
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -6,7 +6,6 @@ Minus is a minus sign, what rounds to zero has no sign of a negative one, and wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -204,5 +203,4 @@ def plain(words: str) -> str:
 
 def text(value: Any) -> str:
     """Return a value that is no number as it is."""
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return NOTHING if missing else str(value)
+    return str(value) if known(value) else NOTHING

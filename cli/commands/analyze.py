@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +11,17 @@ from skviz.numbers import counted, rounding
 
 from .. import options
 from ..echo import Echo
-from ..exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
-from ..options.dataset import Dataset, dataset
+from ..exit_codes import FAILED, IN_PART
+from ..measuring import announce, interrupted, leave_unreadable
+from ..options.dataset import dataset
 from ..options.network import Network, network as chosen_network
-from ..options.running import RunOptions, computing, kept, run_options, running, units, views
+from ..options.running import computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
-    from skviz.notes import Note
+    from skviz.data import DataSource
     from skviz.runs.analyze import Analysis
-    from skviz.runs.records import Run
+    from skviz.runs.options import Options
 
-# More unreadable images than this are left to the run's own list.
-_SHOWN = 5
 # An error of a mean attention difference that could pass for an effect.
 _NOTABLE = 2e-4
 
@@ -50,18 +48,16 @@ run_folder = options.path_option(
 @chosen_network
 @dataset
 @run_options(views, kept, running, computing)
-@options.as_json
-@options.quiet
+@options.echo
 def analyze(
     out: Path,
     control: str | None,
     scales: str,
     units: tuple[str, ...],
     network: Network,
-    images: Dataset,
-    how: RunOptions,
-    as_json: bool,
-    quiet: bool,
+    images: DataSource,
+    how: Options,
+    echo: Echo,
 ) -> None:
     """Record the attention of every image of a data set at several scales.
 
@@ -76,6 +72,7 @@ def analyze(
     the folder. Unreadable images are skipped and listed (exit code 3; under torchrun only a
     warning).
     """
+    from skviz.data import open_dataset
     from skviz.hardware.devices import choose_device
     from skviz.runs.analyze import prepare
     from skviz.runs.ranks import Ranks
@@ -83,11 +80,10 @@ def analyze(
     from skviz.scales import parse_scales
     from skviz.studies.controls.change import change_of
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     RUN.check(out)
     wanted = parse_scales(scales)
     change = change_of(control)
-    opened = images.open(out)
+    opened = open_dataset(images, out)
     place = Ranks.from_environment().device(choose_device(network.device))
     analysis = prepare(
         opened,
@@ -96,15 +92,15 @@ def analyze(
         scales=wanted,
         units=units,
         attention=network.attention_at or None,
-        options=how.settle(),
+        options=how,
         change=change,
     )
     if analysis.ranks.first:
         _announce(analysis, echo)
     try:
-        analysis(progress=not quiet)
+        analysis(progress=not echo.quiet)
     except KeyboardInterrupt:
-        raise Failure(_interrupted(analysis.run), INTERRUPTED) from None
+        raise interrupted(analysis.run) from None
     _leave(analysis, echo)
 
 
@@ -136,19 +132,7 @@ def _announce(analysis: Analysis, echo: Echo) -> None:
             echo.warn(
                 "this is as large as shifts between scales often are; --precision fp32 is exact"
             )
-    done, total = len(run.done), run.settings["shards"]
-    if done == total:
-        echo.note(f"'{run.path}' is already finished; nothing to do")
-    elif analysis.resumed:
-        echo.note(f"resuming '{run.path}': {done} of {total} shards are done")
-
-
-def _interrupted(run: Run) -> str:
-    done, total = len(run.done), run.settings["shards"]
-    return (
-        f"interrupted: {done} of {total} shards are done in '{run.path}', the one under way is "
-        "lost; run the same command again to go on"
-    )
+    announce(run, analysis.resumed, echo)
 
 
 def _leave(analysis: Analysis, echo: Echo) -> None:
@@ -157,7 +141,21 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
     if analysis.ranks.first:
         notes = run.notes  # What was assumed to read images is known only now.
         echo.notes(notes, analysis.notes)
-        echo.document(_document(run, images, complete, errors, notes, analysis.resumed))
+        own = run.settings["model"].get("notes") or ()
+        echo.document(
+            {
+                "run": str(run.path),
+                "complete": complete,
+                "resumed": analysis.resumed,
+                "images": images,
+                "scales": list(run.scales),
+                "units": [unit.name for unit in run.units],
+                "classes": len(run.present),
+                "shards": {"done": len(run.done), "total": run.shards},
+                "unreadable": errors,
+                "notes": [*own, *(note.to_dict() for note in notes)],
+            }
+        )
     if not complete:
         left = len(run.missing)
         echo.note(
@@ -174,35 +172,7 @@ def _leave(analysis: Analysis, echo: Echo) -> None:
         ["plot", run.path, "--figure", "3c", "--out", "figure3.pdf"],
         ["report", run.path, "--to", "report.html"],
     )
-    if not errors or not analysis.missing:
-        return
-    for error in errors[:_SHOWN]:
-        echo.error(f"{error['image']}: {error['reason']}")
-    text = f"{len(errors)} of {len(analysis.images)} images could not be read; the run lists them"
-    # torchrun takes any exit code but 0 for a crash, and would end the other processes.
-    if analysis.ranks.launched:
-        echo.warn(text)
-    else:
-        raise Failure(text, IN_PART if images else FAILED)
-
-
-def _document(
-    run: Run,
-    images: int,
-    complete: bool,
-    errors: list[dict[str, str]],
-    notes: Sequence[Note],
-    resumed: bool,
-) -> object:
-    return {
-        "run": str(run.path),
-        "complete": complete,
-        "resumed": resumed,
-        "images": images,
-        "scales": list(run.scales),
-        "units": [unit.name for unit in run.units],
-        "classes": len(run.present),
-        "shards": {"done": len(run.done), "total": run.settings["shards"]},
-        "unreadable": errors,
-        "notes": [*(run.settings["model"].get("notes") or ()), *(note.to_dict() for note in notes)],
-    }
+    if errors and analysis.missing:
+        count = f"{len(errors)} of {len(analysis.images)}"
+        text = f"{count} images could not be read; the run lists them"
+        leave_unreadable(errors, text, IN_PART if images else FAILED, analysis.ranks, echo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,13 +31,7 @@ _QUANTITY = {
 
 
 @click.command()
-@click.argument(
-    "images",
-    nargs=-1,
-    required=True,
-    metavar="IMAGE...",
-    type=options.ImagePath(),
-)
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=options.ImagePath())
 @options.stages
 @options.scales
 @chosen_look
@@ -56,20 +50,13 @@ _QUANTITY = {
 @options.output
 def attention(
     images: tuple[Path, ...],
-    stages: tuple[tuple[str, ...], ...],
+    stages: tuple[str, ...],
     scales: str,
     look: Look,
     network: Network,
-    group: int | None,
-    branch: int | None,
-    formats: tuple[str, ...],
-    data: tuple[str, ...] | None,
-    style: str,
     sheet: Path | None,
-    out: Path,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
+    **given: Any,
 ) -> None:
     """Draw the attention of photographs at several scales: figure 3 (a) of the paper.
 
@@ -87,24 +74,20 @@ def attention(
     from skviz.scales import parse_scales
     from skviz.studies.unit_choice import PAPER_LINE
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
     if sheet is not None:
         if sheet.suffix.lower() not in (".png", ".pdf", ".svg"):
             raise click.UsageError(f"expected a sheet ending in .png, .pdf or .svg, got '{sheet}'")
-        check_output(sheet, overwrite)
-    chosen = ReportOptions(
-        formats, data or (), out, overwrite, style, group, branch, command_line()
-    )
-    names = [name for group in stages for name in group]
+        check_output(sheet, given["overwrite"])
+    chosen = ReportOptions(**given, command=command_line())
     usual = [PAPER_LINE] if network.model is None else []
-    check_before(images, names or usual, chosen)
+    check_before(images, stages or usual, chosen)
     reports = []
     for report in report_images(
         images,
         network.load(),
         attention=network.attention_at or None,
-        stages=names,
+        stages=stages,
         scales=wanted,
         look=look,
         options=chosen,
@@ -135,8 +118,7 @@ def _show(report: ImageReport, echo: Echo, alone: bool) -> None:
             echo.error(str(report.error))
         return
     echo.result(*_parts(report.result))
-    for file in report.files:
-        echo.result(f"written: {file}")
+    echo.written(report.files)
     echo.result("")
 
 

@@ -14,7 +14,8 @@ from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
 
 from .. import options
-from ..echo import Echo, command_line
+from ..drawing import save_display
+from ..echo import Echo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 @options.style
 @options.bootstrap
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def compare(
     run: Path,
     other: Path | None,
@@ -53,13 +53,9 @@ def compare(
     csv: Path | None,
     figure: Path | None,
     style: str,
-    no_bootstrap: bool,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Compare two runs on the same images, or one RUN with the paper's values.
 
@@ -75,7 +71,6 @@ def compare(
     from skviz.inference.compare import compare as compare_runs
     from skviz.inference.paper import compare_with_paper
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     if paper == (other is not None):
         raise UsageError(
             "expected two runs, or one run and --paper, got "
@@ -86,34 +81,26 @@ def compare(
     for file in (csv, figure):
         if file is not None:
             check_output(file, overwrite)
-    chosen: dict[str, Any] = {
-        "resamples": 0 if no_bootstrap else resamples,
-        "confidence": confidence,
-        "seed": seed,
-    }
     found: Comparison | PaperComparison
     if other is None:
-        found = compare_with_paper(run, **chosen)
+        found = compare_with_paper(run, **bootstrap)
         _warn_of_run(echo, found)
         parts = _paper_parts(found)
     else:
-        found = compare_runs(run, other, pairs=_pairs(pairs), **chosen)
+        found = compare_runs(run, other, pairs=_pairs(pairs), **bootstrap)
         for note in found.common.notes:
             echo.warn(note)
         parts = _parts(found)
     files = []
     if figure is not None:
-        _draw(found, figure, style, overwrite)
-        files.append(figure)
+        files += _draw(found, figure, style, overwrite)
     if csv is not None:
         write_text(csv, csv_text(found.to_frame()), overwrite=overwrite)
         files.append(csv)
-    document = found.to_dict() if as_json else {}
+    document = found.to_dict() if echo.as_json else {}
     echo.document({**document, "files": [str(file) for file in files]})
-    if not as_json and not quiet:
-        echo.result(*parts)
-    for file in files:
-        echo.result(f"written: {file}")
+    echo.result(*parts)
+    echo.written(files)
     if figure is None:
         compared = ["--paper"] if other is None else [other]
         echo.next(["compare", run, *compared, "--figure", "compared.pdf"])
@@ -129,23 +116,18 @@ def _pairs(words: tuple[str, ...]) -> list[tuple[str, str]] | None:
     return pairs or None
 
 
-def _draw(found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool) -> None:
-    from skviz.figures.layout.footer import with_note
-    from skviz.figures.metadata import figure_metadata
+def _draw(
+    found: Comparison | PaperComparison, file: Path, style: str, overwrite: bool
+) -> list[Path]:
     from skviz.figures.provenance import Provenance
-    from skviz.figures.save import save_figure
     from skviz.figures.studies.comparison import ComparedShifts
-    from skviz.figures.style.sheets import figure_style
     from skviz.inference.compare import Comparison
 
     if isinstance(found, Comparison):
         display = ComparedShifts.from_comparison(found)
     else:
         display = ComparedShifts.from_paper(found)
-    caption = display.caption(Provenance.of_comparison(found))
-    metadata = figure_metadata(caption, command_line())
-    with figure_style(style):
-        save_figure(with_note(display.plot, caption), file, metadata, overwrite=overwrite)
+    return save_display(display, Provenance.of_comparison(found), style, [file], overwrite)
 
 
 def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
@@ -159,10 +141,12 @@ def _warn_of_run(echo: Echo, found: PaperComparison) -> None:
 
 
 def _parts(found: Comparison) -> list[str | Table]:
+    from skviz.inference.compare import described
+
     common = found.common
     parts: list[str | Table] = [
-        f"{side}: {about['run']}: {about['model']['name']}, weights: {about['model']['weights']}"
-        for side, about in (("a", common.about_a), ("b", common.about_b))
+        f"a: {described(common.about_a)}",
+        f"b: {described(common.about_b)}",
     ]
     parts.append(f"{common.images} images; scales {', '.join(f'{s:g}' for s in found.scales)}")
     for side, values in found.accuracy.items():
@@ -213,10 +197,11 @@ def _shifts(frame: pd.DataFrame) -> Table:
 
 
 def _paper_parts(found: PaperComparison) -> list[str | Table]:
-    about = found.summary.measurements.about
+    from skviz.inference.compare import described
+
     images = len(found.summary.values)
     parts: list[str | Table] = [
-        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
+        described(found.summary.measurements.about),
         f"{images} images, against SKNet-50 on ImageNet's validation set (the paper's figure 3 c)",
     ]
     if found.missing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,16 +14,15 @@ from skviz.reports.tables import Column, Table
 from .. import options
 from ..echo import Echo, command_line
 from ..exit_codes import FAILED, IN_PART, INTERRUPTED, Failure
-from ..options.dataset import Dataset, dataset
+from ..options.dataset import dataset
 from ..options.network import Network, network as chosen_network
-from ..options.running import RunOptions, computing, kept, run_options, running, units, views
+from ..options.running import computing, kept, run_options, running, units, views
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from skviz.data import ImageSet
+    from skviz.data import DataSource
     from skviz.notes import Note
     from skviz.runs.analyze import Analysis
+    from skviz.runs.options import Options
     from skviz.studies.controls.suite import ControlSuite
 
 
@@ -34,22 +33,18 @@ if TYPE_CHECKING:
     "Folder for the runs; the same command on it resumes an unfinished suite.",
     required=True,
 )
-@click.option(
+@options.count_option(
     "--seeds",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="Random networks, each from its own seed.  [default: 10, with --quick 3]",
+    "N",
+    "Random networks, each from its own seed.  [default: 10, with --quick 3]",
+    least=0,
 )
-@click.option(
+@options.list_option(
     "--only",
-    type=options.CommaList(),
-    metavar="LIST",
-    default=None,
-    help="Only these controls, by name or pattern: blur,random-*. The plain run is always made.",
+    "Only these controls, by name or pattern: blur,random-*. The plain run is always made.",
+    default=(),
 )
-@click.option(
-    "--skip", type=options.CommaList(), metavar="LIST", default=None, help="Not these controls."
-)
+@options.list_option("--skip", "Not these controls.", default=())
 @click.option(
     "--cascade/--no-cascade",
     default=False,
@@ -66,23 +61,21 @@ if TYPE_CHECKING:
 @dataset
 @run_options(views, kept, running, computing)
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def controls(
     out: Path,
     seeds: int | None,
-    only: tuple[str, ...] | None,
-    skip: tuple[str, ...] | None,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
     cascade: bool,
     quick: bool,
     scales: str,
     units: tuple[str, ...],
     network: Network,
-    images: Dataset,
-    how: RunOptions,
+    images: DataSource,
+    how: Options,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Make a run and its controls: what else could make the attention change?
 
@@ -96,30 +89,41 @@ def controls(
     Finished runs are kept: the same command with other --seeds, --only or --cascade adds to them.
     --overwrite replaces pages and figures made from the runs, never the runs.
     """
-    from skviz.hardware.devices import choose_device
+    from skviz.data import open_dataset
     from skviz.reports.controls import VIEWS, write_views
     from skviz.scales import parse_scales
-    from skviz.studies.controls.making import DEFAULT_SEEDS, QUICK, QUICK_SEEDS
+    from skviz.studies.controls import making
     from skviz.studies.controls.suite import SUITE
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     SUITE.check(out)
     wanted = parse_scales(scales)
-    opened = images.open(out / SUITE.first)
-    suite, measured, said = make(
-        opened,
-        network.build().to(choose_device(network.device)),
-        out,
-        echo,
-        scales=wanted,
-        units=units,
-        attention=network.attention_at or None,
-        options=how.settle(),
-        seeds=(QUICK_SEEDS if quick else DEFAULT_SEEDS) if seeds is None else seeds,
-        cascade=cascade,
-        only=only or (QUICK if quick else ()),
-        skip=skip or (),
-    )
+    opened = open_dataset(images, out / SUITE.first)
+    usual = making.QUICK_SEEDS if quick else making.DEFAULT_SEEDS
+    model = network.load()
+    measured: list[str] = []
+    said: set[Note] = set()
+    try:
+        suite = making.controls(
+            opened,
+            model,
+            out=out,
+            scales=wanted,
+            units=units,
+            attention=network.attention_at or None,
+            options=how,
+            seeds=usual if seeds is None else seeds,
+            cascade=cascade,
+            only=only or (making.QUICK if quick else ()),
+            skip=skip,
+            progress=not echo.quiet,
+            before=lambda analysis: _announce(analysis, measured, said, echo),
+            report=lambda suite, name, *place: echo.note(
+                "{} of {}: {}, {}".format(*place, name, _cost(suite.costs[name]))
+            ),
+        )
+    except KeyboardInterrupt:
+        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
+        raise Failure(text, INTERRUPTED) from None
     errors, count = suite.plain.errors, suite.plain.images
     if count and (overwrite or not (out / VIEWS).exists()):
         write_views(suite, opened, overwrite=overwrite, command=command_line())
@@ -130,33 +134,6 @@ def controls(
     if errors:
         text = f"{len(errors)} of {len(opened)} images could not be read; each run lists them"
         raise Failure(text, IN_PART if count else FAILED)
-
-
-def make(
-    images: ImageSet, model: nn.Module, out: Path, echo: Echo, **what: Any
-) -> tuple[ControlSuite, list[str], set[Note]]:
-    """Make a suite, or go on with it, as `controls` does.
-
-    Returns it, the runs made now, and the notes that were said.
-    """
-    from skviz.studies.controls.making import controls
-
-    measured: list[str] = []
-    said: set[Note] = set()
-    try:
-        suite = controls(
-            images,
-            model,
-            out=out,
-            progress=not echo.quiet,
-            before=lambda analysis: _announce(analysis, measured, said, echo),
-            report=lambda suite, name, *place: _report(suite, name, place, echo),
-            **what,
-        )
-    except KeyboardInterrupt:
-        text = f"interrupted: finished runs are kept in '{out}'; run the same command again"
-        raise Failure(text, INTERRUPTED) from None
-    return suite, measured, said
 
 
 def _announce(analysis: Analysis, measured: list[str], said: set[Note], echo: Echo) -> None:
@@ -185,12 +162,7 @@ def _write_verdicts(suite: ControlSuite, overwrite: bool, added: bool, echo: Ech
         if added:
             echo.warn(f"{', '.join(there)} are of fewer runs; pass --overwrite to replace them")
         return
-    for path in write_verdicts(suite, suite.path, overwrite, command=command_line()):
-        echo.result(f"written: {path}")
-
-
-def _report(suite: ControlSuite, name: str, place: tuple[int, int], echo: Echo) -> None:
-    echo.note(f"{place[0]} of {place[1]}: {name}, {_cost(suite.costs[name])}")
+    echo.written(write_verdicts(suite, suite.path, overwrite, command=command_line()))
 
 
 def _cost(cost: float) -> str:

@@ -35,10 +35,9 @@ if TYPE_CHECKING:
     help="Print the completion script for bash, zsh or fish instead (by default for the current "
     "shell); stderr says where to put it.",
 )
-@options.as_json
-@options.quiet
+@options.echo
 @click.pass_context
-def doctor(ctx: click.Context, shell: str | None, as_json: bool, quiet: bool) -> None:
+def doctor(ctx: click.Context, shell: str | None, echo: Echo) -> None:
     """Check that everything skviz needs works here.
 
     Packages, devices, optional extras, caches, the bundled weights, fonts, configuration files,
@@ -47,7 +46,6 @@ def doctor(ctx: click.Context, shell: str | None, as_json: bool, quiet: bool) ->
     """
     from ..installation import checks
 
-    echo = Echo(as_json=as_json, quiet=quiet)
     if shell is not None:
         print_completion(ctx.find_root().command, shell, echo)
         return

@@ -10,19 +10,22 @@ import click
 from skviz.numbers import number
 
 from .. import options
-from ..echo import Echo, command_line
-from ..exit_codes import IN_PART, INTERRUPTED, Failure
-from ..options.dataset import Dataset, dataset
+from ..drawing import save_display
+from ..echo import Echo
+from ..exit_codes import IN_PART
+from ..measuring import announce, interrupted, leave_unreadable
+from ..options.dataset import dataset
 from ..options.network import Network, network as chosen_network
-from ..options.running import RunOptions, run_options, running, units, views
+from ..options.running import run_options, running, units, views
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from skviz.data import DataSource
+    from skviz.runs.options import Options
     from skviz.studies.interventions.measure import Interventions
     from skviz.studies.interventions.result import InterventionRun
 
-_SHOWN = 5
 folder = options.path_option(
     "--out",
     "DIR",
@@ -53,8 +56,7 @@ seed = click.option(
 @run_options(views, running)
 @options.formats
 @options.style
-@options.as_json
-@options.quiet
+@options.echo
 def intervene(
     out: Path,
     scales: str,
@@ -62,12 +64,11 @@ def intervene(
     kinds: tuple[str, ...],
     seed: int,
     network: Network,
-    images: Dataset,
-    how: RunOptions,
+    images: DataSource,
+    how: Options,
     formats: tuple[str, ...],
     style: str,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Replace the attention of units, and measure how the network's output changes.
 
@@ -82,15 +83,10 @@ def intervene(
     runs once for every kind: for a first look choose fewer images, or --units paper. Start it under
     torchrun or srun for several processes that share DIR; rank 0 writes the results.
     """
-    from skviz.figures import (
-        Provenance,
-        figure_metadata,
-        figure_style,
-        save_figure,
-        style_names,
-    )
-    from skviz.figures.layout.footer import with_note
+    from skviz.data import open_dataset
+    from skviz.figures.provenance import Provenance
     from skviz.figures.studies.interventions import InterventionPanels
+    from skviz.figures.style.sheets import style_names
     from skviz.hardware.devices import choose_device
     from skviz.reports.interventions import to_dict, write_results
     from skviz.runs.ranks import Ranks
@@ -98,10 +94,9 @@ def intervene(
     from skviz.studies.interventions.measure import prepare_interventions
     from skviz.studies.interventions.result import INTERVENTIONS
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
     wanted = parse_scales(scales)
-    opened = images.open(out / INTERVENTIONS.first)
+    opened = open_dataset(images, out / INTERVENTIONS.first)
     place = Ranks.from_environment().device(choose_device(network.device))
     work = prepare_interventions(
         opened,
@@ -112,15 +107,15 @@ def intervene(
         kinds=kinds,
         attention=network.attention_at or None,
         seed=seed,
-        options=how.settle(),
+        options=how,
     )
     ranks = work.analysis.ranks
     if ranks.first:
         _announce(work, echo)
     try:
-        run = work(progress=not quiet)
+        run = work(progress=not echo.quiet)
     except KeyboardInterrupt:
-        raise Failure(_interrupted(work), INTERRUPTED) from None
+        raise interrupted(work.run) from None
     if not ranks.first:
         echo.note(
             f"process {ranks.rank} of {ranks.world} is done; the first one writes the results"
@@ -129,14 +124,9 @@ def intervene(
     errors = run.errors
     frame = run.to_frame()
     files = write_results(run, frame)
-    panels = InterventionPanels.from_run(run)
-    caption = panels.caption(Provenance.of_run(run.baseline))
-    metadata = figure_metadata(caption, command_line())
-    with figure_style(style):
-        figure = with_note(panels.plot, caption)
-        for kind in formats:
-            path = out / f"interventions.{kind}"
-            files.append(save_figure(figure, path, metadata, overwrite=True))
+    panels, about = InterventionPanels.from_run(run), Provenance.of_run(run.baseline)
+    figures = (out / f"interventions.{kind}" for kind in formats)
+    files += save_display(panels, about, style, figures, overwrite=True)
     seconds = {key: round(value, 3) for key, value in work.seconds.items()}
     notes = run.baseline.notes
     echo.notes(notes, work.analysis.notes)
@@ -149,22 +139,16 @@ def intervene(
         }
     )
     _print(run, frame, work, echo)
-    for file in files:
-        echo.result(f"written: {file}")
+    echo.written(files)
     echo.next(["report", "CONTROLS", "--card", "--interventions", out, "--to", "card"])
     if errors:
-        for error in errors[:_SHOWN]:
-            echo.error(f"{error['image']}: {error['reason']}")
         count = f"{len(errors)} of {len(work.analysis.images)}"
         text = f"{count} images could not be read; the baseline run lists them"
-        # torchrun takes any exit code but 0 for a crash, and would end the other processes.
-        if not ranks.launched:
-            raise Failure(text, IN_PART)
-        echo.warn(text)
+        leave_unreadable(errors, text, IN_PART, ranks, echo)
 
 
 def _announce(work: Interventions, echo: Echo) -> None:
-    run, total = work.run, work.run.baseline.settings["shards"]
+    run = work.run
     echo.notes(work.analysis.notes)
     if not run.baseline.settings["model"]["trained"]:
         echo.warn("untrained network: its output and attention are those of random weights")
@@ -173,25 +157,12 @@ def _announce(work: Interventions, echo: Echo) -> None:
             "the classes of data set and network cannot be compared: the class that the "
             "unchanged network predicts counts as the true one"
         )
-    done = total - len(run.missing)
-    if done == total:
-        echo.note(f"'{run.path}' is already finished; nothing to do")
-        return
-    if work.resumed:
-        echo.note(f"resuming '{run.path}': {done} of {total} shards are done")
-    echo.note(
-        f"{len(run.targets)} targets and {len(run.kinds)} kinds: {work.passes} passes over every "
-        "view, each from the first replaced unit on"
-    )
-
-
-def _interrupted(work: Interventions) -> str:
-    total = work.run.baseline.settings["shards"]
-    done = total - len(work.run.missing)
-    return (
-        f"interrupted: {done} of {total} shards are done in '{work.run.path}', the one under way "
-        "is lost; run the same command again to go on"
-    )
+    announce(run, work.resumed, echo)
+    if not run.complete:
+        echo.note(
+            f"{len(run.targets)} targets and {len(run.kinds)} kinds: {work.passes} passes over "
+            "every view, each from the first replaced unit on"
+        )
 
 
 def _print(run: InterventionRun, frame: pd.DataFrame, work: Interventions, echo: Echo) -> None:

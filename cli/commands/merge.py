@@ -16,9 +16,8 @@ from .analyze import run_folder
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
 @run_folder
-@options.as_json
-@options.quiet
-def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None:
+@options.echo
+def merge(runs: tuple[Path, ...], out: Path, echo: Echo) -> None:
     """Join finished runs of different images, made with the same settings, into one.
 
     Each RUN is a folder of `skviz analyze`, for instance of one --part of a data set. Means and
@@ -26,7 +25,6 @@ def merge(runs: tuple[Path, ...], out: Path, as_json: bool, quiet: bool) -> None
     """
     from skviz.runs.merge import merge_runs
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     run = merge_runs(runs, out)
     images, errors, notes = run.images, run.errors, run.notes
     echo.notes(notes)

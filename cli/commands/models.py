@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import asdict, replace
 
 import click
 
@@ -17,16 +17,12 @@ from ..echo import Echo
 from ..options import candidates
 from ..options.network import Network, named_network
 
-if TYPE_CHECKING:
-    from skviz.models import ModelCard
-
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False, shell_complete=candidates.models)
 @named_network
-@options.as_json
-@options.quiet
-def models(name: str | None, network: Network, as_json: bool, quiet: bool) -> None:
+@options.echo
+def models(name: str | None, network: Network, echo: Echo) -> None:
     """List the networks that skviz can build, or the units of any network.
 
     Without NAME: learnable parameters, multiply-adds for one image of the input size (in the paper:
@@ -39,16 +35,26 @@ def models(name: str | None, network: Network, as_json: bool, quiet: bool) -> No
     """
     from skviz.models import known_models
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     if name is not None:
         _show_units(replace(network, model=name), echo)
         return
     if network != Network():
         raise click.UsageError("expected NAME with options of a network, got none")
     cards = known_models()
-    echo.document([_document(card) for card in cards])
+    echo.document([asdict(card) for card in cards])
     head = ["network", "parameters", "multiply-adds", "input", "units per stage", "weights"]
-    echo.result(Table.of(head, map(_row, cards)))
+    rows = [
+        (
+            card.name,
+            count(card.parameters),
+            giga(card.macs),
+            f"{card.input_size} px",
+            units_per_stage(card.units),
+            card.weights or "none",
+        )
+        for card in cards
+    ]
+    echo.result(Table.of(head, rows))
     echo.next(["models", "sknet50_lite"])
 
 
@@ -78,33 +84,7 @@ def _show_units(network: Network, echo: Echo) -> None:
     echo.next(["attention", "example", *network.words()])
 
 
-def _document(card: ModelCard) -> dict[str, object]:
-    return {
-        "name": card.name,
-        "parameters": card.parameters,
-        "macs": card.macs,
-        "input_size": card.input_size,
-        "units": list(card.units),
-        "weights": card.weights,
-        "description": card.description,
-    }
-
-
-def _row(card: ModelCard) -> list[str]:
-    return [
-        card.name,
-        count(card.parameters),
-        giga(card.macs),
-        f"{card.input_size} px",
-        units_per_stage(card.units),
-        card.weights or "none",
-    ]
-
-
 def units_per_stage(names: list[str]) -> str:
     """Return how many units each stage has, as "3, 4, 6, 3", from names such as "SK_2_1"."""
-    counts: dict[str, int] = {}
-    for name in names:
-        stage = name.removeprefix("SK_").split("_")[0]
-        counts[stage] = counts.get(stage, 0) + 1
-    return ", ".join(str(count) for count in counts.values())
+    counts = Counter(name.removeprefix("SK_").split("_")[0] for name in names)
+    return ", ".join(map(str, counts.values()))

@@ -43,20 +43,8 @@ _OF_RUNS = (
     metavar="LIST",
     help="Scales to draw, comma-separated.  [default: all; for classes: 1,1.5]",
 )
-@click.option(
-    "--every",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=USUAL["every"],
-    help="Draw every Nth class.",
-)
-@click.option(
-    "--smooth",
-    type=click.IntRange(min=1),
-    metavar="N",
-    default=1,
-    help="Draw the mean of N consecutive classes.",
-)
+@options.count_option("--every", "N", "Draw every Nth class.", default=USUAL["every"])
+@options.count_option("--smooth", "N", "Draw the mean of N consecutive classes.", default=1)
 @click.option(
     "--sort",
     type=options.NearChoice(("index", "shift", "name")),
@@ -83,27 +71,16 @@ _OF_RUNS = (
     "--out", "FILE", "The figure; its suffix sets the format: .png, .pdf or .svg.", required=True
 )
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def plot(
     run: Path,
     kind: str,
-    units: tuple[tuple[str, ...], ...],
-    scales: str | None,
-    every: int,
-    smooth: int,
-    sort: str,
-    group: int | None,
-    branch: int | None,
-    deviations: bool | None,
-    paper: bool,
     null: tuple[Path, ...],
-    quantity: str,
     style: str,
     out: Path,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
+    **given: Any,
 ) -> None:
     """Draw a figure of a RUN from its records. The network is not needed.
 
@@ -115,6 +92,7 @@ def plot(
     """
     from skviz.figures.metadata import figure_metadata
     from skviz.figures.redraw import check_options, drawn_run
+    from skviz.figures.runs.paper_figures import draw_paper
     from skviz.figures.save import save_figure
     from skviz.figures.style.sheets import style_names
     from skviz.files import check_output
@@ -123,54 +101,43 @@ def plot(
     from skviz.scales import parse_scales
     from skviz.studies.controls.evidence import random_runs
 
-    echo = Echo(quiet=quiet, as_json=as_json)
-    if str(run) == PAPER and not run.exists():
-        _draw_paper(kind, style, out, overwrite, echo)
-        return
-    if kind in ("3a", "3b"):
+    of_paper = str(run) == PAPER and not run.exists()
+    if of_paper:
+        _check_paper(kind)
+    elif kind in ("3a", "3b"):
         raise click.UsageError(
             f"figure 3 ({kind[1]}) is of one photograph, got a run; draw it with"
             " `skviz attention IMAGE`, or the paper's with `skviz plot paper`"
         )
-    given: dict[str, Any] = {
-        "units": tuple(name for names in units for name in names),
-        "scales": None if scales is None else parse_scales(scales),
-        "every": every,
-        "smooth": smooth,
-        "sort": sort,
-        "group": group,
-        "branch": branch,
-        "deviations": deviations,
-        "paper": paper,
-        "quantity": quantity,
-    }
+    if given["scales"] is not None:
+        given["scales"] = parse_scales(given["scales"])
     # What is as always is left to the display.
     chosen = {name: v for name, v in given.items() if v not in (None, ()) and v != USUAL.get(name)}
-    check_options(kind, chosen)
+    if not of_paper:
+        check_options(kind, chosen)
     style_names(style)
     check_output(out, overwrite)
-    records = Run(run)
-    if not records.complete:
-        missing = f"{len(records.missing)} of {records.settings['shards']} shards are missing"
-        echo.warn(f"the run is not complete: {missing}")
-    unknown = [unit.name for unit in records.units if not unit.kernels_known]
-    if quantity == "expected_kernel" and unknown:
-        echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
-    summary, random = summarise(records, resamples=0), random_runs(null)
-    drawn, caption = drawn_run(summary, kind, random, style=style, **chosen)
+    if of_paper:
+        drawn, caption = draw_paper(kind, style)
+    else:
+        records = Run(run)
+        if not records.complete:
+            missing = f"{len(records.missing)} of {records.settings['shards']} shards are missing"
+            echo.warn(f"the run is not complete: {missing}")
+        unknown = [unit.name for unit in records.units if not unit.kernels_known]
+        if given["quantity"] == "expected_kernel" and unknown:
+            echo.warn(f"kernel sizes, and so expected ones, are not known of {', '.join(unknown)}")
+        summary, random = summarise(records, resamples=0), random_runs(null)
+        drawn, caption = drawn_run(summary, kind, random, style=style, **chosen)
     save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
     echo.document({"run": str(run), "figure": kind, "files": [str(out)]})
-    echo.result(f"written: {out}")
-    echo.next(["report", run, "--to", "report.html"])
+    echo.written([out])
+    echo.next(["attention", "example"] if of_paper else ["report", run, "--to", "report.html"])
 
 
-def _draw_paper(kind: str, style: str, out: Path, overwrite: bool, echo: Echo) -> None:
-    """Draw a figure of the paper from its published values."""
-    from skviz.figures.metadata import figure_metadata
-    from skviz.figures.runs.paper_figures import PAPER_FIGURES, draw_paper
-    from skviz.figures.save import save_figure
-    from skviz.figures.style.sheets import style_names
-    from skviz.files import check_output
+def _check_paper(kind: str) -> None:
+    """Check that the paper has this figure, and that it was asked for nothing that it has not."""
+    from skviz.figures.runs.paper_figures import PAPER_FIGURES
 
     context = click.get_current_context()
     given = [
@@ -185,10 +152,3 @@ def _draw_paper(kind: str, style: str, out: Path, overwrite: bool, echo: Echo) -
         raise click.UsageError(
             f"expected a figure of the paper out of {', '.join(PAPER_FIGURES)}, got '{kind}'"
         )
-    style_names(style)
-    check_output(out, overwrite)
-    drawn, caption = draw_paper(kind, style)
-    save_figure(drawn, out, figure_metadata(caption, command_line()), overwrite=overwrite)
-    echo.document({"run": PAPER, "figure": kind, "files": [str(out)]})
-    echo.result(f"written: {out}")
-    echo.next(["attention", "example"])

@@ -13,15 +13,13 @@ from skviz.numbers import known, number, signed
 from skviz.reports.tables import Column, Table
 
 from .. import options
-from ..echo import Echo, command_line
+from ..drawing import save_display
+from ..echo import Echo
 from ..exit_codes import IN_PART, Failure
 from ..options.network import Network, network as chosen_network
 
 if TYPE_CHECKING:
     from skviz.studies.receptive_field.result import ReceptiveField
-
-# More unreadable images than this are left to the results' own list.
-_SHOWN = 5
 
 
 @click.command()
@@ -34,20 +32,16 @@ _SHOWN = 5
 )
 @options.stages
 @options.scales
-@click.option(
+@options.count_option(
     "--limit",
-    type=click.IntRange(min=1),
-    metavar="N",
+    "N",
+    "Images that are measured, evenly spread over the data set.",
     default=64,
     show_default=True,
-    help="Images that are measured, evenly spread over the data set.",
 )
 @chosen_network
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Images per batch, each at all scales.  [default: chosen by the device]",
+@options.count_option(
+    "--batch-size", "N", "Images per batch, each at all scales.  [default: chosen by the device]"
 )
 @click.option(
     "--through-attention",
@@ -59,7 +53,7 @@ _SHOWN = 5
 @options.output
 def receptive_field(
     images: tuple[Path, ...],
-    stages: tuple[tuple[str, ...], ...],
+    stages: tuple[str, ...],
     scales: str,
     limit: int,
     network: Network,
@@ -69,8 +63,7 @@ def receptive_field(
     style: str,
     out: Path,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Measure the effective receptive field of units: its map and width, at several scales.
 
@@ -90,11 +83,10 @@ def receptive_field(
     from skviz.studies.receptive_field.study import receptive_field
     from skviz.studies.unit_choice import choose_units
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     wanted = parse_scales(scales)
     style_names(style)
     probe = Probe(network.load(), attention=network.attention_at or None)
-    units = choose_units(probe.units, [name for names in stages for name in names]).lines
+    units = choose_units(probe.units, stages).lines
     output_folder(out)
     stems = [f"field_{re.sub(r'[^A-Za-z0-9._-]', '_', unit.short)}" for unit in units]
     for stem in stems:
@@ -112,13 +104,12 @@ def receptive_field(
             limit=limit,
             batch_size=batch_size,
             through_attention=through_attention,
-            progress=not quiet,
+            progress=not echo.quiet,
         )
         files = _write(found, out, stem, formats, style, overwrite)
         documents.append({**found.to_dict(), "files": [str(file) for file in files]})
         echo.result(*_parts(found))
-        for file in files:
-            echo.result(f"written: {file}")
+        echo.written(files)
         echo.result("")
         for note in found.notes:
             if note not in said:  # What holds for the images holds for every unit.
@@ -132,7 +123,10 @@ def receptive_field(
         echo.next(["analyze", images[0], *network.words(), "--out", "run"])
     else:
         echo.next(["attention", options.image_word(images[0]), *network.words()])
-    _leave(found, echo)
+    echo.unreadable(found.errors)
+    if found.errors:
+        count = len(found.errors)
+        raise Failure(f"{count} of {count + len(found.images)} images failed", IN_PART)
 
 
 def _write(
@@ -143,27 +137,17 @@ def _write(
     style: str,
     overwrite: bool,
 ) -> list[Path]:
-    from skviz.figures.layout.footer import with_note
-    from skviz.figures.metadata import figure_metadata
     from skviz.figures.provenance import Provenance
-    from skviz.figures.save import save_figure
     from skviz.figures.studies.field_figure import FieldFigure
-    from skviz.figures.style.sheets import figure_style
     from skviz.files import write_text
     from skviz.frames import csv_text
     from skviz.studies.receptive_field.store import save_field
 
     files = list(save_field(found, out, stem, overwrite=overwrite))
     files.append(write_text(out / f"{stem}.csv", csv_text(found.to_frame()), overwrite=overwrite))
-    display = FieldFigure.from_field(found)
-    caption = display.caption(Provenance.of_field(found))
-    metadata = figure_metadata(caption, command_line())
-    with figure_style(style):
-        figure = with_note(display.plot, caption)
-        for kind in formats:
-            path = out / f"{stem}.{kind}"
-            files.append(save_figure(figure, path, metadata, overwrite=overwrite))
-    return files
+    display, about = FieldFigure.from_field(found), Provenance.of_field(found)
+    figures = (out / f"{stem}.{kind}" for kind in formats)
+    return files + save_display(display, about, style, figures, overwrite)
 
 
 def _parts(found: ReceptiveField) -> list[str | Table]:
@@ -206,11 +190,3 @@ def _change(found: tuple[float, float, float]) -> str:
     value, *ends = (signed(part, 2) for part in found)
     # Too few images have no interval.
     return f"{value} [{', '.join(ends)}]" if known(found[1]) else value
-
-
-def _leave(found: ReceptiveField, echo: Echo) -> None:
-    for error in found.errors[:_SHOWN]:
-        echo.error(f"{error['image']}: {error['reason']}")
-    if found.errors:
-        count = len(found.errors)
-        raise Failure(f"{count} of {count + len(found.images)} images failed", IN_PART)

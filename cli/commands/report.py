@@ -85,8 +85,7 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
 @chosen_network
 @options.style
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def report(
     inputs: tuple[Path, ...],
     to: Path,
@@ -99,14 +98,13 @@ def report(
     interventions: Path | None,
     tried: Path | None,
     notes: Path | None,
-    stages: tuple[tuple[str, ...], ...],
+    stages: tuple[str, ...],
     scales: str,
     look: Look,
     network: Network,
     style: str,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Make a report of a RUN, or of IMAGEs, for a reader.
 
@@ -124,7 +122,6 @@ def report(
     from skviz.reports.writers import writer_of
     from skviz.studies.controls.suite import is_suite
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
     if card:
         if len(inputs) != 1 or not is_suite(inputs[0]):
@@ -140,9 +137,8 @@ def report(
             f"expected one run, or images, got {len(inputs)} names, the folder '{runs[0]}' among"
             " them; make a report of each"
         )
-    names = [name for group in stages for name in group]
     given = click.get_current_context().get_parameter_source("stages")
-    if runs and names and given is ParameterSource.COMMANDLINE:  # A file's default is no request.
+    if runs and stages and given is ParameterSource.COMMANDLINE:  # A file's default is no request.
         raise UsageError("'--units' belongs to images, got a run; leave it out")
     if runs and any(vars(look).values()):
         raise UsageError(
@@ -157,7 +153,7 @@ def report(
     if runs:
         document = _of_run(runs[0], controls)
     else:
-        document, errors = _of_images(inputs, names, scales, look, network, echo)
+        document, errors = _of_images(inputs, stages, scales, look, network, echo)
     if title:
         document = replace(document, title=title)
     for note in document.notes:
@@ -165,8 +161,7 @@ def report(
     files = [str(file) for file in write(document)]
     failed = [{"image": escaped(str(image)), "error": str(error)} for image, error in errors]
     echo.document({"title": document.title, "files": files, "errors": failed})
-    for file in files:
-        echo.result(f"written: {file}")
+    echo.written(files)
     if not runs:
         echo.next(["analyze", "DATASET", *network.words(), "--out", "run"])
     elif controls is None and not is_suite(runs[0]):
@@ -209,8 +204,7 @@ def _write_card(
     written = write_card(measured, out, overwrite)
     echo.document({**measured, "files": [str(file) for file in written]})
     echo.result(accuracy_table(measured), "\n".join(measured["summary"]))
-    for file in written:
-        echo.result(f"written: {file}")
+    echo.written(written)
     unreadable = len(suite.plain.errors)
     if unreadable:
         raise Failure(f"{unreadable} images could not be read and are left out", IN_PART)
@@ -232,7 +226,7 @@ def _of_run(folder: Path, controls: Path | None) -> Document:
 
 def _of_images(
     images: tuple[Path, ...],
-    stages: list[str],
+    stages: tuple[str, ...],
     scales: str,
     look: Look,
     network: Network,

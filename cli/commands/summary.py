@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,8 @@ from ..echo import Echo, command_line
 from ..exit_codes import Failure
 
 if TYPE_CHECKING:
-    from skviz.inference.null import Place
     from skviz.inference.summary import Summary
     from skviz.studies.controls.suite import ControlSuite
-    from skviz.units import Unit
 
 
 @click.command()
@@ -58,26 +55,21 @@ if TYPE_CHECKING:
 @options.null
 @options.style
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def summary(
     run: Path,
-    units: tuple[tuple[str, ...], ...],
+    units: tuple[str, ...],
     everything: bool,
     csv: Path | None,
     verdicts: Path | None,
     about: bool,
     check: bool,
-    no_bootstrap: bool,
-    resamples: int,
-    confidence: float,
-    seed: int,
+    bootstrap: dict[str, Any],
     quantity: str,
     null: tuple[Path, ...],
     style: str,
     overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    echo: Echo,
 ) -> None:
     """Summarise the run at PATH: per unit and scale the attention difference, and how it shifts.
 
@@ -108,8 +100,8 @@ def summary(
     from skviz.studies.controls.evidence import random_runs
     from skviz.studies.controls.suite import ControlSuite, is_suite
     from skviz.studies.interventions.result import INTERVENTIONS
+    from skviz.units import select_units
 
-    echo = Echo(quiet=quiet, as_json=as_json)
     style_names(style)
     if about or check or run.is_file() or (run / INTERVENTIONS.file).is_file():
         _describe(run, check, echo)
@@ -119,30 +111,27 @@ def summary(
     if not records.complete:
         missing = f"{len(records.missing)} of {records.settings['shards']} shards are missing"
         echo.warn(f"the run is not complete: {missing}")
-    found: Summary = summarise(
-        records, resamples=0 if no_bootstrap else resamples, confidence=confidence, seed=seed,
-        quantity=quantity,
-    )  # fmt: skip
+    found: Summary = summarise(records, quantity=quantity, **bootstrap)
     echo.notes(records.notes)
     files = write_tables(found, csv, overwrite=overwrite) if csv is not None else []
     places = places_of(found.measurements, random_runs(null)) if null else {}
-    document = found.to_dict() if as_json else {}
+    document = found.to_dict() if echo.as_json else {}
     if null:
-        document = {**document, "null": {kind: _null_dicts(row) for kind, row in places.items()}}
+        rows = {kind: [spot and asdict(spot) for spot in row] for kind, row in places.items()}
+        document = {**document, "null": rows}
     claims = _verdicts(suite, verdicts, style, overwrite, echo) if suite is not None else None
     if claims is not None:
         document = {**document, "verdicts": claims}
         files = [*files, *map(Path, claims["files"])]
-    if not as_json and not quiet:
-        chosen = _shown_units(found, units, everything)
+    if not echo.as_json and not echo.quiet:
+        chosen = select_units(units or ("all" if everything else "paper"), found.units)
         parts = text.tables if everything else partial(text.screen, verdicts=claims is not None)
         echo.result(*parts(found, chosen), *text.null_tables(places, found, chosen))
         if claims is not None:
             echo.result(f"\nverdicts, from the controls in {run}")
             echo.result(text.verdict_table(claims["claims"], chosen))
     echo.document({**document, "files": [str(file) for file in files]})
-    for file in files:
-        echo.result(f"written: {file}")
+    echo.written(files)
     echo.next(
         ["plot", records.path, "--figure", "3c", "--out", "figure3.pdf"],
         ["report", run, "--to", "report.html"],
@@ -168,18 +157,6 @@ def _describe(path: Path, check: bool, echo: Echo) -> None:
         raise Failure("\n  ".join([f"of the files of '{path}':", *faults]))
 
 
-def _shown_units(
-    found: Summary, names: tuple[tuple[str, ...], ...], everything: bool
-) -> list[Unit]:
-    """Return the units asked for: by default the paper's, the last one of every stage."""
-    from skviz.units import paper_units, select_units
-
-    wanted = [name for group in names for name in group]
-    if wanted:
-        return select_units(wanted, found.units)
-    return list(found.units) if everything else paper_units(found.units)
-
-
 def _verdicts(
     suite: ControlSuite, page: Path | None, style: str, overwrite: bool, echo: Echo
 ) -> dict[str, Any]:
@@ -195,7 +172,3 @@ def _verdicts(
     files = write_verdicts(suite, page, overwrite, style=style, command=command_line())
     document = json.loads(files[1].read_text(encoding="utf-8"))
     return {**document, "files": [str(file) for file in files]}
-
-
-def _null_dicts(places: Sequence[Place | None]) -> list[dict[str, float | None] | None]:
-    return [None if place is None else asdict(place) for place in places]

@@ -42,11 +42,11 @@ _SHOWN = 5
     "DIR",
     "Image folder of the same classes, or some of them, to test on after every epoch.",
 )
-@click.option(
+@options.count_option(
     "--input-size",
-    type=click.IntRange(min=16),
-    metavar="PIXELS",
-    help="Input size of the network, also for validation.  [default: --size]",
+    "PIXELS",
+    "Input size of the network, also for validation.  [default: --size]",
+    least=16,
 )
 @recipe_options
 @options.device
@@ -67,24 +67,14 @@ _SHOWN = 5
 @click.option("--half", is_flag=True, help="Store the weights as float16: half the file.")
 @click.option("--resume", is_flag=True, help="Continue after the last complete epoch in --out.")
 @options.overwrite
-@options.as_json
-@options.quiet
+@options.echo
 def train(
     data: Path,
     model: str | None,
-    weights: Path | None,
     out: Path,
-    validation: Path | None,
-    input_size: int | None,
     device: str,
-    workers: int,
-    credits: tuple[str, ...],
-    half: bool,
-    resume: bool,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-    **fields: Any,
+    echo: Echo,
+    **how: Any,
 ) -> None:
     """Train a network of skviz on DATA, a folder with one sub-folder of images per class.
 
@@ -96,9 +86,10 @@ def train(
     from skviz.models import DEFAULT_MODEL
     from skviz.training import Recipe, train as train_network
 
-    echo = Echo(quiet=quiet, as_json=as_json)
-    given = {name: fields[name] for name in RECIPE_FIELDS if fields[name] is not None}
-    display, interrupt = _display(echo), Interrupt()
+    given = {name: how.pop(name) for name in RECIPE_FIELDS}
+    recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
+    bar = sys.stderr.isatty() and not echo.quiet
+    display, interrupt = EpochBar(echo) if bar else EpochLines(echo), Interrupt()
 
     def after_step(step: Step) -> None:
         display.step(step)
@@ -110,24 +101,26 @@ def train(
                 data,
                 out,
                 model=model or DEFAULT_MODEL,
-                weights=weights,
-                validation=validation,
-                recipe=Recipe(**given),
-                input_size=input_size,
-                workers=workers,
+                recipe=recipe,
                 device=choose_device(device),
-                resume=resume,
-                overwrite=overwrite,
-                half=half,
-                credits=credits,
                 report=after_step,
                 say=display.epoch,
                 found=lambda unreadable: _warn(echo, unreadable),
                 note=lambda note: echo.warn(str(note)),
+                **how,
             )
     except KeyboardInterrupt:
         raise Failure(_how_to_resume(out, display.epochs_done), INTERRUPTED) from None
-    echo.document(_document(result))
+    echo.document(
+        {
+            "out": str(result.out),
+            "weights": str(result.weights),
+            "classes": list(result.classes),
+            "unreadable": [vars(image) for image in result.unreadable],
+            "notes": [note.to_dict() for note in result.notes],
+            "epochs": list(result.history),
+        }
+    )
     echo.result(_table(result), f"written: {result.weights}")
     named = ["--model", model or DEFAULT_MODEL, "--weights", result.weights]
     echo.next(["controls", "PHOTOGRAPHS", *named, "--out", "controls"])
@@ -241,10 +234,6 @@ class EpochBar(EpochLines):
         self.progress.console.print(text, highlight=False, markup=False)
 
 
-def _display(echo: Echo) -> EpochLines:
-    return EpochBar(echo) if sys.stderr.isatty() and not echo.quiet else EpochLines(echo)
-
-
 def epoch_line(metrics: dict[str, Any]) -> str:
     """Return the metrics of an epoch as a line of text."""
     parts = [
@@ -276,17 +265,6 @@ def _how_to_resume(out: Path, epochs_done: int | None) -> str:
         f"interrupted; {out / 'checkpoint.pt'} holds {epochs_done} whole epochs. Run the same "
         "command with --resume to go on"
     )
-
-
-def _document(result: TrainingResult) -> dict[str, object]:
-    return {
-        "out": str(result.out),
-        "weights": str(result.weights),
-        "classes": list(result.classes),
-        "unreadable": [vars(image) for image in result.unreadable],
-        "notes": [note.to_dict() for note in result.notes],
-        "epochs": list(result.history),
-    }
 
 
 def _table(result: TrainingResult) -> Table:

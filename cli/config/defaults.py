@@ -24,6 +24,14 @@ WITHOUT_CONFIG = ("doctor",)
 # Commands that record: what is drawn (`stage`, for all commands) never narrows what is recorded.
 RECORDING = ("analyze", "controls", "intervene")
 TIMM = "timm:"
+# How options of a type are written in a file: as which types of TOML, and that in words.
+_KINDS: tuple[tuple[type, tuple[type, ...], str], ...] = (
+    (IntParamType, (int,), "a whole number"),
+    (FloatParamType, (int, float), "a number"),
+    (click.Path, (str,), "a path, as text"),
+    (click.Choice, (str,), "one of {}, as text"),
+    (object, (str, int, float), "text"),
+)
 # Key: why it belongs on the command line alone.
 REFUSED = {
     "model-args": "they are the arguments of code that is executed",
@@ -130,7 +138,8 @@ def _checked(
             raise UsageError(f"{where}: pass {word} on the command line: {reason}")
     given = _as_given(where, option, value, file.path.parent)
     for one in given if isinstance(given, list) else [given]:
-        if _names_code(option, one):
+        named = "model" in (option.name or "")
+        if named and ":" in str(one) and not str(one).startswith(TIMM):
             raise UsageError(
                 f"{where}: expected a network of `skviz models` or timm:NAME, got {one!r}; this "
                 "is code, and only code that the command line names is executed: pass --model"
@@ -140,11 +149,6 @@ def _checked(
     except click.BadParameter as error:
         raise UsageError(f"{where}: {error.message}") from None
     return given
-
-
-def _names_code(option: click.Option, value: Any) -> bool:
-    named = "model" in (option.name or "")
-    return named and ":" in str(value) and not str(value).startswith(TIMM)
 
 
 def _as_given(where: str, option: click.Option, value: Any, folder: Path) -> Any:
@@ -168,13 +172,7 @@ def _takes_list(option: click.Option) -> bool:
 
 
 def _word(where: str, option: click.Option, value: Any, folder: Path) -> Any:
-    kinds: tuple[type, ...] = (str, int, float)
-    if isinstance(option.type, IntParamType):
-        kinds = (int,)
-    elif isinstance(option.type, FloatParamType):
-        kinds = (int, float)
-    elif isinstance(option.type, (click.Path, click.Choice)):
-        kinds = (str,)
+    kinds, _ = _kind(option)
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise _wrong(where, option, value)
     if isinstance(option.type, click.Path):
@@ -183,18 +181,14 @@ def _word(where: str, option: click.Option, value: Any, folder: Path) -> Any:
     return str(value) if str in kinds else value
 
 
+def _kind(option: click.Option) -> tuple[tuple[type, ...], str]:
+    return next((as_, words) for kind, as_, words in _KINDS if isinstance(option.type, kind))
+
+
 def _wrong(where: str, option: click.Option, value: Any) -> UsageError:
-    expected = "text"
-    if option.is_flag:
-        expected = "true or false"
-    elif isinstance(option.type, IntParamType):
-        expected = "a whole number"
-    elif isinstance(option.type, FloatParamType):
-        expected = "a number"
-    elif isinstance(option.type, click.Path):
-        expected = "a path, as text"
-    elif isinstance(option.type, click.Choice):
-        expected = f"one of {', '.join(map(str, option.type.choices))}, as text"
+    expected = "true or false" if option.is_flag else _kind(option)[1]
+    if isinstance(option.type, click.Choice):
+        expected = expected.format(", ".join(map(str, option.type.choices)))
     if option.multiple or _takes_list(option):
         expected += " or a list"
     return UsageError(f"{where}: expected {expected}, got {value!r}")

@@ -1,24 +1,27 @@
 """Options that several commands share, each defined once.
 
-Nothing is imported here but click: names and numbers are checked by the library, which knows
-them, before any work is done.
+Nothing heavier than click is imported here: names and numbers are checked by the library, which
+knows them, before any work is done.
 """
 
 from __future__ import annotations
 
 import functools
+import pkgutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from skviz.errors import did_you_mean
 
+from ..echo import Echo
 from . import candidates
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 FORMATS = ("png", "pdf", "svg")
 DATA_FORMATS = ("csv", "json")
 DEVICES = ("auto", "cpu", "cuda")
@@ -68,10 +71,8 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
 class Numbers(click.ParamType):  # type: ignore[type-arg]
     """So many numbers with commas between them: "0.5,0.5,0.5"; `expected` describes them."""
 
-    name = "numbers"
-
-    def __init__(self, count: int, expected: str) -> None:
-        self.count, self.expected = count, expected
+    def __init__(self, count: int, expected: str, name: str = "numbers") -> None:
+        self.count, self.expected, self.name = count, expected, name
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -110,16 +111,67 @@ def image_word(path: str | Path) -> str:
     return EXAMPLE if Path(path) == example_photo() else str(path)
 
 
-def path_option(name: str, metavar: str, help: str, **more: Any) -> Callable[[Command], Command]:
+def together(*options: Decorator) -> Decorator:
+    """Make one decorator of several options; help lists them in the given order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def gathered(name: str, make: str | Callable[..., Any], *options: Decorator) -> Decorator:
+    """Make one decorator of several options.
+
+    The command gets what `make` makes of their values, as one argument `name`. `make` may be an
+    address, "module:function", which is imported when the command runs.
+    """
+    chosen = together(*options)
+    parameters = click.command("")(chosen(lambda: None)).params
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def run(*args: Any, **given: Any) -> Any:
+            values = {one.name: given.pop(one.name) for one in parameters}
+            maker = pkgutil.resolve_name(make) if isinstance(make, str) else make
+            return command(*args, **{name: maker(**values)}, **given)
+
+        return chosen(run)
+
+    return decorate
+
+
+def path_option(name: str, metavar: str, help: str, **more: Any) -> Decorator:
     """Return an option that takes a path; `more` are further words of `click.option`."""
     return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
 
 
-def units(parameter: str, help: str, *names: str) -> Callable[[Command], Command]:
+def count_option(name: str, metavar: str, help: str, least: int = 1, **more: Any) -> Decorator:
+    """Return an option that takes a whole number of at least `least`."""
+    return click.option(name, type=click.IntRange(min=least), metavar=metavar, help=help, **more)
+
+
+def list_option(name: str, help: str, known: Sequence[str] = (), **more: Any) -> Decorator:
+    """Return an option that takes words with commas between them."""
+    return click.option(name, type=CommaList(known), metavar="LIST", help=help, **more)
+
+
+def word_option(name: str, known: Sequence[str], default: str | None, help: str) -> Decorator:
+    """Return an option that takes a word; the shell completes those known."""
+    return click.option(
+        name, metavar="NAME", shell_complete=candidates.one_of(known), default=default,
+        show_default=default is not None, help=help,
+    )  # fmt: skip
+
+
+def units(parameter: str, help: str, *names: str) -> Decorator:
     """Return the option of units to show, which may be repeated; `names` are further words."""
     return click.option(
         "--units", "--stage", *names, parameter, type=CommaList(), metavar="UNIT",
         shell_complete=candidates.units, multiple=True, help=help,
+        callback=lambda _ctx, _param, lists: tuple(name for names in lists for name in names),
     )  # fmt: skip
 
 
@@ -164,11 +216,10 @@ stages = units(
     "Unit to draw: 3_4, SK_3_4, a pattern such as 3_*, paper or all. May be repeated, or a "
     "list with commas.  [default: 3_4]",
 )
-group = click.option(
+group = count_option(
     "--group",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Consecutive channels that one point of a line averages; 1 shows every channel.  "
+    "N",
+    "Consecutive channels that one point of a line averages; 1 shows every channel.  "
     "[default: a sixteenth of the channels]",
 )
 branch = click.option(
@@ -186,12 +237,8 @@ formats = click.option(
     show_default=True,
     help="Formats of the figure, comma-separated: png, pdf, svg.",
 )
-data = click.option(
-    "--data",
-    type=CommaList(DATA_FORMATS),
-    metavar="LIST",
-    default=None,
-    help="Also write the numbers, comma-separated: csv, json.",
+data = list_option(
+    "--data", "Also write the numbers, comma-separated: csv, json.", DATA_FORMATS, default=()
 )
 quantity = click.option(
     "--quantity",
@@ -208,27 +255,21 @@ out = path_option(
     default=Path(),
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace results that exist.")
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document instead of the table."
-)
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+echo = gathered(
+    "echo",
+    Echo,
+    click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document instead of the table."
+    ),
+    quiet,
+)
+output = together(out, overwrite, echo)
 
 
-def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Make one decorator of several options; help lists them in the given order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-output = together(out, overwrite, as_json, quiet)
-
-
-_LOOK = together(
+style = gathered(
+    "style",
+    "skviz.figures.style.places:place_style",
     click.option(
         "--for",
         "place",
@@ -243,11 +284,11 @@ _LOOK = together(
         help="Columns of a paper that the figure spans: 3.5 or 7.16 inches.",
     ),
     click.option("--dark", is_flag=True, help="Draw light on dark."),
-    click.option(
+    word_option(
         "--palette",
-        metavar="NAME",
-        shell_complete=candidates.one_of(candidates.PALETTE),
-        help="Colours of the scales: colorblind, paper (the paper's blue, green and red), or any "
+        candidates.PALETTE,
+        None,
+        "Colours of the scales: colorblind, paper (the paper's blue, green and red), or any "
         "palette of seaborn.  [default: colorblind]",
     ),
     click.option(
@@ -261,28 +302,13 @@ _LOOK = together(
 )
 
 
-def style(command: Command) -> Command:
-    """Add --for, --columns, --dark, --palette and --style; the command gets one `style`."""
-
-    @functools.wraps(command)
-    def with_style(
-        *args: Any,
-        place: str | None,
-        columns: int,
-        dark: bool,
-        palette: str | None,
-        style: str,
-        **others: Any,
-    ) -> Any:
-        from skviz.figures.style.places import place_style
-
-        chosen = place_style(place, columns=columns, dark=dark, style=style, palette=palette)
-        return command(*args, style=chosen, **others)
-
-    return _LOOK(cast(Command, with_style))
+def _draws(no_bootstrap: bool, **draws: Any) -> dict[str, Any]:
+    return {**draws, "resamples": 0} if no_bootstrap else draws
 
 
-bootstrap = together(
+bootstrap = gathered(
+    "bootstrap",
+    _draws,
     click.option("--no-bootstrap", is_flag=True, help="Omit the confidence intervals."),
     click.option(
         "--resamples",

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import options
 
 if TYPE_CHECKING:
-    from skviz.data import ImageSet
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+    from skviz.data import DataSource
 
 
 class Part(click.ParamType):  # type: ignore[type-arg]
@@ -33,34 +27,21 @@ class Part(click.ParamType):  # type: ignore[type-arg]
         return int(first), int(second)
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Which data set, and what of it: what the argument and options said."""
+def _source(max_pixels: int | None, **given: Any) -> DataSource:
+    """Return where the data set lies and what of it is used, as the options say."""
+    from skviz.data import DataSource, Subset
 
-    dataset: str
-    labels: Path | None = None
-    boxes: Path | None = None
-    root: Path | None = None
-    split: str | None = None
-    classes: tuple[str, ...] | None = None
-    shuffle: int | None = None
-    per_class: int | None = None
-    limit: int | None = None
-    part: tuple[int, int] | None = None
-    max_pixels: int | None = None
-
-    def open(self, kept: Path) -> ImageSet:
-        """Open the data set; see `skviz.open_dataset`."""
-        from skviz.data import DataSource, Subset, open_dataset
-
-        subset = Subset(self.classes or (), self.shuffle, self.per_class, self.limit, self.part)
-        source = DataSource(self.dataset, self.labels, self.boxes, self.root, self.split, subset)
-        if self.max_pixels is not None:
-            source = replace(source, max_pixels=self.max_pixels)
-        return open_dataset(source, kept)
+    names = ("classes", "shuffle", "per_class", "limit", "part")
+    subset = Subset(**{name: given.pop(name) for name in names})
+    if max_pixels is not None:
+        given["max_pixels"] = max_pixels
+    return DataSource(**given, subset=subset)
 
 
-_OPTIONS = options.together(
+# The command gets the argument and the options as one `images`.
+dataset = options.gathered(
+    "images",
+    _source,
     click.argument("dataset"),
     options.path_option(
         "--labels",
@@ -75,41 +56,21 @@ _OPTIONS = options.together(
         "--root", "DIR", "Folder of a manifest's paths, or of a torchvision data set."
     ),
     click.option("--split", metavar="NAME", help="Part of a torchvision data set: train, test."),
-    click.option(
-        "--classes",
-        type=options.CommaList(),
-        metavar="LIST",
-        default=None,
-        help="Only these classes, by name or number, comma-separated.",
+    options.list_option(
+        "--classes", "Only these classes, by name or number, comma-separated.", default=()
     ),
-    click.option(
-        "--shuffle", type=click.IntRange(min=0), metavar="SEED", help="Shuffle the images."
-    ),
-    click.option(
-        "--per-class", type=click.IntRange(min=1), metavar="N", help="First N images per class."
-    ),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="First N images."),
+    options.count_option("--shuffle", "SEED", "Shuffle the images.", least=0),
+    options.count_option("--per-class", "N", "First N images per class."),
+    options.count_option("--limit", "N", "First N images."),
     click.option(
         "--part",
         type=Part(),
         metavar="I/N",
         help="Only the I-th of N parts, for separate runs that `skviz merge` joins.",
     ),
-    click.option(
+    options.count_option(
         "--max-pixels",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Do not read larger pictures; large JPEGs are reduced.  [default: 100 million]",
+        "N",
+        "Do not read larger pictures; large JPEGs are reduced.  [default: 100 million]",
     ),
 )
-
-
-def dataset(command: Command) -> Command:
-    """Add the argument and the options; the command gets them as one `images`."""
-
-    @functools.wraps(command)
-    def with_dataset(*args: Any, **others: Any) -> Any:
-        given = {field.name: others.pop(field.name) for field in fields(Dataset)}
-        return command(*args, images=Dataset(**given), **others)
-
-    return _OPTIONS(cast(Command, with_dataset))

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
 import click
 
 from .. import options
 
-if TYPE_CHECKING:
-    from skviz.reports.single import Look
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-_OPTIONS = options.together(
+look = options.gathered(
+    "look",
+    "skviz.reports.single:Look",
     click.option(
         "--box",
         type=options.Numbers(4, "L,T,R,B in pixels of the image"),
@@ -36,20 +28,3 @@ _OPTIONS = options.together(
         "(see `skviz controls --help`).",
     ),
 )
-
-
-def look(command: Command) -> Command:
-    """Add the options; the command gets them as one `look`."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **others: Any) -> Any:
-        names = ("box", "center", "control")
-        return command(*args, look=_look(**{name: others.pop(name) for name in names}), **others)
-
-    return _OPTIONS(cast(Command, run))
-
-
-def _look(**given: Any) -> Look:
-    from skviz.reports.single import Look
-
-    return Look(**given)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +14,6 @@ from ..echo import Echo
 
 if TYPE_CHECKING:
     from torch import nn
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class JsonObject(click.ParamType):  # type: ignore[type-arg]
@@ -122,26 +118,6 @@ class Network:
         return network
 
 
-def _taken_together(
-    *chosen: Callable[[Command], Command], besides: tuple[str, ...] = ()
-) -> Callable[[Command], Command]:
-    """Make a decorator: the command gets one `network` in place of the options' values.
-
-    `besides` are fields of `Network` that the command takes for itself.
-    """
-    names = [field.name for field in fields(Network) if field.name not in besides]
-
-    def decorate(command: Command) -> Command:
-        @functools.wraps(command)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            given = {name: kwargs.pop(name) for name in names if name in kwargs}
-            return command(*args, network=Network(**given), **kwargs)
-
-        return options.together(*chosen)(cast(Command, run))
-
-    return decorate
-
-
 model_args = click.option(
     "--model-args",
     type=JsonObject(),
@@ -159,11 +135,8 @@ attention_at = click.option(
     help="Where the attention is: module paths, and the branch axis of what they return; "
     "'layer*.*.attn:1'. May be repeated.  [default: found automatically]",
 )
-input_size = click.option(
-    "--input-size",
-    type=click.IntRange(min=1),
-    metavar="PIXELS",
-    help="Side of the network's square input.  [default: the network's own]",
+input_size = options.count_option(
+    "--input-size", "PIXELS", "Side of the network's square input.  [default: the network's own]"
 )
 crop = click.option(
     "--crop",
@@ -192,14 +165,9 @@ example = click.option(
     "the others are random numbers.  [default: found by trial]",
 )
 
-_SOURCE = (
-    options.weights,
-    options.weights_key,
-    options.allow_mismatch,
-    model_args,
-    no_pretrained,
-)
-_INPUT = (input_size, crop, mean, std, example)
-
-network = _taken_together(options.model, *_SOURCE, *_INPUT, attention_at, options.device)
-named_network = _taken_together(*_SOURCE, *_INPUT, attention_at, besides=("model",))
+_OPTIONS = (
+    options.weights, options.weights_key, options.allow_mismatch, model_args, no_pretrained,
+    input_size, crop, mean, std, example, attention_at,
+)  # fmt: skip
+network = options.gathered("network", Network, options.model, *_OPTIONS, options.device)
+named_network = options.gathered("network", Network, *_OPTIONS)

@@ -7,27 +7,10 @@ from typing import Any
 
 import click
 
-from . import NearChoice
+from . import NearChoice, Numbers
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-
-
-class Shares(click.ParamType):  # type: ignore[type-arg]
-    """Two numbers with a comma between them: "0.12,1"."""
-
-    name = "range"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float]:
-        """Return the numbers; fails on anything else. The recipe checks their range."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            low, high = (float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"expected two numbers such as 0.12,1, got '{value}'.", param, ctx)
-        return low, high
+SHARES = Numbers(2, "two numbers such as 0.12,1", "range")
 
 
 # Field of the recipe: (type, default as help shows it, help). Numbers are checked by `Recipe`,
@@ -43,7 +26,7 @@ RECIPE_FIELDS: dict[str, tuple[Any, str, str]] = {
     "attention_decay": (float, "0.0", "Weight decay of the attention's two layers."),
     "warmup_epochs": (float, "3.0", "Warm-up epochs, in which the learning rate rises."),
     "label_smoothing": (float, "0.1", "Probability spread over all classes (label smoothing)."),
-    "crop_area": (Shares(), "0.08,1.0", "Shares of the picture that random crops keep."),
+    "crop_area": (SHARES, "0.08,1.0", "Shares of the picture that random crops keep."),
     "zoom_out": (float, "0.3", "Probability to shrink the picture onto another photograph."),
     "zoom_out_side": (float, "2.5", "Largest side of that photograph, in sides of the picture."),
     "flip": (float, "0.5", "Probability to mirror the picture."),

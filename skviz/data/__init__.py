@@ -117,21 +117,16 @@ def _open(source: DataSource, kept: Path | None) -> ImageSet:
     if name.startswith(PREFIX):
         _unused(source, ["labels"], "a torchvision data set")
         return open_torchvision(name, root, source.split)
-    if name.startswith(hub.PREFIX):
+    ending, path = suffix_of(name), Path(name)
+    if name.startswith(hub.PREFIX) or (path.is_dir() and hub.is_saved(path)):
         _unused(source, ["labels", "root"], "a data set of Hugging Face")
         return hub.open_hub(name, source.split)
-    ending, path = suffix_of(name), Path(name)
     if ending in (*tars.SUFFIXES, *zips.SUFFIXES) and not path.is_dir():
         _unused(source, ["labels", "root", "split"], "an archive")
         return tars.open_tars(name, kept) if ending in tars.SUFFIXES else zips.open_zip(name)
     pattern = is_address(name) or (any(mark in name for mark in "*?{") and not path.exists())
-    if pattern and ending == ".parquet":
-        _unused(source, ["labels", "root", "split"], "Parquet files with pictures")
-        return open_columns(name)
-    if path.is_dir() and hub.is_saved(path):
-        _unused(source, ["labels", "root"], "a data set of Hugging Face")
-        return hub.open_hub(name, source.split)
-    if (path.is_dir() or (is_manifest(path) and ending == ".parquet")) and has_pictures(path):
+    table = path.is_dir() or (is_manifest(path) and ending == ".parquet")
+    if (pattern and ending == ".parquet") or (table and has_pictures(path)):
         _unused(source, ["labels", "root", "split"], "Parquet files with pictures")
         return open_columns(name)
     if path.is_dir():

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from skviz.data.archives.storage import OpenFiles, expand, is_address, open_binary
 from skviz.data.imageset import ImageSet
@@ -64,7 +61,7 @@ def open_columns(name: str) -> ImageSet:
                 raise
             except Exception as error:  # Damaged files raise anything.
                 raise UsageError(f"cannot read '{file}' as a Parquet file: {error}") from error
-    return samples.image_set("parquet", name, _Cell(_Tables(files), column))
+    return samples.image_set("parquet", name, partial(_cell, _Tables(files), column))
 
 
 def _picture_column(schema: pa.Schema) -> str | None:
@@ -104,17 +101,18 @@ def _index(
     samples: Samples,
     several: bool,
 ) -> None:
+    import pyarrow as pa
+
     schema = table.schema_arrow
     label = next((name for name in _LABELS if name in schema.names), None)
     named = next((name for name in _NAMES if name in schema.names), None)
-    paths = _has_path(schema, column)
+    kind = schema.field(column).type
+    paths = pa.types.is_struct(kind) and kind.get_field_index("path") >= 0
     wanted = [name for name in (label, named, f"{column}.path" if paths else None) if name]
     for group in range(table.num_row_groups):
-        part = table.read_row_group(group, columns=wanted) if wanted else None
+        part = table.read_row_group(group, columns=wanted).to_pydict() if wanted else {}
         rows = table.metadata.row_group(group).num_rows
-        labels = _list(part, label, rows)
-        names = _list(part, named, rows)
-        inside = _list(part, column, rows) if paths else [None] * rows
+        labels, names, inside = (part.get(key, [None] * rows) for key in (label, named, column))
         for row in range(rows):
             cell = inside[row]
             inner = cell.get("path") if isinstance(cell, dict) else None
@@ -122,29 +120,8 @@ def _index(
             name = f"{len(samples.names):07d}" if known is None else str(known)
             if several:
                 name = f"{Path(file).stem}/{name}"
-            samples.add(name, (number, group, row), _word(labels[row], classes.get(label or "")))
-
-
-def _has_path(schema: pa.Schema, column: str) -> bool:
-    import pyarrow as pa
-
-    kind = schema.field(column).type
-    return bool(pa.types.is_struct(kind) and kind.get_field_index("path") >= 0)
-
-
-def _list(part: Any, name: str | None, rows: int) -> Sequence[Any]:
-    if part is None or name is None or name not in part.column_names:
-        return [None] * rows
-    values: list[Any] = part.column(name).to_pylist()
-    return values
-
-
-def _word(label: Any, names: Sequence[str] | None) -> str | None:
-    if label is None or (isinstance(label, int) and label < 0):
-        return None
-    if names and isinstance(label, int | np.integer) and 0 <= label < len(names):
-        return names[int(label)]
-    return str(label)
+            names_of_classes = classes.get(label or "")
+            samples.add(name, (number, group, row), labels[row], classes=names_of_classes)
 
 
 class _Tables(OpenFiles):
@@ -172,16 +149,11 @@ class _LastGroup:
         self.table.close()
 
 
-@dataclass(frozen=True)
-class _Cell:
-    files: _Tables
-    column: str
-
-    def __call__(self, place: tuple[int, int, int]) -> bytes:
-        number, group, row = place
-        with self.files.lock:
-            value = self.files.opened(number).cell(group, row, self.column)
-        data = value.get("bytes") if isinstance(value, dict) else value
-        if not data:
-            raise ImageError("the row has no picture in it (a path to another file is not read)")
-        return bytes(data)
+def _cell(files: _Tables, column: str, place: tuple[int, int, int]) -> bytes:
+    number, group, row = place
+    with files.lock:
+        value = files.opened(number).cell(group, row, column)
+    data = value.get("bytes") if isinstance(value, dict) else value
+    if not data:
+        raise ImageError("the row has no picture in it (a path to another file is not read)")
+    return bytes(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,24 +79,17 @@ def _image_set(dataset: Any, name: str) -> ImageSet:
     names = getattr(features[label], "names", None) if label is not None else None
     samples = Samples()
     for row, value in enumerate(labels):
-        there = value is not None and not (isinstance(value, int) and value < 0)
-        word = names[value] if there and names else str(value) if there else None
-        samples.add(f"{row:07d}", row, word)
-    return samples.image_set("hugging face", name, _Row(raw, column))
+        samples.add(f"{row:07d}", row, value, classes=names)
+    return samples.image_set("hugging face", name, partial(_read, raw, column))
 
 
-@dataclass(frozen=True)
-class _Row:
-    dataset: Any
-    column: str
-
-    def __call__(self, row: int) -> bytes:
-        value = self.dataset[row][self.column]
-        if value is None:
-            raise ImageError("the row has no picture")
-        if value.get("bytes"):
-            return bytes(value["bytes"])
-        try:
-            return Path(value["path"]).read_bytes()
-        except (OSError, TypeError) as error:
-            raise ImageError(f"its picture is not there: {error}") from error
+def _read(dataset: Any, column: str, row: int) -> bytes:
+    value = dataset[row][column]
+    if value is None:
+        raise ImageError("the row has no picture")
+    if value.get("bytes"):
+        return bytes(value["bytes"])
+    try:
+        return Path(value["path"]).read_bytes()
+    except (OSError, TypeError) as error:
+        raise ImageError(f"its picture is not there: {error}") from error

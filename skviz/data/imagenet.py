@@ -20,7 +20,7 @@ from skviz.names import escaped
 from skviz.notes import Note
 from skviz.pictures.image_folders import is_image_name, starts_like_image
 
-_VALIDATION = re.compile(r"^ILSVRC2012_val_(\d{8})\.(?:jpe?g|png)$", re.IGNORECASE)
+_VALIDATION = re.compile(r"^ILSVRC2012_val_\d{8}\.(?:jpe?g|png)$", re.IGNORECASE)
 _TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 _SOLUTION = "LOC_val_solution.csv"
 _MAPPING = "LOC_synset_mapping.txt"
@@ -75,7 +75,7 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
     text = "images that are not named like those of ImageNet's validation set"
     found = []
     for name in names:
-        label = label_of.get(_number(name))
+        label = label_of.get(int(name[15:23]))
         if label is None:
             raise UsageError(f"expected a label for '{name}' in '{truth}', found none")
         found.append(label)
@@ -88,12 +88,6 @@ def open_imagenet(root: Path, labels: Path | None = None) -> ImageSet:
         sizes=file_sizes(root, names),
         notes=(Note.about("left out", text, map(escaped, others)),) if others else (),
     )
-
-
-def _number(name: str) -> int:
-    match = _VALIDATION.match(name)
-    assert match is not None
-    return int(match[1])
 
 
 def _find_truth(root: Path, labels: Path | None) -> Path:
@@ -163,10 +157,8 @@ def _from_csv(truth: Path) -> tuple[tuple[str, ...], Mapping[int, int]]:
                 f"{','.join(row)[:60]!r}"
             )
     mapping = truth.parent / _MAPPING
-    if mapping.is_file():
-        named = {line.split()[0] for line in _lines(mapping) if line.strip()}
-    else:
-        named = set()
+    lines = _lines(mapping) if mapping.is_file() else []
+    named = {line.split()[0] for line in lines if line.strip()}
     synsets = tuple(sorted(named | set(synset_of.values())))
     index = {synset: label for label, synset in enumerate(synsets)}
     return synsets, {number: index[synset] for number, synset in synset_of.items()}

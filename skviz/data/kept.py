@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 _MOST, _SHARE = 8 * 2**30, 0.25
 _THERE = b"\1"
 
+# Views, uint8 of shape (S, size, size, 3), and the sides of their crops, float32 of shape (S,).
 Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.synchronize import Lock
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, _utils
 
 from skviz.data.imageset import Box, ImageSet
+from skviz.data.kept import Made
 from skviz.errors import ImageError, SkvizError, UsageError
 from skviz.notes import Assumption
 from skviz.pictures.images import ImageSource
@@ -33,13 +33,8 @@ except ImportError:  # Windows has no such limits.
 # Below this many images, starting workers takes longer than reading.
 _FEW_IMAGES = 64
 _MOST_WORKERS = 16
-
-
 # For each worker, and for this process.
 _OPEN_FILES = 32
-
-# Views, uint8 of shape (S, size, size, 3), and the sides of their crops, float32 of shape (S,).
-Made = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -139,41 +134,31 @@ class ChunkReader(Dataset[Batch]):
 
     def __getitem__(self, chunk: Chunk) -> Batch:
         index, pixels, crops, errors, notes = [], [], [], [], []
+        kept = self.images.kept
+        if kept is not None and kept.views != self.views:
+            kept = None  # Those of another run.
         for number in range(chunk.start, chunk.stop):
-            known = self._known(number)
-            if known is not None:
-                index.append(number)
-                pixels.append(known[0])
-                crops.append(known[1])
-                continue
-            try:
-                picture = self.images.picture(number)
-                made, sides = self.views(picture, self.images.box(number))
-            # UsageError: a box outside of its picture. Scales were checked before.
-            except (ImageError, UsageError) as error:
-                errors.append({"image": self.images.shown_name(number), "reason": str(error)})
-            else:
-                index.append(number)
-                pixels.append(made)
-                crops.append(sides)
-                notes += [(self.images.shown_name(number), note) for note in picture.notes]
-                if not picture.notes:
-                    self._keep(number, made, sides)
+            made = kept.get(number) if kept else None
+            if made is None:
+                name = self.images.shown_name(number)
+                try:
+                    picture = self.images.picture(number)
+                    made = self.views(picture, self.images.box(number))
+                # UsageError: a box outside of its picture. Scales were checked before.
+                except (ImageError, UsageError) as error:
+                    errors.append({"image": name, "reason": str(error)})
+                    continue
+                notes += [(name, note) for note in picture.notes]
+                if kept and not picture.notes:
+                    kept.put(number, made)
+            index.append(number)
+            pixels.append(made[0])
+            crops.append(made[1])
         size, scales = self.views.spec.size, len(self.views.scales)
         empty = np.empty((0, scales, size, size, 3), np.uint8)
         stacked = torch.from_numpy(np.stack(pixels) if pixels else empty)
         sides = np.stack(crops) if crops else np.empty((0, scales), np.float32)
         return Batch(chunk, np.array(index, np.int64), stacked, sides, tuple(errors), tuple(notes))
-
-    def _known(self, number: int) -> Made | None:
-        """The views of an image, where another run has made the same ones."""
-        kept = self.images.kept
-        return kept.get(number) if kept is not None and kept.views == self.views else None
-
-    def _keep(self, number: int, made: NDArray[np.uint8], sides: NDArray[np.float32]) -> None:
-        kept = self.images.kept
-        if kept is not None and kept.views == self.views:
-            kept.put(number, (made, sides))
 
 
 def batches(
@@ -190,7 +175,6 @@ def batches(
         batch_size=None,
         sampler=plan,
         num_workers=workers,
-        collate_fn=_as_it_is,
         pin_memory=pin,
         worker_init_fn=partial(_start_worker, polite=not pin, turns=turns),
         prefetch_factor=2 if workers else None,
@@ -273,10 +257,6 @@ def choose_workers(images: int, on_cpu: bool, local_world: int = 1) -> int:
     share = (processors or os.cpu_count() or 1) // local_world
     # On the CPU the network needs the processors itself, and reading takes a small part.
     return max(1, min(_MOST_WORKERS, share // 4 if on_cpu else share))
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def _start_worker(number: int, polite: bool, turns: Lock | None) -> None:

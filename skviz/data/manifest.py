@@ -12,11 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.data.imageset import ImageSet, Names, file_sizes, no_labels
-from skviz.data.manifest_table import (
-    BOX_COLUMNS,
-    read_table,
-    refuse_other_encoding,
-)
+from skviz.data.manifest_table import BOX_COLUMNS, read_table, refuse_other_encoding
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,19 @@ class Samples:
         self,
         name: str,
         place: Any,
-        label: str | None = None,
+        label: object = None,
         box: tuple[float, ...] | None = None,
         size: int = -1,
+        classes: Sequence[str] | None = None,
     ) -> None:
-        """Add a sample."""
+        """Add a sample; `classes` name labels that are numbers, and one below 0 is none."""
+        if isinstance(label, int | np.integer):
+            if label < 0:
+                label = None
+            elif classes and label < len(classes):
+                label = classes[int(label)]
         self.names.append(name)
-        self.labels.append(label)
+        self.labels.append(None if label is None else str(label))
         self.boxes.append(box)
         self.sizes.append(size)
         self.places.append(place)
@@ -68,20 +75,13 @@ class Samples:
             classes,
             boxes,
             np.array(self.sizes, np.int64),
-            Reader(read, self.places),
+            partial(_read, read, self.places),
             notes=(*self.notes, *notes),
         )
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Reads the bytes of a sample; a class, so that loader workers can be sent it."""
-
-    read: Callable[[Any], bytes]
-    places: Sequence[Any]
-
-    def __call__(self, index: int) -> bytes:
-        place = self.places[index]
-        if isinstance(place, str):
-            raise ImageError(place)
-        return self.read(place)
+def _read(read: Callable[[Any], bytes], places: Sequence[Any], index: int) -> bytes:
+    place = places[index]
+    if isinstance(place, str):
+        raise ImageError(place)
+    return read(place)

@@ -73,7 +73,10 @@ def take(images: ImageSet, subset: Subset) -> ImageSet:
     if subset.shuffle is not None:
         index = np.random.default_rng(subset.shuffle).permutation(index)
     if subset.per_class is not None:
-        index = index[_rank_within(labels[index]) < subset.per_class]
+        import pandas as pd
+
+        kept = pd.Series(labels[index])
+        index = index[kept.groupby(kept).cumcount() < subset.per_class]
     index = index[: subset.limit]
     if subset.part is not None:
         index = index[subset.part[0] - 1 :: subset.part[1]]
@@ -96,16 +99,3 @@ def _labels(wanted: tuple[str, ...], classes: tuple[str, ...]) -> list[int]:
             shown = first_of(classes, 8)
             raise UsageError(f"unknown class '{name}'.{hint} This data set has {shown}")
     return found
-
-
-def _rank_within(
-    labels: np.ndarray[tuple[int], np.dtype[np.int32]],
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return of each entry how many of its label came before it."""
-    order = np.argsort(labels, kind="stable")
-    ordered = labels[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(labels) else order
-    first = np.repeat(starts, np.diff(np.r_[starts, len(labels)]))
-    rank = np.empty(len(labels), np.int64)
-    rank[order] = np.arange(len(labels)) - first
-    return rank

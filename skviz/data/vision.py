@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,6 @@ PREFIX = "torchvision:"
 DEFAULT_ROOT = Path("data")
 # Where torchvision's classes keep their labels, by the name of the attribute.
 _LABELS = ("targets", "labels", "_labels")
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads the picture of an entry; a class, so that loader workers can be sent it."""
-
-    dataset: Any
-
-    def __call__(self, index: int) -> Image.Image | Picture:
-        image = self.dataset[index][0]
-        if not isinstance(image, Image.Image | Picture):
-            raise TypeError(f"expected a picture, got {type(image).__name__}")
-        return image
 
 
 def open_torchvision(name: str, root: Path | None = None, split: str | None = None) -> ImageSet:
@@ -65,9 +52,16 @@ def open_torchvision(name: str, root: Path | None = None, split: str | None = No
         None,
         Names(f"{index:07d}" for index in range(len(dataset))),
         labels,
-        tuple(_class_name(entry) for entry in names),
-        reader=_Reader(dataset),
+        tuple(", ".join(one) if isinstance(one, list | tuple) else str(one) for one in names),
+        reader=partial(_read, dataset),
     )
+
+
+def _read(dataset: Any, index: int) -> Image.Image | Picture:
+    image = dataset[index][0]
+    if not isinstance(image, Image.Image | Picture):
+        raise TypeError(f"expected a picture, got {type(image).__name__}")
+    return image
 
 
 def _splits(parameters: Any, split: str | None) -> list[dict[str, Any]]:
@@ -110,7 +104,3 @@ def _whole(values: NDArray[Any], count: int) -> NDArray[np.int32]:
     if values.shape == (count,) and np.issubdtype(values.dtype, np.integer):
         return values.astype(np.int32)
     return np.full(count, -1, np.int32)
-
-
-def _class_name(entry: Any) -> str:
-    return ", ".join(entry) if isinstance(entry, list | tuple) else str(entry)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.quantities import DIFFERENCE, Quantity
-from skviz.runs.measurements import Measurements, RunMeasurements
+from skviz.runs.measurements import AnyMeasurements
 from skviz.typing import FloatArray
 
 
@@ -29,7 +29,7 @@ class ClassTable:
     @classmethod
     def of(
         cls,
-        measurements: Measurements | RunMeasurements,
+        measurements: AnyMeasurements,
         units: Sequence[int] | None = None,
         scales: Sequence[int] | None = None,
         quantity: Quantity = DIFFERENCE,

@@ -11,19 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skviz.frames import Overview, ShowsTable, or_none, records
-from skviz.inference.paired import Bootstrap, Paired, add_holm
+from skviz.frames import Overview, ShowsTable, records
+from skviz.inference.paired import Bootstrap, Paired, accuracy, add_holm
 from skviz.inference.pairing import Common, UnitPair, common_ground
 from skviz.numbers import NOTHING, interval, plain, signed
 from skviz.runs.records import Run
 from skviz.scales import scale_label
 from skviz.statistics.moments import nan_mean
-from skviz.statistics.shifts import (
-    CONFIDENCE,
-    FEWEST_CLUSTERS,
-    RESAMPLES,
-    SEED,
-)
+from skviz.statistics.shifts import CONFIDENCE, FEWEST_CLUSTERS, RESAMPLES, SEED
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
@@ -75,7 +70,7 @@ class Comparison(ShowsTable):
             frame = between(self.shifts, ends)
             what = f"paired shift from {scale_label(ends[0])} to {scale_label(ends[1])}"
         return Overview(
-            f"a: {_side(self.common.about_a)}\nb: {_side(self.common.about_b)}\n"
+            f"a: {described(self.common.about_a)}\nb: {described(self.common.about_b)}\n"
             f"{self.common.images} images; attention difference, in [-1, 1]: {what}",
             shown(frame, {"a": "a", "b": "b", "difference": "b - a"}),
         )
@@ -103,7 +98,8 @@ class Comparison(ShowsTable):
     @property
     def accuracy(self) -> dict[str, list[float | None]]:
         """Share of the common images that each network classifies correctly, per scale."""
-        return {"a": _accuracy(self.common.correct_a), "b": _accuracy(self.common.correct_b)}
+        common = self.common
+        return {"a": accuracy(common.correct_a) or [], "b": accuracy(common.correct_b) or []}
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per unit and scale, and one per unit and pair of scales.
@@ -124,12 +120,8 @@ class Comparison(ShowsTable):
         common = self.common
         bootstrap = None
         if self.drawn is not None:
-            bootstrap = {
-                "resamples": self.resamples,
-                "confidence": self.confidence,
-                "seed": self.seed,
-                "drawn": self.drawn,
-            }
+            names = ("resamples", "confidence", "seed", "drawn")
+            bootstrap = {name: getattr(self, name) for name in names}
         return {
             "a": dict(common.about_a),
             "b": dict(common.about_b),
@@ -238,7 +230,8 @@ def shown(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["unit", *columns.values(), "interval"])
 
 
-def _side(about: Mapping[str, Any]) -> str:
+def described(about: Mapping[str, Any]) -> str:
+    """Say which run it is, and of which network, as its measurements tell."""
     model = about["model"]
     return f"{about['run']}: {model['name']}, weights: {model['weights']}"
 
@@ -272,13 +265,19 @@ def _table(
         part = []
         for u, pair in enumerate(common.pairs):
             present = ~np.isnan(a[:, c, u])
+            left, right = a[present, c, u], b[present, c, u]
+            tests = asdict(Paired.of(right - left))
             row: dict[str, Any] = {
                 "what": LEVEL if low is None else SHIFT,
                 "unit": pair.a.name,
                 "unit_b": pair.b.name,
                 "from_scale": math.nan if low is None else common.scales[low],
                 "to_scale": common.scales[high],
-                **_tests(a[present, c, u], b[present, c, u]),
+                **tests,
+                "a": nan_mean(left),
+                "b": nan_mean(right),
+                "difference": tests["mean"],
+                "correlation": spearman(left, right),
                 "kernel_a": kernels[0][c, u],
                 "kernel_b": kernels[1][c, u],
                 "note": pair.note,
@@ -305,13 +304,6 @@ def _table(
     return pd.DataFrame(rows, columns=names).astype(dict.fromkeys(numbers, float) | {"n": int})
 
 
-def _tests(a: FloatArray, b: FloatArray) -> dict[str, Any]:
-    """Return means, paired tests and the correlation of two samples (n,) of the same images."""
-    found = asdict(Paired.of(b - a))
-    means = {"a": nan_mean(a), "b": nan_mean(b), "difference": found.pop("mean")}
-    return {**found, **means, "correlation": spearman(a, b)}
-
-
 def spearman(a: FloatArray, b: FloatArray) -> float | None:
     """Return Spearman's rank correlation of two samples (n,); None where either is constant."""
     from scipy import stats
@@ -319,10 +311,6 @@ def spearman(a: FloatArray, b: FloatArray) -> float | None:
     if len(a) < FEWEST_CLUSTERS or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(stats.spearmanr(a, b).statistic)
-
-
-def _accuracy(correct: FloatArray | None) -> list[float | None]:
-    return [] if correct is None else [or_none(float(share)) for share in nan_mean(correct)]
 
 
 def _sentence(row: dict[str, Any]) -> str:

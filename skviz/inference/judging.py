@@ -26,17 +26,11 @@ from skviz.inference.null import Place, aligned, origin_of, places_of
 from skviz.inference.paired import Bootstrap
 from skviz.inference.verdicts import BLUR, NEGLIGIBLE, OBJECTS, ZOOM, Estimate, Verdict
 from skviz.statistics.moments import nan_mean
-from skviz.statistics.shifts import (
-    FEWEST_CLUSTERS,
-    holm,
-    signed_rank,
-)
+from skviz.statistics.shifts import FEWEST_CLUSTERS, holm, signed_rank
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
-    from skviz.runs.measurements import Measurements, RunMeasurements
-
-    AnyMeasurements = Measurements | RunMeasurements
+    from skviz.runs.measurements import AnyMeasurements as AnyMeasurements
 
 ALPHA = 0.05
 
@@ -98,6 +92,7 @@ def judge(evidence: Evidence, options: JudgeOptions | None = None) -> tuple[Verd
     for u, unit in enumerate(plain.units):
         own = parts[""][u]
         way = 1 if own.mean > 0 else -1
+        p, verb = paired[u], "rises" if way > 0 else "falls"
         moves = () if steps is None else tuple(float(step) for step in steps[:, u])
         verdict = Verdict(
             unit=unit.name,
@@ -113,8 +108,8 @@ def judge(evidence: Evidence, options: JudgeOptions | None = None) -> tuple[Verd
             raw=raw[u],
             matched=matched[u],
             others=_of(parts, "~", u),
-            paired_p=paired[u],
-            paired=_paired(paired[u], way, options.alpha),
+            paired_p=p,
+            paired="no clear change" if p is None or p > options.alpha else verb,
         )
         verdicts.append(_judged(verdict, options.alpha))
     return tuple(verdicts)
@@ -228,12 +223,6 @@ def _sharp(
         return None, count
     part = _parts({"": total[chosen]}, None if labels is None else labels[chosen], options)
     return part[""], count
-
-
-def _paired(p: float | None, way: int, alpha: float) -> str:
-    if p is None or p > alpha:
-        return "no clear change"
-    return "rises" if way > 0 else "falls"
 
 
 def _of(parts: Mapping[str, list[Estimate]], mark: str, unit: int) -> dict[str, Estimate]:

@@ -9,13 +9,13 @@ import numpy as np
 from skviz.capture.attention import channel_frame
 from skviz.inference.class_table import ClassTable
 from skviz.quantities import EXPECTED_KERNEL
-from skviz.runs.measurements import Measurements, RunMeasurements
+from skviz.runs.measurements import AnyMeasurements
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def class_rows(table: ClassTable, measured: Measurements | RunMeasurements) -> pd.DataFrame:
+def class_rows(table: ClassTable, measured: AnyMeasurements) -> pd.DataFrame:
     """Return one row per class, unit and scale."""
     import pandas as pd
 
@@ -33,7 +33,7 @@ def class_rows(table: ClassTable, measured: Measurements | RunMeasurements) -> p
     return frame
 
 
-def channel_rows(measured: Measurements | RunMeasurements) -> pd.DataFrame:
+def channel_rows(measured: AnyMeasurements) -> pd.DataFrame:
     """Return one row per unit, scale, branch and channel."""
     import pandas as pd
 
@@ -46,7 +46,7 @@ def channel_rows(measured: Measurements | RunMeasurements) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def channel_kernel_rows(measured: Measurements | RunMeasurements) -> pd.DataFrame:
+def channel_kernel_rows(measured: AnyMeasurements) -> pd.DataFrame:
     """Return one row per unit, scale and channel: its expected kernel size."""
     import pandas as pd
 

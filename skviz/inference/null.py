@@ -30,9 +30,7 @@ from skviz.statistics.shifts import holm
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
-    from skviz.runs.measurements import Measurements, RunMeasurements
-
-    AnyMeasurements = Measurements | RunMeasurements
+    from skviz.runs.measurements import AnyMeasurements as AnyMeasurements
 
 # Of fewer random networks no spread can be told.
 FEWEST_SEEDS = 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skviz.frames import or_none
 from skviz.numbers import counted
+from skviz.statistics.moments import nan_mean, nan_std
 from skviz.statistics.shifts import (
     CONFIDENCE,
     FEWEST_CLUSTERS,
@@ -78,10 +79,12 @@ class Paired:
 
 def count_mean_std(values: NDArray[Any]) -> tuple[int, float, float]:
     """Return count, mean and standard deviation (n - 1) of what is not nan."""
-    present = values[~np.isnan(values)].astype(np.float64)
-    n = len(present)
-    mean = float(present.mean()) if n else math.nan
-    return n, mean, float(present.std(ddof=1)) if n > 1 else math.nan
+    return int((~np.isnan(values)).sum()), float(nan_mean(values)), float(nan_std(values))
+
+
+def accuracy(correct: FloatArray | NDArray[np.float32] | None) -> list[float | None] | None:
+    """Return the share of images (n, V) that are classified correctly, per scale."""
+    return None if correct is None else [or_none(float(share)) for share in nan_mean(correct)]
 
 
 def add_holm(rows: Sequence[dict[str, Any]]) -> None:

@@ -89,7 +89,13 @@ def common_ground(a: Run, b: Run, pairs: Iterable[tuple[str, str]] | None = None
     """Return what both runs have; see `skviz.inference.compare.compare` for what it raises."""
     first, second = RunMeasurements(a), RunMeasurements(b)
     chosen = _pair_units(a, b, pairs)
-    scales, columns_a, columns_b = _pair_scales(first.scales, second.scales, a, b)
+    columns_a, columns_b = map(np.array, first.scales.common(second.scales))
+    if not len(columns_a):
+        raise UsageError(
+            f"expected a scale that both runs have, got {in_numbers(first.scales)} in '{a.path}'"
+            f" and {in_numbers(second.scales)} in '{b.path}'; analyze with the same scales"
+        )
+    scales = Scales(first.scales[column] for column in columns_a)
     names_a, names_b = _image_names(a), _image_names(b)
     shared, rows_a, rows_b = np.intersect1d(names_a, names_b, return_indices=True)
     if not len(shared):
@@ -152,18 +158,6 @@ def _one(run: Run, name: str) -> Unit:
             f" {first_of([unit.short for unit in found])}"
         )
     return found[0]
-
-
-def _pair_scales(a: Scales, b: Scales, run_a: Run, run_b: Run) -> tuple[Scales, IntArray, IntArray]:
-    """Return the scales that both have, and where each run has them."""
-    columns_a, columns_b = a.common(b)
-    if not columns_a:
-        raise UsageError(
-            f"expected a scale that both runs have, got {in_numbers(a)} in '{run_a.path}' and"
-            f" {in_numbers(b)} in '{run_b.path}'; analyze with the same scales"
-        )
-    scales = Scales(a[column] for column in columns_a)
-    return scales, np.array(columns_a), np.array(columns_b)
 
 
 def _image_names(run: Run) -> NDArray[np.str_]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.frames import Overview, ShowsTable, records
-from skviz.inference.compare import between, shown, spearman
+from skviz.inference.compare import between, described, shown, spearman
 from skviz.inference.published import (
     CLASS_UNITS,
     SCALES,
@@ -70,7 +70,7 @@ class PaperComparison(ShowsTable):
         frame = between(self.steps, ends)
         labels = [scale_label(scale) for scale in ends]
         return Overview(
-            f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}\n"
+            f"{described(about)}\n"
             f"{len(self.summary.values)} images, beside the paper's SKNet-50 on ImageNet; shift of "
             f"the attention difference from {labels[0]} to {labels[1]}",
             shown(frame, {"here": "here", "paper": "paper"}),

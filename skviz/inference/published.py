@@ -23,21 +23,14 @@ SCALES = (1.0, 1.5, 2.0)
 
 def published_difference(unit: str, scale: str) -> float | None:
     """Mean attention difference that the paper publishes (figure 3 c), or None."""
-    right, name = published_values("figure3")["right"], unit.removeprefix("SK_")
-    values = right["c_all_validation_images"].get(scale)
-    if values is None or name not in right["units"]:
-        return None
-    return float(values[right["units"].index(name)])
+    value = _right("c_all_validation_images", unit, scale)
+    return None if value is None else float(value)
 
 
 def published_deviation(unit: str, scale: str) -> float | None:
     """Standard deviation that the paper's error bars show (figure 3 c), or None."""
-    right, name = published_values("figure3")["right"], unit.removeprefix("SK_")
-    bars = right["c_error_bars_low_high"].get(scale)
-    if bars is None or name not in right["units"]:
-        return None
-    low, high = bars[right["units"].index(name)]
-    return (float(high) - float(low)) / 2
+    bar = _right("c_error_bars_low_high", unit, scale)
+    return None if bar is None else (float(bar[1]) - float(bar[0])) / 2
 
 
 def published_class_shifts(unit: str) -> NDArray[np.float64] | None:
@@ -53,6 +46,11 @@ def has_paper_kernels(unit: Unit) -> bool:
     """Whether the unit has the branches of the paper's SKNet-50, 3x3 and 5x5, and no others."""
     kernels = (unit.smallest, unit.largest)
     return unit.branches == 2 and [unit.branch_label(k) for k in kernels] == ["3x3", "5x5"]
+
+
+def _right(key: str, unit: str, scale: str) -> Any:
+    right, name = published_values("figure3")["right"], unit.removeprefix("SK_")
+    return dict(zip(right["units"], right[key].get(scale, ()), strict=False)).get(name)
 
 
 @cache

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
-from skviz.frames import Overview, ShowsTable, or_none, records
+from skviz.frames import Overview, ShowsTable, records
 from skviz.inference.class_table import ClassTable
 from skviz.inference.long_tables import channel_kernel_rows, channel_rows, class_rows
-from skviz.inference.paired import Bootstrap, Paired, add_holm, count_mean_std
+from skviz.inference.paired import Bootstrap, Paired, accuracy, add_holm, count_mean_std
 from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.quantities import (
     DIFFERENCE,
@@ -24,10 +24,9 @@ from skviz.quantities import (
     find_quantity,
     require_kernels,
 )
-from skviz.runs.measurements import Measurements, RunMeasurements
+from skviz.runs.measurements import AnyMeasurements, RunMeasurements
 from skviz.runs.records import Run
 from skviz.scales import scale_label
-from skviz.statistics.moments import nan_mean
 from skviz.statistics.shifts import (
     CONFIDENCE,
     RESAMPLES,
@@ -75,7 +74,7 @@ class Summary(ShowsTable):
     [['SK_3_4', 1.0, 6], ['SK_3_4', 2.0, 6]]
     """
 
-    measurements: Measurements | RunMeasurements
+    measurements: AnyMeasurements
     options: SummaryOptions = SummaryOptions()
 
     @property
@@ -228,10 +227,7 @@ class Summary(ShowsTable):
     @property
     def accuracy(self) -> list[float | None]:
         """Share of labelled images that the network classifies correctly, per scale."""
-        correct = self.measurements.correct
-        if correct is None:
-            return [None] * len(self.scales)
-        return [or_none(float(share)) for share in nan_mean(correct)]
+        return accuracy(self.measurements.correct) or [None] * len(self.scales)
 
     @cached_property
     def intervals(self) -> Intervals | None:
@@ -252,13 +248,9 @@ class Summary(ShowsTable):
         intervals = self.intervals
         bootstrap = None
         if intervals is not None:
-            bootstrap = {
-                "resamples": self.options.resamples,
-                "confidence": self.options.confidence,
-                "seed": self.options.seed,
-                "drawn": intervals.by,
-                "clusters": intervals.clusters,
-            }
+            names = ("resamples", "confidence", "seed")
+            bootstrap = {name: getattr(self.options, name) for name in names}
+            bootstrap |= {"drawn": intervals.by, "clusters": intervals.clusters}
         return {
             **self.measurements.about,
             "images": len(self.measurements.difference),
@@ -282,18 +274,15 @@ class Summary(ShowsTable):
             row = {"unit": unit.name, "from_scale": self.scales[low], "to_scale": self.scales[high]}
             row |= found | {"shift": found["mean"], "images": share_above_zero(change)}
             row["classes"] = share_above_zero(table.means[u, high] - table.means[u, low])
-            row["channels"] = self._channels_that_rise(unit, low, high)
+            # Of channels it is the mean over images.
+            mean = self.quantity.of(self.measurements.channels[unit.name].mean, unit, axis=1)
+            row["channels"] = share_above_zero(mean[high] - mean[low])
             if self.intervals is not None:
                 column = u * len(self.pairs) + self.pairs.index((low, high))
                 row["low"], row["high"] = self.intervals.low[column], self.intervals.high[column]
             rows.append(row)
         add_holm(rows)
         return rows
-
-    def _channels_that_rise(self, unit: Unit, low: int, high: int) -> float | None:
-        """Return the share of channels whose mean over images rises."""
-        mean = self.quantity.of(self.measurements.channels[unit.name].mean, unit, axis=1)
-        return share_above_zero(mean[high] - mean[low])
 
 
 def summarise(

@@ -17,11 +17,11 @@ from skviz.names import escaped
 from skviz.notes import Note
 from skviz.runs.options import Options
 from skviz.runs.ranks import Ranks
-from skviz.runs.records import RUN, Run, make_folders
+from skviz.runs.records import RUN, Run
 from skviz.runs.storage.folder import Settings
 from skviz.runs.storage.settings import run_settings, state_digest, versions
 from skviz.scales import DEFAULT_SCALES, Scales
-from skviz.units import Unit, notes_of, select_units
+from skviz.units import notes_of, select_units
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,13 +40,13 @@ _SMALLEST_SHARD, _LARGEST_SHARD, _USUAL_SHARDS = 32, 1024, 256
 class Changed:
     """What is different from a plain run: how views are made, or which network runs.
 
-    `settings` are what `run.json` says of it. `network` runs in place of the given one, if
-    any; `kept` names the parameters that it has from the given one, because nothing can
-    re-initialise them, `untrained` says whether it has nothing left of its training, and
-    `settle` does what is left to do before it first runs.
+    `settings` are what `run.json` says of it, None of a plain run. `network` runs in place of
+    the given one, if any; `kept` names the parameters that it has from the given one, because
+    nothing can re-initialise them, `untrained` says whether it has nothing left of its training,
+    and `settle` does what is left to do before it first runs.
     """
 
-    settings: Settings
+    settings: Settings | None
     views: ViewMaker
     network: nn.Module | None = None
     kept: tuple[str, ...] = ()
@@ -184,28 +184,34 @@ def prepare(
     info = settled(probe)
     # The class output of random weights predicts nothing.
     predictions = options.predictions and not info.missing
-    vectors = _numbers(options.channels, probe.units)
+    chosen = select_units(options.channels, probe.units) if options.channels else ()
+    vectors = tuple(number for number, unit in enumerate(probe.units) if unit in chosen)
     plain = ViewMaker(checked, info.spec, options.resample, options.fill)
-    changed = None if change is None else change(probe, images, plain)
-    views = plain if changed is None else changed.views
-    if changed is not None and changed.network is not None:
+    changed = change(probe, images, plain) if change else Changed(None, plain)
+    views = changed.views
+    if changed.network is not None:
         probe = probe.on(changed.network)
     work = len(images) * len(views.scales)
     forward = Forward(
         probe, info.spec, len(views.scales), options.precision, predictions, family or Family(work)
     )
-    if changed is None or changed.network is None:
+    if changed.network is None:
         forward.ready = forward.family.ready
     outputs = forward.outputs()
     compared, mapping = class_map(images.classes, outputs, info.classes)
-    notes = (
+    notes = [
         *images.notes,
         *class_notes(compared, images.classes, outputs),
         *(Note("assumed", text) for text in notes_of(probe.units)),
-        *_kept_notes(changed),
-    )
+    ]
+    if changed.kept:
+        text = (
+            "parameters that keep the given network's values, because nothing says how to "
+            "re-initialise them"
+        )
+        notes.append(Note.about("left out", text, changed.kept))
     size = options.shard_size or _shard_size(len(images))
-    trained = info.trained and not (changed is not None and changed.untrained)
+    trained = info.trained and not changed.untrained
     settings: Settings = run_settings(
         probe.units,
         replace(info, trained=trained),
@@ -221,7 +227,7 @@ def prepare(
             "boxes": images.boxed,
         },
         predictions=predictions,
-        control=None if changed is None else changed.settings,
+        control=changed.settings,
         shard_size=size,
         shards=-(-len(images) // size),
         precision=options.precision,
@@ -232,17 +238,15 @@ def prepare(
         command=command or shlex.join(sys.argv),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    settle = functools.cache(changed.settle if changed is not None else lambda: None)
+    settle = functools.cache(changed.settle)
     if not (path / RUN.file).exists():
         settle()  # An engine freezes the weights as they are.
-        chosen, errors = settle_arithmetic(forward, images, views, options)
-        settings |= {"arithmetic": chosen.to_dict(), "rounding": errors and errors.to_dict()}
+        arithmetic, errors = settle_arithmetic(forward, images, views, options)
+        settings |= {"arithmetic": arithmetic.to_dict(), "rounding": errors and errors.to_dict()}
     resumed = RUN.begin(path, settings)
-    make_folders(path, bool(vectors))
     if images.index is not None:
         images.index(path)
     run = Run(path)
-
     return Analysis(
         run=run,
         images=images,
@@ -253,19 +257,9 @@ def prepare(
         record=RecordOptions(probe.units, views.scales, vectors, options.class_channels, mapping),
         ranks=ranks,
         views=views,
-        notes=notes,
+        notes=tuple(notes),
         settle=settle,
     )
-
-
-def _kept_notes(changed: Changed | None) -> tuple[Note, ...]:
-    if changed is None or not changed.kept:
-        return ()
-    text = (
-        "parameters that keep the given network's values, because nothing says how to "
-        "re-initialise them"
-    )
-    return (Note.about("left out", text, changed.kept),)
 
 
 def _shard_size(images: int) -> int:
@@ -274,10 +268,3 @@ def _shard_size(images: int) -> int:
     while size < _LARGEST_SHARD and size * _USUAL_SHARDS < images:
         size *= 2
     return size
-
-
-def _numbers(names: Sequence[str], units: Sequence[Unit]) -> tuple[int, ...]:
-    if not names:
-        return ()
-    chosen = select_units(names, units)
-    return tuple(number for number, unit in enumerate(units) if unit in chosen)

@@ -16,15 +16,10 @@ from skviz.files import json_bytes
 from skviz.notes import Assumption
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
 from skviz.runs.classes import correctness, ranks
-from skviz.runs.records import (
-    channels_file,
-    errors_file,
-    moments_file,
-    notes_file,
-)
+from skviz.runs.records import channels_file, errors_file, moments_file, notes_file
 from skviz.runs.storage.checksums import write_shard
 from skviz.runs.storage.shards import Cells, table_bytes, table_file
-from skviz.statistics.moments import Moments, group_moments, merge_groups, update
+from skviz.statistics.moments import Groups, Moments, group_moments, merge_groups, update
 from skviz.typing import FloatArray
 from skviz.units import Unit
 
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
 
     from skviz.data.loading import Batch
     from skviz.runs.forward import Forward, Measured
-
-Groups = tuple[NDArray[np.int64], Moments]
 
 
 @dataclass(frozen=True)
@@ -120,7 +113,11 @@ class AttentionMeasurement:
             images=[self.images.shown_name(number) for number in index.tolist()],
             labels=labels,
             correct=correctness(labels, columns["predicted"], self.record.class_map),
-            channels=[_on_cpu(moments) for moments in self._channels if moments is not None],
+            channels=[
+                Moments(one.count, one.mean.cpu().numpy(), one.m2.cpu().numpy())
+                for one in self._channels
+                if one is not None
+            ],
             class_channels=[group for group in self._groups if group is not None],
             vectors={number: np.concatenate(parts) for number, parts in self._vectors.items()},
             errors=self._errors,
@@ -156,7 +153,7 @@ class ShardData:
     crop: NDArray[np.float32] | None = None
     rank: NDArray[np.int32] | None = None
     channels: Sequence[Moments] = ()
-    class_channels: Sequence[tuple[NDArray[np.int64], Moments]] = ()
+    class_channels: Sequence[Groups] = ()
     vectors: Mapping[int, NDArray[np.float16]] = field(default_factory=dict)
     errors: Sequence[Mapping[str, str]] = ()
     notes: Sequence[tuple[str, Assumption]] = ()
@@ -241,27 +238,17 @@ def table_types(settings: Mapping[str, Any]) -> dict[str, pa.DataType]:
 
 def moments_bytes(data: ShardData) -> bytes:
     """Return the file of a shard's moments."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **_moments(data))
-    return buffer.getvalue()
-
-
-def _moments(data: ShardData) -> dict[str, Any]:
     arrays: dict[str, Any] = {"count": np.int64(len(data.images))}
-    if not len(data.images):
-        return arrays
-    for index, moments in enumerate(data.channels):
-        arrays[f"u{index}_mean"], arrays[f"u{index}_m2"] = moments.mean, moments.m2
-    labels, attention = group_moments(data.attention, data.labels)
-    _, gap = group_moments(per_unit(DIFFERENCE, data.attention, data.units), data.labels)
-    arrays["class_labels"], arrays["class_count"] = labels, attention.count.reshape(-1)
-    arrays["class_mean"], arrays["class_m2"] = attention.mean, attention.m2
-    arrays["difference_mean"], arrays["difference_m2"] = gap.mean, gap.m2
-    for index, (_, moments) in enumerate(data.class_channels):
-        arrays[f"u{index}_class_mean"] = moments.mean
-        arrays[f"u{index}_class_m2"] = moments.m2
-    return arrays
-
-
-def _on_cpu(moments: Moments) -> Moments:
-    return Moments(moments.count, moments.mean.cpu().numpy(), moments.m2.cpu().numpy())
+    if len(data.images):
+        found = {f"u{index}": moments for index, moments in enumerate(data.channels)}
+        labels, found["class"] = group_moments(data.attention, data.labels)
+        gap = per_unit(DIFFERENCE, data.attention, data.units)
+        _, found["difference"] = group_moments(gap, data.labels)
+        for index, (_, moments) in enumerate(data.class_channels):
+            found[f"u{index}_class"] = moments
+        arrays |= {"class_labels": labels, "class_count": found["class"].count.reshape(-1)}
+        for name, moments in found.items():
+            arrays |= {f"{name}_mean": moments.mean, f"{name}_m2": moments.m2}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()

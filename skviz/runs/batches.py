@@ -8,14 +8,16 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from skviz.data.imageset import ImageSet, Names
 from skviz.errors import ImageError, UsageError
-from skviz.pictures.images import ImageSource
+from skviz.pictures.images import read_picture
 from skviz.scales import DEFAULT_SCALES, Scales
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class BatchAnalyzer:
         measurement.add(read)
         shard = measurement.finish()
         columns: dict[str, Any] = {
-            name: _plain(values) for name, values in table_columns(shard).items()
+            name: values.to_pylist() for name, values in table_columns(shard).items()
         }
         rows = len(columns["unit"])
         columns[ERROR] = [None] * rows
@@ -141,9 +143,8 @@ class BatchAnalyzer:
         cells = list(batch[self.image])
         names = [str(one) for one in batch.get(self.name, ())] or [_name(cell) for cell in cells]
         labels = self._labels(batch.get(self.label), len(cells))
-        return ImageSet(
-            "batch", None, Names(names), labels, self.classes or (), reader=_Cells(cells)
-        )
+        read = partial(_read, cells)
+        return ImageSet("batch", None, Names(names), labels, self.classes or (), reader=read)
 
     def _labels(self, given: Any, count: int) -> NDArray[np.int32]:
         if given is None:
@@ -196,40 +197,23 @@ class BatchAnalyzer:
         return _Ready(forward, views, record, json.dumps(settings, sort_keys=True))
 
 
-@dataclass(frozen=True)
-class _Cells:
-    """Reads what the cells of a column hold."""
-
-    cells: Sequence[Any]
-
-    def __call__(self, index: int) -> Any:
-        cell = self.cells[index]
-        if isinstance(cell, Mapping):
-            cell = cell.get("bytes") or cell.get("path")
-        if cell is None or (isinstance(cell, bytes) and not cell):
-            raise ImageError("the cell is empty")
-        if isinstance(cell, np.ndarray):
-            return _picture(cell)
-        if isinstance(cell, (bytes, bytearray, memoryview)):
-            return bytes(cell)
-        return _open(cell)
-
-
-def _open(source: ImageSource) -> Any:
-    from skviz.pictures.images import read_picture
-
-    return read_picture(source)
-
-
-def _picture(array: NDArray[Any]) -> Any:
-    from PIL import Image
-
-    grey = array.ndim == 2
-    if array.dtype != np.uint8 or not (grey or (array.ndim == 3 and array.shape[2] in (3, 4))):
+def _read(cells: Sequence[Any], index: int) -> Any:
+    """Read what a cell of a column holds."""
+    cell = cells[index]
+    if isinstance(cell, Mapping):
+        cell = cell.get("bytes") or cell.get("path")
+    if cell is None or (isinstance(cell, bytes) and not cell):
+        raise ImageError("the cell is empty")
+    if isinstance(cell, (bytes, bytearray, memoryview)):
+        return bytes(cell)
+    if not isinstance(cell, np.ndarray):
+        return read_picture(cell)
+    grey = cell.ndim == 2
+    if cell.dtype != np.uint8 or not (grey or (cell.ndim == 3 and cell.shape[2] in (3, 4))):
         raise ImageError(
-            f"expected an array of uint8 of shape (H, W, 3), got {array.dtype} {array.shape}"
+            f"expected an array of uint8 of shape (H, W, 3), got {cell.dtype} {cell.shape}"
         )
-    return Image.fromarray(np.ascontiguousarray(array))
+    return Image.fromarray(np.ascontiguousarray(cell))
 
 
 def _name(cell: Any) -> str:
@@ -240,11 +224,6 @@ def _name(cell: Any) -> str:
     if hasattr(cell, "tobytes"):
         cell = cell.tobytes()
     return hashlib.sha256(bytes(cell or b"")).hexdigest()[:16]
-
-
-def _plain(values: Any) -> list[Any]:
-    plain: list[Any] = values.to_pylist()
-    return plain
 
 
 def read_moments(data: bytes) -> dict[str, NDArray[Any]]:

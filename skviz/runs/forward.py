@@ -233,8 +233,9 @@ def find_batch_size(forward: Forward, scales: int) -> int:
     own. On a graphics card sizes double as long as they fit and are faster, which is measured.
     """
     if forward.device.type != "cuda":
+        views = max(1, min(_MOST_ON_CPU, _CPU_PIXELS // forward.spec.size**2))
         pair = 2 * scales
-        return pair * max(1, round(cpu_batch(forward.spec.size) / pair))
+        return pair * max(1, round(views / pair))
     best, best_rate = scales, 0.0
     size = scales * -(-FIRST_GPU_BATCH // scales)
     while size <= _LARGEST_GPU_BATCH:
@@ -244,11 +245,6 @@ def find_batch_size(forward: Forward, scales: int) -> int:
             break
         best, best_rate, size = size, rate, size * 2
     return best
-
-
-def cpu_batch(size: int) -> int:
-    """Return how many views of size x size pixels make a batch on a processor."""
-    return max(1, min(_MOST_ON_CPU, _CPU_PIXELS // size**2))
 
 
 def _rate(forward: Forward, views: int) -> float:

@@ -30,7 +30,7 @@ def run_from_frame(frame: Any, out: str | os.PathLike[str] | None = None) -> Run
     """Write the rows of a `BatchAnalyzer` as a run; see `Run.from_frame`."""
     import pandas as pd
 
-    from skviz.runs.records import RUN, Run, errors_file, make_folders, moments_file
+    from skviz.runs.records import RUN, Run, errors_file, moments_file
 
     table = _as_pandas(frame)
     missing = [name for name in (*_ADDED, "image", "unit", "scale") if name not in table.columns]
@@ -52,26 +52,26 @@ def run_from_frame(frame: Any, out: str | os.PathLike[str] | None = None) -> Run
         )
     settings: Settings = json.loads(given[0])
     batches = [part for _, part in table.groupby(BATCH, sort=True)]
-    images = sum(_images(part) for part in batches)
+    counts = [int(part["image"].nunique()) for part in batches]
+    images = sum(counts)
     names = table["image"].unique().tolist()
     if len(names) != images:
         raise UsageError(
             f"expected every picture once, {images - len(names)} names are there twice; give the "
             "pictures names of their own"
         )
-    classes = settings["dataset"]["classes"] or _numbered(table)
+    labels = table["label"].dropna()
+    numbered = [str(number) for number in range(int(labels.max()) + 1)] if len(labels) else []
     settings["dataset"] |= {
         "images": images,
-        "classes": classes,
+        "classes": settings["dataset"]["classes"] or numbered,
         "digest": hashlib.sha256("\0".join(sorted(names)).encode()).hexdigest(),
     }
-    largest = max(map(_images, batches))
-    settings |= {"shard_size": largest, "shards": len(batches), "versions": versions()}
+    settings |= {"shard_size": max(counts), "shards": len(batches), "versions": versions()}
     settings["created"] = datetime.now(UTC).isoformat(timespec="seconds")
     kept = tempfile.TemporaryDirectory(prefix="skviz-run-") if out is None else None
     path = Path(kept.name if kept is not None else os.fspath(out or ""))
     RUN.begin(path, settings)
-    make_folders(path, False)
     for number, part in enumerate(batches):
         rows = part[part[ERROR].isna()]
         moments = part[MOMENTS].dropna()
@@ -111,17 +111,9 @@ def _as_pandas(frame: Any) -> pd.DataFrame:
     return frame if isinstance(frame, pd.DataFrame) else pd.DataFrame(frame)
 
 
-def _images(part: pd.DataFrame) -> int:
-    return int(part["image"].nunique())
-
-
-def _numbered(table: pd.DataFrame) -> list[str]:
-    labels = table["label"].dropna()
-    return [str(number) for number in range(int(labels.max()) + 1)] if len(labels) else []
-
-
 def _table(rows: pd.DataFrame, settings: Settings) -> bytes:
     """Return the rows as a shard's table, in the order of a run."""
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -131,7 +123,7 @@ def _table(rows: pd.DataFrame, settings: Settings) -> bytes:
     units = [unit["name"] for unit in settings["units"]]
     ordered = rows.assign(
         _image=pd.factorize(rows["image"])[0],
-        _scale=[settings["scales"].index(_near(s, settings["scales"])) for s in rows["scale"]],
+        _scale=[np.abs(np.subtract(settings["scales"], scale)).argmin() for scale in rows["scale"]],
         _unit=[units.index(unit) for unit in rows["unit"]],
     ).sort_values(["_image", "_scale", "_unit"], kind="stable")
     columns = {}
@@ -142,7 +134,3 @@ def _table(rows: pd.DataFrame, settings: Settings) -> bytes:
         column = pa.array(values, kind)
         columns[name] = column.dictionary_encode() if pa.types.is_string(kind) else column
     return table_bytes(columns)
-
-
-def _near(value: float, scales: list[float]) -> float:
-    return min(scales, key=lambda scale: abs(scale - value))

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Protocol
@@ -44,11 +45,33 @@ class Measurement(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """A measurement of some shards of a data set, and the folder that they are written to."""
+    """A measurement of some shards of a data set, and the folder that they are written to.
+
+    `taken` are the shards that this process has claimed.
+    """
 
     measurement: Measurement
     folder: ShardedRecords
     shards: Sequence[int]
+    taken: set[int] = field(default_factory=set, init=False)
+
+    @cached_property
+    def claims(self) -> Claims:
+        """What this process holds of the folder; to be closed."""
+        run = self.folder.path
+        return Claims(run, lambda shard: table_file(run, shard).exists())
+
+    def take(self, shard: int) -> bool:
+        """Claim a shard, if it is one of this job's."""
+        taken = shard in self.shards and self.claims.take(shard)
+        if taken:
+            self.taken.add(shard)
+        return taken
+
+    def write(self, found: Shard, shard: int) -> None:
+        """Write what was measured, and give the claim back."""
+        found.write(self.folder.path, shard)
+        self.claims.release(shard)
 
 
 def measure(
@@ -73,11 +96,10 @@ def measure(
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
-    turns = [_Turn(job) for job in jobs]
     shards = list(dict.fromkeys(shard for job in jobs for shard in job.shards))
 
     def take(shard: int) -> bool:
-        taken = [turn.take(shard) for turn in turns]  # All of them, not up to the first.
+        taken = [job.take(shard) for job in jobs]  # All of them, not up to the first.
         return any(taken)
 
     plan = Plan(shards, len(images), jobs[0].folder.shard_size, at_once, take)
@@ -85,46 +107,24 @@ def measure(
         todo = sum(plan.size(shard) for shard in shards)
         workers = choose_workers(todo, device.type == "cpu", processes)
     with ExitStack() as stack:
-        for turn in turns:
-            stack.enter_context(closing(turn.claims))
+        for job in jobs:
+            stack.enter_context(closing(job.claims))
         loading = read(images, views, plan, workers, device, progress)
         loaded = stack.enter_context(closing(loading))
         writer = stack.enter_context(ThreadPoolExecutor(1))
         # The disk is waited for while the networks run on; a shard at a time, in order.
         writing: list[Future[None]] = []
         for batch in loaded:
-            having = [turn for turn in turns if batch.chunk.shard in turn.taken]
-            for turn in having:
-                turn.job.measurement.add(batch)
+            having = [job for job in jobs if batch.chunk.shard in job.taken]
+            for job in having:
+                job.measurement.add(batch)
             if batch.chunk.last:
                 _wait_for(writing)
                 writing = [
-                    writer.submit(turn.write, turn.job.measurement.finish(), batch.chunk.shard)
-                    for turn in having
+                    writer.submit(job.write, job.measurement.finish(), batch.chunk.shard)
+                    for job in having
                 ]
         _wait_for(writing)
-
-
-class _Turn:
-    """A job under way: the shards of it that this process has claimed."""
-
-    def __init__(self, job: Job) -> None:
-        self.job, self.folder = job, job.folder.path
-        self.wanted = frozenset(job.shards)
-        self.claims = Claims(self.folder, lambda shard: table_file(self.folder, shard).exists())
-        self.taken: set[int] = set()
-
-    def take(self, shard: int) -> bool:
-        """Claim a shard, if it is one of this job's."""
-        taken = shard in self.wanted and self.claims.take(shard)
-        if taken:
-            self.taken.add(shard)
-        return taken
-
-    def write(self, found: Shard, shard: int) -> None:
-        """Write what was measured, and give the claim back."""
-        found.write(self.folder, shard)
-        self.claims.release(shard)
 
 
 def _wait_for(writing: Sequence[Future[None]]) -> None:

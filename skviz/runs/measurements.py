@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from skviz.errors import RunError
 from skviz.scales import Scales
-from skviz.typing import FloatArray
+from skviz.statistics.moments import Statistics, compute
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -22,25 +22,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ChannelMoments:
-    """Attention of one unit over the images: `mean` and `std` (n - 1) of shape (V, M, C).
-
-    `count` (V,) is the number of images. `std` is nan for fewer than two of them.
-    """
-
-    count: NDArray[np.int64]
-    mean: FloatArray
-    std: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
 class Measurements:
     """One value per image (N), scale (V, ascending) and unit (U); nan where there is none.
 
     `difference` (N, V, U) is the attention difference, `expected_kernel` (N, V, U) in pixels,
     `labels` (N,) the class index (-1: none) or None without labels, `correct` (N, V) is 1 or
     0, `crop` (N, V) the side of the crop in original pixels. `channels` maps a unit's name to
-    its moments. `about` says which run it was.
+    the statistics of its attention over the images: count (V,), mean and std (V, M, C).
+    `about` says which run it was.
     """
 
     units: tuple[Unit, ...]
@@ -51,7 +40,7 @@ class Measurements:
     class_names: tuple[str, ...] | None = None
     correct: NDArray[np.float32] | None = None
     crop: NDArray[np.float32] | None = None
-    channels: Mapping[str, ChannelMoments] = field(default_factory=dict)
+    channels: Mapping[str, Statistics] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -104,14 +93,12 @@ class RunMeasurements:
         return self._cube(self.run.table(["crop"])["crop"])[:, :, 0]
 
     @cached_property
-    def channels(self) -> Mapping[str, ChannelMoments]:
-        from skviz.statistics.moments import compute
-
+    def channels(self) -> Mapping[str, Statistics]:
         found = {}
         for name, moments in self.run.moments().items():
             count, mean, std = compute(moments)
             every = np.full(len(self.scales), count, np.int64)
-            found[name] = ChannelMoments(every, mean[self._order], std[self._order])
+            found[name] = Statistics(every, mean[self._order], std[self._order])
         return found
 
     @property
@@ -145,6 +132,9 @@ class RunMeasurements:
         if (self._order == np.arange(len(self.scales))).all():
             return cube
         return cube[:, self._order]
+
+
+AnyMeasurements = Measurements | RunMeasurements
 
 
 def _array(column: pa.ChunkedArray) -> NDArray[Any]:

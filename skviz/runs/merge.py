@@ -12,14 +12,7 @@ from pathlib import Path
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.runs.records import (
-    RUN,
-    Run,
-    channels_file,
-    errors_file,
-    moments_file,
-    notes_file,
-)
+from skviz.runs.records import RUN, Run, channels_file, errors_file, moments_file, notes_file
 from skviz.runs.storage.checksums import write_shard
 from skviz.runs.storage.folder import Settings, differences
 from skviz.runs.storage.shards import table_file
@@ -71,7 +64,8 @@ def merge_runs(runs: Iterable[str | os.PathLike[str]], out: str | os.PathLike[st
     RUN.begin(path, settings)
     merged = Run(path)
     missing = set(merged.missing)
-    for number, (part, shard) in enumerate(_shards(parts)):
+    shards = [(part, shard) for part in parts for shard in range(part.shards)]
+    for number, (part, shard) in enumerate(shards):
         if number in missing:
             _copy(part, shard, merged, number)
     RUN.clean(path)
@@ -137,12 +131,6 @@ def _settings(parts: Sequence[Run]) -> Settings:
         for part, digest in zip(parts, digests, strict=True)
     ]
     return settings
-
-
-def _shards(parts: Sequence[Run]) -> Iterator[tuple[Run, int]]:
-    for part in parts:
-        for shard in range(part.settings["shards"]):
-            yield part, shard
 
 
 def _copy(part: Run, shard: int, merged: Run, number: int) -> None:

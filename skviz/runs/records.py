@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
-from skviz.files import output_folder
 from skviz.frames import Overview, ShowsTable
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.runs.storage import schema
 from skviz.runs.storage.folder import RunFolder
 from skviz.runs.storage.settings import unit_from_dict
-from skviz.runs.storage.shards import SHARDS, ShardedRecords
+from skviz.runs.storage.shards import ShardedRecords
 from skviz.scales import scale_label
-from skviz.statistics.moments import Moments, merge, merge_groups
+from skviz.statistics.moments import Groups, Moments, merge, merge_groups
+from skviz.typing import IntArray
 from skviz.units import Unit, select_units
 
 if TYPE_CHECKING:
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 RUN = RunFolder(
     "skviz run", 1, "run.json", "a run", "skviz analyze DATASET --out RUN", schema=schema.RUN
 )
-# The tables have a folder to themselves, which other tools open as one table.
-FOLDERS = (SHARDS, "moments", "errors")
-VECTORS = "channels"
-# Only where something was assumed to read a shard's images.
-NOTES = "notes"
-Labels = NDArray[np.int64]
-Groups = tuple[Labels, Moments]
 Part = TypeVar("Part")
 
 
@@ -53,7 +46,7 @@ class ClassMoments:
     attention difference (section 4.4), shape (k, S, U).
     """
 
-    labels: Labels
+    labels: IntArray
     attention: Moments
     difference: Moments
 
@@ -70,21 +63,14 @@ def errors_file(run: Path, number: int) -> Path:
 
 def notes_file(run: Path, number: int) -> Path:
     """Path of what was assumed to read a shard's images; there only if anything was."""
-    return run / NOTES / f"{number:05d}.json"
+    return run / "notes" / f"{number:05d}.json"
 
 
 def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
     """Path of the whole attention vectors of one unit in a shard."""
     # A unit of a foreign network is called by its module path, which may hold anything.
     safe = re.sub(r"[^A-Za-z0-9_-]", "_", unit.name)[:80]
-    return run / VECTORS / f"{number:05d}.{index:02d}.{safe}.npy"
-
-
-def make_folders(run: Path, vectors: bool) -> None:
-    """Make the folders of a run's files; raises `OutputError`."""
-    for name in (*FOLDERS, *([VECTORS] if vectors else [])):
-        if not (run / name).is_dir():
-            output_folder(run / name)
+    return run / "channels" / f"{number:05d}.{index:02d}.{safe}.npy"
 
 
 class Run(ShardedRecords, ShowsTable):
@@ -194,16 +180,14 @@ class Run(ShardedRecords, ShowsTable):
     def notes(self) -> tuple[Note, ...]:
         """What was left out of the data set, and what was assumed; none in older runs."""
         listed = (Note.from_dict(entry) for entry in self.settings.get("notes", ()))
-        return combined((*listed, *notes_on_pictures(self._assumed())))
-
-    def _assumed(self) -> list[tuple[str, Assumption]]:
-        found: list[tuple[str, Assumption]] = []
-        for number in self.done:
-            path = notes_file(self.path, number)
-            if path.exists():
-                entries = RUN.load(path, schema.ASSUMED)
-                found += [(one["image"], Assumption(one["text"], one["detail"])) for one in entries]
-        return found
+        paths = (notes_file(self.path, number) for number in self.done)
+        assumed = [
+            (one["image"], Assumption(one["text"], one["detail"]))
+            for path in paths
+            if path.exists()
+            for one in RUN.load(path, schema.ASSUMED)
+        ]
+        return combined((*listed, *notes_on_pictures(assumed)))
 
     def moments(self) -> dict[str, Moments]:
         """Return per unit the moments over all images, of shape (S, M, C)."""

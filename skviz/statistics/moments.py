@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skviz.typing import FloatArray
+from skviz.typing import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,15 @@ class Moments:
     m2: Any
 
 
+Groups = tuple[IntArray, Moments]
+
+
 class Statistics(NamedTuple):
     """Count, mean and sample standard deviation (n - 1; nan where the count is below 2)."""
 
     count: Any
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
+    mean: FloatArray
+    std: FloatArray
 
 
 def batch_moments(values: Any) -> Moments:
@@ -100,9 +103,7 @@ def nan_std(values: ArrayLike, axis: int = 0) -> FloatArray:
     return std
 
 
-def group_moments(
-    values: NDArray[np.float64], labels: NDArray[Any]
-) -> tuple[NDArray[np.int64], Moments]:
+def group_moments(values: FloatArray, labels: NDArray[Any]) -> Groups:
     """Return the labels that occur, shape (k,), and the moments of each, shape (k, ...).
 
     `values` has shape (n, ...), `labels` shape (n,), n at least 1.
@@ -110,15 +111,13 @@ def group_moments(
     order = np.argsort(labels, kind="stable")
     found, starts, counts = np.unique(labels[order], return_index=True, return_counts=True)
     values = values[order]
-    count = _columns(counts, values.ndim)
+    count = counts.astype(np.int64).reshape(-1, *[1] * (values.ndim - 1))
     mean = np.add.reduceat(values, starts, axis=0) / count
     squares = (values - np.repeat(mean, counts, axis=0)) ** 2
     return found.astype(np.int64), Moments(count, mean, np.add.reduceat(squares, starts, axis=0))
 
 
-def merge_groups(
-    a: tuple[NDArray[np.int64], Moments], b: tuple[NDArray[np.int64], Moments]
-) -> tuple[NDArray[np.int64], Moments]:
+def merge_groups(a: Groups, b: Groups) -> Groups:
     """Return the moments per label of both samples together; labels may differ."""
     labels = np.union1d(a[0], b[0])
     shape = (len(labels), *np.shape(a[1].mean)[1:])
@@ -131,7 +130,3 @@ def merge_groups(
         new = merge(old, moments)
         count[at], mean[at], m2[at] = new.count, new.mean, new.m2
     return labels, Moments(count, mean, m2)
-
-
-def _columns(counts: NDArray[Any], dimensions: int) -> NDArray[np.int64]:
-    return counts.astype(np.int64).reshape(-1, *[1] * (dimensions - 1))

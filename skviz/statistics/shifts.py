@@ -100,12 +100,10 @@ def cohen_dz(differences: ArrayLike) -> float | None:
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust p-values for testing several times (Holm 1979); None stays None and counts not."""
-    tested = [index for index, p in enumerate(p_values) if p is not None and not math.isnan(p)]
+    tested = [(p, i) for i, p in enumerate(p_values) if p is not None and not math.isnan(p)]
     adjusted: list[float | None] = [None] * len(p_values)
     largest = 0.0
-    for rank, index in enumerate(sorted(tested, key=lambda i: p_values[i])):  # type: ignore[arg-type,return-value]
-        p = p_values[index]
-        assert p is not None
+    for rank, (p, index) in enumerate(sorted(tested)):
         # Never below the one before: a larger p-value must not end up as the smaller one.
         largest = max(largest, min(1.0, (len(tested) - rank) * p))
         adjusted[index] = largest
@@ -162,7 +160,10 @@ def bootstrap_mean(
     Raises `UsageError` for a bad number of resamples or a confidence outside (0, 1).
     """
     table = np.asarray(values, np.float64)
-    _check(resamples, confidence)
+    if resamples < 1:
+        raise UsageError(f"expected at least 1 resample, got {resamples}")
+    if not 0 < confidence < 1:
+        raise UsageError(f"expected a confidence between 0 and 1, such as 0.95, got {confidence}")
     members, by = _members(clusters, len(table))
     count = int(members.max()) + 1 if len(members) else 0
     low, high = np.full((2, table.shape[1]), np.nan)
@@ -178,13 +179,6 @@ def bootstrap_mean(
 def _present(values: ArrayLike) -> FloatArray:
     array = np.asarray(values, np.float64)
     return array[~np.isnan(array)]
-
-
-def _check(resamples: int, confidence: float) -> None:
-    if resamples < 1:
-        raise UsageError(f"expected at least 1 resample, got {resamples}")
-    if not 0 < confidence < 1:
-        raise UsageError(f"expected a confidence between 0 and 1, such as 0.95, got {confidence}")
 
 
 def _members(clusters: ArrayLike | None, rows: int) -> tuple[NDArray[np.int64], str]:

@@ -279,12 +279,13 @@ def test_a_damaged_table_says_so(tmp_path: Path) -> None:
 
 def test_shares_of_channels_look_at_each_channel(tmp_path: Path) -> None:
     """Half of the channels rise: what the moments say, whatever the mean does."""
-    from skviz.runs.measurements import ChannelMoments, Measurements
+    from skviz.runs.measurements import Measurements
+    from skviz.statistics.moments import Statistics
 
     unit = Unit("SK_2_1", "a", (Kernel(3), Kernel(3, 2)), 4)
     large = np.array([[0.5, 0.5, 0.5, 0.5], [0.6, 0.9, 0.4, 0.5]])
     mean = np.stack([1 - large, large], axis=1)
-    channels = {unit.name: ChannelMoments(np.array([6, 6]), mean, np.zeros_like(mean))}
+    channels = {unit.name: Statistics(np.array([6, 6]), mean, np.zeros_like(mean))}
     cube = np.random.default_rng(0).normal(size=(6, 2, 1)).astype(np.float32)
     found = Summary(Measurements((unit,), (1.0, 2.0), cube, cube, channels=channels))
     assert list(found.shifts["channels"]) == [0.5]

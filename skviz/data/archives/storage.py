@@ -135,8 +135,9 @@ class OpenFiles:
         """Open a file."""
         return open_binary(name)
 
-    def part(self, number: int, start: int, length: int) -> bytes:
-        """Return bytes of a file; raises `ImageError` where it has fewer."""
+    def part(self, place: tuple[int, int, int]) -> bytes:
+        """Return bytes: of which file, from where, how many; raises `ImageError` for fewer."""
+        number, start, length = place
         with self.lock:
             file = self.opened(number)
             file.seek(start)

@@ -54,7 +54,7 @@ def open_tars(name: str, kept: Path | None = None) -> ImageSet:
     samples = None if kept is None else load(kept, same)
     if samples is None:
         samples = _samples(files)
-    images = samples.image_set("tar", name, _Part(OpenFiles(files)))
+    images = samples.image_set("tar", name, OpenFiles(files).part)
     return replace(images, index=partial(save, samples=samples, same=same))
 
 
@@ -80,14 +80,6 @@ def _samples(files: Sequence[str]) -> Samples:
     if labelled and without:
         samples.notes.append(Note("assumed", f"{without} samples have no label"))
     return samples
-
-
-@dataclass(frozen=True)
-class _Part:
-    files: OpenFiles
-
-    def __call__(self, place: tuple[int, int, int]) -> bytes:
-        return self.files.part(*place)
 
 
 def _index(file: str, number: int, found: dict[tuple[int, str], _Sample], samples: Samples) -> None:

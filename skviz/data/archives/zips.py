@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -58,22 +57,17 @@ def open_zip(name: str) -> ImageSet:
         samples.add(shown, (number, member.filename), label, size=member.file_size)
     if left_out:
         samples.notes.append(Note.about("left out", "members that are not images", left_out))
-    return samples.image_set("zip", name, _Member(_Zips(files)))
+    return samples.image_set("zip", name, _Zips(files).member)
 
 
 class _Zips(OpenFiles):
     def open_one(self, name: str) -> Any:
         return zipfile.ZipFile(open_binary(name))
 
-
-@dataclass(frozen=True)
-class _Member:
-    files: _Zips
-
-    def __call__(self, place: tuple[int, str]) -> bytes:
+    def member(self, place: tuple[int, str]) -> bytes:
         number, name = place
-        with self.files.lock:
-            archive = self.files.opened(number)
+        with self.lock:
+            archive = self.opened(number)
             if archive.getinfo(name).file_size > _MOST_BYTES:
                 raise ImageError(f"it claims more than {_MOST_BYTES} bytes")
             with archive.open(name) as member:

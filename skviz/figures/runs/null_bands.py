@@ -30,9 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import ColorType
 
     from skviz.figures.selection import Selection
-    from skviz.runs.measurements import Measurements, RunMeasurements
-
-    AnyMeasurements = Measurements | RunMeasurements
+    from skviz.runs.measurements import AnyMeasurements as AnyMeasurements
 
 LABEL = "shift of random networks"
 _HATCH = "////"

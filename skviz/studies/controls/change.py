@@ -52,7 +52,7 @@ def change_of(control: Control | str | None, shared: Calibration | None = None) 
         kept = {"kept": list(random.kept)} if random.kept else {}
         return replace(
             changed,
-            settings={**changed.settings, **kept},
+            settings={**control.to_dict(), **kept},
             network=random.network,
             kept=random.kept,
             untrained=control.kind == "random",

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from skviz.data.imageset import Box
-from skviz.data.loading import Made, ViewMaker
+from skviz.data.kept import Made
+from skviz.data.loading import ViewMaker
 from skviz.errors import ScaleError, UsageError
 from skviz.pictures.crops import around, crop_box
 from skviz.pictures.images import ImageSource, read_picture

@@ -91,7 +91,7 @@ def test_interrupted_says_how_to_go_on(
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "_report", stop)
+    monkeypatch.setattr(command, "_cost", stop)
     result = run("controls", data, "--out", tmp_path / "s", "--only", "blur", *NETWORK)
     assert result.exit_code == 130
     assert "interrupted: finished runs are kept in" in result.stderr
