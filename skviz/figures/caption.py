@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -15,6 +15,7 @@ from skviz.figures.wording import (
     DIGITS,
     MOST_LISTED,
     UNCHANGED,
+    ends,
     extremes,
     from_to,
     number,
@@ -101,8 +102,8 @@ def together(parts: Sequence[Caption], *, alike: bool) -> Caption:
     more = f" (and {counted(len(parts) - 1, 'more unit')})" if alike else ""
     return Caption(
         title=f"{first.title}{more}",
-        drawn=_flat(dict.fromkeys(part.drawn for part in parts)),
-        details=tuple(dict.fromkeys(_flat(part.details for part in parts))),
+        drawn=tuple(chain(*dict.fromkeys(part.drawn for part in parts))),
+        details=tuple(dict.fromkeys(chain(*(part.details for part in parts)))),
         provenance=first.provenance,
         alt=" ".join(f"Chart {index}: {part.alt}" for index, part in enumerate(parts, 1)),
     )
@@ -139,18 +140,14 @@ def message(
     direction = trend(numbers, scales, digits)
     if not direction:
         return f"{unit}: {quantity} is {per_scale(numbers[:1], scales[:1], digits)}"
-    order = np.argsort(scales, kind="stable")
-    labels = scale_labels(scales)
-    first, last = int(order[0]), int(order[-1])
-    value = number(numbers[last], digits)
+    labels, places = scale_labels(scales), ends(scales)
+    start, end = (number(numbers[place], digits) for place in places)
+    first, last = (labels[place] for place in places)
     if direction == UNCHANGED:
-        return f"{unit}: {quantity} stays at {value} from {labels[first]} to {labels[last]}"
-    if number(numbers[first], digits) == value:
-        return f"{unit}: {quantity} is {value} at {labels[first]} and again at {labels[last]}"
-    return (
-        f"{unit}: {quantity} {direction} from {number(numbers[first], digits)} at {labels[first]}"
-        f" to {value} at {labels[last]}"
-    )
+        return f"{unit}: {quantity} stays at {end} {from_to(scales)}"
+    if start == end:
+        return f"{unit}: {quantity} is {end} at {first} and again at {last}"
+    return f"{unit}: {quantity} {direction} from {start} at {first} to {end} at {last}"
 
 
 def unit_title(
@@ -199,9 +196,8 @@ def units_in_words(
         for index, (name, row) in enumerate(zip(names, values, strict=True)):
             unclear = change is not None and change_name(change[index]) == NO_CLEAR_CHANGE
             direction = NO_CLEAR_CHANGE if unclear else trend(row, scales)
-            lines.append(
-                f"{name}: {per_scale(row, scales)}" + (f"; {direction}." * bool(direction))
-            )
+            line = f"{name}: {per_scale(row, scales)}"
+            lines.append(f"{line}; {direction}." if direction else line)
         return lines
     lines = []
     for label, column in zip(scale_labels(scales), values.T, strict=True):
@@ -220,7 +216,3 @@ def units_in_words(
             f" {names[low]} ({signed(shift[low])})."
         )
     return lines
-
-
-def _flat(sentences: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(chain.from_iterable(sentences))

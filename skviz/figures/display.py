@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from skviz.errors import UsageError
@@ -141,11 +140,6 @@ class RunDisplay(Display):
 
     def lay_paper(self, figure: Figure) -> None:
         """Draw the paper's values over the figure; raises `UsageError` where there are none."""
-
-    def with_paper(self, caption: Caption) -> Caption:
-        """Return the caption with what is shown of the paper."""
-        details = (*caption.details, *self.paper_details)
-        return replace(caption, drawn=(*caption.drawn, self.paper_words), details=details)
 
 
 class PerUnit(RunDisplay):

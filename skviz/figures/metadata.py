@@ -85,14 +85,9 @@ def figure_metadata(caption: Caption | None = None, command: str | None = None) 
     """
     found = {"Versions": version_line()}
     if caption is not None:
-        found |= {
-            "Title": caption.title,
-            "Description": caption.text,
-            "Alternative": caption.alt,
-        }
-    if command:
-        found["Command"] = command
-    return found
+        words = {"Title": caption.title, "Description": caption.text, "Alternative": caption.alt}
+        found |= words
+    return found | ({"Command": command} if command else {})
 
 
 def made_by(command: str | None = None) -> str:
@@ -147,15 +142,13 @@ def figure_info(path: str | Path) -> FigureInfo:
 
 
 def _png(path: Path) -> FigureInfo:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         with Image.open(path, formats=["PNG"]) as image:
             texts = {str(key): text for key, text in image.info.items() if isinstance(text, str)}
             size = f"{image.width} x {image.height} pixels"
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
-        raise _damaged(path, "PNG", error) from error
-    except Image.DecompressionBombError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise _damaged(path, "PNG", error) from error
     return FigureInfo(
         format="png",
@@ -202,15 +195,14 @@ def _svg(path: Path) -> FigureInfo:
     if root.tag != f"{_SVG}svg":
         raise FigureFileError(f"expected an SVG figure, got other XML in '{path}'")
     described = next((entry.text for entry in root.iter(f"{_DC}description")), None)
-    subjects = [
-        item.text or "" for subject in root.iter(f"{_DC}subject") for item in subject.iter()
-    ]
-    creators = ["".join(entry.itertext()).strip() for entry in root.iter(f"{_DC}creator")]
+    items = (item for subject in root.iter(f"{_DC}subject") for item in subject.iter())
+    subjects = [item.text or "" for item in items]
+    creators = ("".join(entry.itertext()).strip() for entry in root.iter(f"{_DC}creator"))
     return FigureInfo(
         format="svg",
         size=f"{root.get('width', 'any width')} x {root.get('height', 'any height')}",
         title=root.findtext(f"{_SVG}title"),
-        creator=creators[0] if creators else None,
+        creator=next(creators, None),
         **_parted([described or "", *subjects]),
     )
 
@@ -218,14 +210,13 @@ def _svg(path: Path) -> FigureInfo:
 def _parted(texts: list[str]) -> dict[str, str | None]:
     """Tell apart the lines "Label: text"; what has no label is the caption."""
     parts: dict[str, str | None] = dict.fromkeys(("caption", *map(str.lower, LABELS)))
+    names = {label: name.lower() for name, label in LABELS.items()}
     for line in "\n".join(texts).splitlines():
-        for name, label in LABELS.items():
-            if line.startswith(f"{label}: "):
-                parts[name.lower()] = line.removeprefix(f"{label}: ")
-                break
-        else:
-            if line.strip() and parts["caption"] is None:
-                parts["caption"] = line.strip()
+        label, mark, rest = line.partition(": ")
+        if mark and label in names:
+            parts[names[label]] = rest
+        elif line.strip() and parts["caption"] is None:
+            parts["caption"] = line.strip()
     return parts
 
 

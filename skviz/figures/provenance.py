@@ -195,7 +195,9 @@ class Provenance:
             images = self.image or "one image"
         else:
             images = counted(self.images, "image")
-            images += f" of '{_last_folder(self.dataset)}'" if self.dataset else ""
+            # "val" of "/data/imagenet/val": a picture has no room for a path.
+            names = [Path(part).name or part for part in (self.dataset or "").split(_AND)]
+            images += f" of '{_AND.join(names)}'" if self.dataset else ""
         control = [f"control: {control_in_words(self.control)}"] if self.control else []
         return "; ".join([f"{self.network}, weights: {self.weights}", images, *control])
 
@@ -222,11 +224,6 @@ class Provenance:
         if not self.complete:
             parts.append(_INCOMPLETE)
         return " ".join(parts)
-
-
-def _last_folder(dataset: str) -> str:
-    """Return "val" of "/data/imagenet/val": a picture has no room for a path."""
-    return _AND.join(Path(part).name or part for part in dataset.split(_AND))
 
 
 def _either(a: str, b: str) -> str:

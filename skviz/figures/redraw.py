@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.figure import Figure
@@ -118,11 +119,12 @@ def drawn_run(
         _check_paper(summary, options.get("quantity"))
     displays = run_displays(summary, kind, null, **options)
     caption = caption_of(displays, Provenance.of_summary(summary))
-    page = find_display(kind).page
+    shown = find_display(kind)
     if paper:
-        caption = displays[0].with_paper(caption)
+        details = (*caption.details, *shown.paper_details)
+        caption = replace(caption, drawn=(*caption.drawn, shown.paper_words), details=details)
     with figure_style(style, palette), of_scales(summary.scales):
-        return with_note(lambda: page(displays, paper), caption), caption
+        return with_note(lambda: shown.page(displays, paper), caption), caption
 
 
 def run_displays(

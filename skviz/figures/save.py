@@ -114,19 +114,12 @@ def figure_bytes(
     """
     figure, texts = figure_of(figure), _checked(metadata or {})
     buffer = io.BytesIO()
-    with (
-        settings_of(figure),
-        matplotlib.rc_context(
-            {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
-        ),
-    ):
-        figure.savefig(buffer, format=kind, metadata=_stored(texts, kind), dpi=dpi or _dpi())
+    settings: Any = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "skviz"}
+    with settings_of(figure), matplotlib.rc_context(settings):
+        usual = matplotlib.rcParams["savefig.dpi"]
+        figure.savefig(buffer, format=kind, metadata=_stored(texts, kind), dpi=dpi or usual)
     data = buffer.getvalue()
     return _readable_aloud(data, texts) if kind == "svg" else data
-
-
-def _dpi() -> float | str:
-    return matplotlib.rcParams["savefig.dpi"]  # type: ignore[no-any-return]
 
 
 def _checked(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -147,21 +140,16 @@ def _stored(texts: Mapping[str, str], kind: str) -> dict[str, Any]:
     if kind == "png":
         names = {"Creator": "Software", "Alternative": "Alternative text"}
         return {names.get(name, name): text for name, text in texts.items()}
-    said = [texts.get("Description", ""), _labelled(texts, "Alternative")]
+    lines = {name: f"{label}: {texts[name]}" for name, label in LABELS.items() if name in texts}
+    about = "\n".join(filter(None, (texts.get("Description"), lines.pop("Alternative", ""))))
+    made = list(lines.values())
     found: dict[str, Any] = {name: texts[name] for name in ("Title", "Creator") if name in texts}
-    made = [line for name in ("Command", "Versions") if (line := _labelled(texts, name))]
-    about = "\n".join(filter(None, said))
     if kind == "pdf":
-        found |= {"Subject": about} if about else {}
-        found |= {"Keywords": "\n".join(made)} if made else {}
-        return found | {"CreationDate": None}
-    found |= {"Description": about} if about else {}
-    found |= {"Keywords": made} if made else {}
-    return found | {"Date": None}
-
-
-def _labelled(texts: Mapping[str, str], name: str) -> str:
-    return f"{LABELS[name]}: {texts[name]}" if name in texts else ""
+        found |= {"Subject": about, "Keywords": "\n".join(made)}
+    else:
+        found |= {"Description": about, "Keywords": made}
+    date = "CreationDate" if kind == "pdf" else "Date"
+    return {name: value for name, value in found.items() if value} | {date: None}
 
 
 def _readable_aloud(svg: bytes, texts: Mapping[str, str]) -> bytes:

@@ -37,7 +37,7 @@ class Selection:
     def of(
         cls,
         summary: Summary,
-        units: str | Iterable[str] | Sequence[Unit] | None = None,
+        units: str | Iterable[str] | None = None,
         *,
         scales: Sequence[float] | None = None,
         quantity: str | None = None,
@@ -50,17 +50,13 @@ class Selection:
         have, and `UsageError` for an unknown quantity or kernels of unknown size.
         """
         known = summary.units
-        if units is None:
-            chosen = paper_units(known)
-        elif isinstance(units, str):
-            chosen = select_units(units, known)
-        else:
-            names = [unit.name if isinstance(unit, Unit) else unit for unit in units]
-            chosen = select_units(names, known)
+        chosen = paper_units(known) if units is None else select_units(units, known)
         shown = find_quantity(summary.options.quantity if quantity is None else quantity)
         if shown == EXPECTED_KERNEL:
             require_kernels(chosen)
-        columns = _choose_scales(summary.scales, scales)
+        wanted = summary.scales if scales is None else scales
+        have = Scales(summary.scales)
+        columns = sorted({have.index(scale, "scales of the run ({})") for scale in wanted})
         return cls(summary, tuple(chosen), tuple(columns), shown, tuple(null))
 
     @property
@@ -136,9 +132,3 @@ def required_scales(attention: Attention) -> tuple[float, ...]:
             " give the probe what `enlarge` returns"
         )
     return attention.scales
-
-
-def _choose_scales(known: Sequence[float], wanted: Sequence[float] | None) -> list[int]:
-    if wanted is None:
-        return list(range(len(known)))
-    return sorted({Scales(known).index(scale, "scales of the run ({})") for scale in wanted})

@@ -23,7 +23,7 @@ from skviz.figures.layout.footer import draw_footer, footer_height, footer_lines
 from skviz.figures.layout.page import fit, fit_label, new_figure, place
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
+from skviz.figures.style.palette import PAIRED, line_handles, paired_handles, scale_styles
 from skviz.figures.style.sheets import figure_style
 from skviz.figures.style.text import clean, font_points, shorten, text_width
 from skviz.frames import parts_frame
@@ -140,12 +140,12 @@ class AttentionFigure(Display):
         """Return where everything goes, on a page of its own."""
         footer = footer_lines(self.note, self.warning, inner_width())
         below = footer_height(footer, font_points("small") / 72)
-        return arrange(self.thumbnails, len(self.lines), self.bars, _Header.of(self).height, below)
+        return arrange(self.thumbnails, len(self.lines), self.bars, _Header(self).height, below)
 
     def _draw(self, figure: Figure, page: Arrangement, top: float) -> None:
         """Draw everything on a figure, from so many inches below its upper edge on."""
         footer = footer_lines(self.note, self.warning, inner_width())
-        _Header.of(self).draw(figure, self, top)
+        _Header(self).draw(figure, top)
         below = figure.get_size_inches()[1] - top - page.height
         draw_footer(figure, footer, (page.width - inner_width()) / 2, below)
         page = page.moved(top)
@@ -270,38 +270,29 @@ def draw_attention(
         return parts.plot().figure_
 
 
-@dataclass(frozen=True)
 class _Header:
-    """Title and legend: side by side, or one below the other where they are too long."""
+    """Title and legend: side by side, or one below the other where they are too long.
 
-    title: str
-    handle: float  # width of the legend's handles, in font sizes
-    legend_columns: int
-    height: float  # inches
-    legend_top: float  # inches below the page's margin
-    beside: bool
+    `height` and `legend_top`, below the page's margin, are in inches.
+    """
 
-    @classmethod
-    def of(cls, parts: AttentionFigure) -> _Header:
+    def __init__(self, parts: AttentionFigure) -> None:
         width, em = 72 * inner_width(), float(matplotlib.rcParams["font.size"])
         small, large = font_points("small"), font_points("large")
-        scales = parts.bars.scales
-        handle = _PAIR if len(scales) <= _MOST_PAIRS else _LINE_ALONE
-        entry = small * (handle + 2.5) + max(
-            text_width(style.label, small) for style in scale_styles(scales)
-        )
-        columns = max(1, min(len(scales), int(width / entry)))
-        rows = math.ceil(len(scales) / columns)
-        title = clean(parts.title)
-        beside = rows == 1 and columns * entry < 0.6 * width
-        room = width - columns * entry - em if beside else width
-        title = shorten(title, room, large, weight="bold")
-        line = _LINE * large / 72
-        legend_top = 0.0 if beside or not title else line
-        height = max(line if title else 0.0, legend_top + rows * _LINE * small / 72)
-        return cls(title, handle, columns, height + 0.8 * em / 72, legend_top, beside)
+        self.parts, scales = parts, parts.bars.scales
+        self.handle = _PAIR if len(scales) <= _MOST_PAIRS else _LINE_ALONE  # in font sizes
+        longest = max(text_width(style.label, small) for style in scale_styles(scales))
+        entry = small * (self.handle + 2.5) + longest
+        self.columns = max(1, min(len(scales), int(width / entry)))
+        rows = math.ceil(len(scales) / self.columns)
+        self.beside = rows == 1 and self.columns * entry < 0.6 * width
+        room = width - self.columns * entry - em if self.beside else width
+        self.title = shorten(clean(parts.title), room, large, weight="bold")
+        line = _LINE * large / 72 if self.title else 0.0
+        self.legend_top = 0.0 if self.beside else line
+        self.height = max(line, self.legend_top + rows * _LINE * small / 72) + 0.8 * em / 72
 
-    def draw(self, figure: Figure, parts: AttentionFigure, top: float) -> None:
+    def draw(self, figure: Figure, top: float) -> None:
         """Draw it on a figure, so many inches below its upper edge."""
         width, height = figure.get_size_inches()
         margin = (width - inner_width()) / 2
@@ -312,15 +303,14 @@ class _Header:
             ha="left", va="center_baseline", weight="bold", size="large", parse_math=False,
         )  # fmt: skip
         background = figure.get_facecolor()
-        styles = scale_styles(parts.bars.scales, background)
-        bars = bar_handles(styles, background, parts.bars.hatched)
-        lines = line_handles(styles)
-        pairs = list(zip(bars, lines, strict=True)) if self.handle == _PAIR else lines
+        styles = scale_styles(self.parts.bars.scales, background)
+        pairs = paired_handles(styles, background, self.parts.bars.hatched)
+        entries = pairs if self.handle == _PAIR else line_handles(styles)
         # Matplotlib fills a legend column by column; people read row by row.
-        columns = self.legend_columns
+        columns = self.columns
         order = [i for column in range(columns) for i in range(column, len(styles), columns)]
         figure.legend(
-            handles=[pairs[i] for i in order],
+            handles=[entries[i] for i in order],
             labels=[styles[i].label for i in order],
             handler_map=PAIRED,
             handlelength=self.handle,
@@ -329,7 +319,7 @@ class _Header:
                 1 - margin / width if self.beside else margin / width,
                 1 - (top + margin + self.legend_top) / height,
             ),
-            ncols=self.legend_columns,
+            ncols=columns,
             borderaxespad=0,
             borderpad=0.2,
             columnspacing=1.5,

@@ -65,9 +65,11 @@ class Thumbnails(Display):
                 "expected images as uint8 of shape (V, H, W, 3),"
                 f" got {self.images.dtype} of shape {self.images.shape}"
             )
-        for name, count in (("scales", len(self.scales)), ("captions", self._caption_count)):
-            if count != len(self.images):
-                raise UsageError(f"expected {len(self.images)} {name}, one per image, got {count}")
+        captions = self.scales if self.captions is None else self.captions
+        for name, given in (("scales", self.scales), ("captions", captions)):
+            count = len(self.images)
+            if len(given) != count:
+                raise UsageError(f"expected {count} {name}, one per image, got {len(given)}")
 
     @classmethod
     def from_views(cls, views: Views, captions: Sequence[str] | None = None) -> Thumbnails:
@@ -76,16 +78,15 @@ class Thumbnails(Display):
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
-        labels = scale_labels(self.scales)
-        seen = [""] * len(labels)
+        labels, source, below = scale_labels(self.scales), provenance.source, ""
+        shown = list(labels)
         if self.captions is not None:
-            seen = [f" ({storable(caption)})" for caption in self.captions]
-        views = listed([f"{label}{words}" for label, words in zip(labels, seen, strict=True)])
-        captions = "; below each the top prediction" if self.captions is not None else ""
-        text = [f"What the network sees of {provenance.source} at {listed(labels)}{captions}."]
-        alt = [f"{counted(len(labels), 'picture')} of {provenance.source}, enlarged: {views}."]
-        title = f"{upper_first(provenance.source)} at {listed(labels)}"
-        return Caption(title, tuple(text), (), provenance, " ".join(alt))
+            below = "; below each the top prediction"
+            pairs = zip(labels, map(storable, self.captions), strict=True)
+            shown = [f"{label} ({caption})" for label, caption in pairs]
+        drawn = f"What the network sees of {source} at {listed(labels)}{below}."
+        alt = f"{counted(len(labels), 'picture')} of {source}, enlarged: {listed(shown)}."
+        return Caption(f"{upper_first(source)} at {listed(labels)}", (drawn,), (), provenance, alt)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per image: its scale, and the words below it."""
@@ -126,10 +127,6 @@ class Thumbnails(Display):
         text = self._text_height(len(self._captions(side)[0]))
         rows = math.ceil(len(self.images) / columns)
         return rows * (side * self._aspect + text) + (rows - 1) * self._gap
-
-    @property
-    def _caption_count(self) -> int:
-        return len(self.images) if self.captions is None else len(self.captions)
 
     @property
     def _aspect(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +19,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
-from skviz.figures.style.text import wrap
+from skviz.figures.style.palette import held
+from skviz.figures.style.text import font_points, wrap
 
 FEWEST_TICKS = 3  # of an axis of values: two do not tell whether it is linear
 _SLIDE = (13.333, 7.5)
@@ -96,6 +96,13 @@ def legend_above(ax: Axes, handles: Sequence[Artist], columns: int) -> Legend:
     )
 
 
+def write_beside(
+    ax: Axes, text: str, place: tuple[float, float], by: tuple[float, float], **look: Any
+) -> None:
+    """Write a text so many points from a place in the axes, which are 1 x 1."""
+    ax.annotate(text, place, by, xycoords="axes fraction", textcoords="offset points", **look)
+
+
 def figure_size() -> tuple[float, float]:
     """Return the size in inches that the style gives to a figure of one chart."""
     width, height = matplotlib.rcParams["figure.figsize"]
@@ -116,14 +123,9 @@ def is_slide() -> bool:
     return abs(width - _SLIDE[0]) < 0.01 and abs(height - _SLIDE[1]) < 0.01
 
 
-@contextmanager
-def reserved(height: float) -> Iterator[None]:
+def reserved(height: float) -> AbstractContextManager[None]:
     """Within a `with` block, keep so many inches of a slide free, for `add_below`."""
-    token = _RESERVED.set(height)
-    try:
-        yield
-    finally:
-        _RESERVED.reset(token)
+    return held(_RESERVED, height)
 
 
 def add_below(figure: Figure, height: float) -> None:
@@ -174,10 +176,8 @@ def keep_ticks(ax: Axes) -> None:
     """
     steps = [1, 2, 2.5, 5, 10]
     ax.yaxis.set_major_locator(MaxNLocator("auto", steps=steps, min_n_ticks=FEWEST_TICKS))
-    across = FontProperties(size=matplotlib.rcParams["xtick.labelsize"])
-    upright = FontProperties(size=matplotlib.rcParams["ytick.labelsize"])
-    ax.tick_params(axis="x", labelsize=across.get_size_in_points())
-    ax.tick_params(axis="y", labelsize=upright.get_size_in_points())
+    ax.tick_params(axis="x", labelsize=font_points(matplotlib.rcParams["xtick.labelsize"]))
+    ax.tick_params(axis="y", labelsize=font_points(matplotlib.rcParams["ytick.labelsize"]))
 
 
 def size_in_points(ax: Axes) -> tuple[float, float]:

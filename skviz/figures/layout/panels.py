@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from skviz.figures.layout.page import Slot, most_height, new_figure, place, size_in_points
 
-_MOST_IN_ONE_COLUMN = 4
 # Font sizes that a panel's axes need at least, across and, on a slide, from top to bottom.
 _NARROWEST, _LOWEST = 12.0, 3.0
 
@@ -38,7 +37,7 @@ class PanelSizes:
 
 def panel_columns(count: int) -> int:
     """Return in how many columns so many panels stand."""
-    return fitting_columns(1 if count <= _MOST_IN_ONE_COLUMN else 2 if count <= 12 else 3)
+    return fitting_columns(1 if count <= 4 else 2 if count <= 12 else 3)
 
 
 def fitting_columns(columns: int) -> int:

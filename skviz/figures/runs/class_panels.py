@@ -15,7 +15,13 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
-from skviz.figures.layout.page import fit_label, keep_ticks, root_figure, size_in_points
+from skviz.figures.layout.page import (
+    fit_label,
+    keep_ticks,
+    root_figure,
+    size_in_points,
+    write_beside,
+)
 from skviz.figures.layout.panels import (
     PanelSizes,
     on_slide,
@@ -52,9 +58,9 @@ def draw_classes(curves: ClassCurves, ax: Axes | None = None) -> Figure:
         figure, axes, columns = root_figure(ax), [ax], 1
     else:
         columns, figure, axes = _make_panels(curves)
+    with_names = named(curves, columns)
     for index, (panel, unit) in enumerate(zip(axes, curves.units, strict=True)):
         lowest = index + columns >= len(curves.units)
-        with_names = named(curves, columns)
         keep_ticks(panel)
         _draw(curves, panel, unit, with_names)
         panel.set_ylabel(curves.quantity if index % columns == 0 else "")
@@ -62,20 +68,17 @@ def draw_classes(curves: ClassCurves, ax: Axes | None = None) -> Figure:
         if with_names and not (lowest or curves.sort == "shift"):
             panel.set_xticklabels([])
         if lowest:
-            label, size = (
-                _x_label(curves, with_names),
-                font_points(matplotlib.rcParams["axes.labelsize"]),
-            )
+            label = _x_label(curves, with_names)
+            size = font_points(matplotlib.rcParams["axes.labelsize"])
             # Too long for a narrow panel: without what each point is, which the caption says.
             fits = text_width(label, size) <= size_in_points(panel)[0] + 2 * size
             panel.set_xlabel(label if fits else label.partition(" (")[0])
     if ax is None:
         styles = scale_styles(curves.scales, axes[0].get_facecolor())
-        handles: list[Artist] = []
-        for handle in line_handles(styles):
-            if named(curves, columns):
-                handle.set_linestyle("")  # the marks of a class are not joined to the next
-            handles.append(handle)
+        lines = line_handles(styles)
+        for line in lines if with_names else ():
+            line.set_linestyle("")  # the marks of a class are not joined to the next
+        handles: list[Artist] = [*lines]
         if curves.null is not None:
             handles.append(null_handle(scale_labels(curves.scales)[-1]))
         figure.legend(handles=handles, loc="upper right", ncols=len(handles))
@@ -116,25 +119,18 @@ def _draw(curves: ClassCurves, ax: Axes, unit: str, named: bool) -> None:
     """Draw one unit, with the name of every class or along an axis of numbers."""
     drawn, values = curves.points(unit)
     styles = scale_styles(curves.scales, ax.get_facecolor())
-    position = np.arange(len(drawn))
-    along = position if named or curves.sort != "index" else curves.classes[drawn]
+    x = curves.along(drawn, named)
     if curves.null is not None:
         order = curves.order(unit)
         _, (low, high) = curves.thinned(order, curves.null[curves.index(unit)][:, order])
-        step = 1 if named or curves.sort == "index" else curves.step
-        _draw_null(ax, along * step, low, high, named)
+        _draw_null(ax, x, low, high, named)
     if named:
-        _draw_pairs(ax, position, values, styles)
+        _draw_pairs(ax, x, values, styles)
         _name_ticks(curves, ax, drawn)
     else:
-        x = curves.classes[drawn] if curves.sort == "index" else position * curves.step
         _draw_curves(ax, x, values, styles)
         ax.xaxis.set_major_locator(MaxNLocator(min(10, int(room_across(ax) / 4)), integer=True))
-    if (
-        values.min(initial=0, where=~np.isnan(values))
-        < 0
-        < values.max(initial=0, where=~np.isnan(values))
-    ):
+    if np.nanmin(values, initial=0) < 0 < np.nanmax(values, initial=0):
         ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.6, zorder=1)
     _describe(curves, ax, unit)
 
@@ -146,37 +142,21 @@ def _describe(curves: ClassCurves, ax: Axes, unit: str) -> None:
     title = clean(unit)
     lines = []
     if len(curves.scales) > 1:
-        shift = curves.shift(unit)
-        shift = shift[~np.isnan(shift)]
         first, last = scale_labels((curves.scales[0], curves.scales[-1]))
-        count = f"{(shift > 0).sum()} of {len(shift)}"
+        count = curves.rising(unit)
         spare = room - text_width(title, font_points("medium"), "bold") - small
         words = (f"{count} {curves.counts} rise from {first} to {last}", f"{count} rise", "")
         lines.append(next(word for word in words if not word or text_width(word, small) <= spare))
-        lines += [
-            text
-            for word, names in zip(
-                ("most", "least"), curves.extremes(unit, drawn=True), strict=True
-            )
-            if (text := _listed(word, names, room, small))
-        ]
+        ends = zip(("most", "least"), curves.extremes(unit, drawn=True), strict=True)
+        lines += [text for end in ends if (text := _listed(*end, room, small))]
     # The first line stands beside the title, a little above the others.
     heights = [4 + 1.3 * small * index for index in range(len(lines))] or [4]
     heights[-1] += 0.3 * small if len(lines) > 1 else 0
     ax.set_title(title, pad=heights[-1], parse_math=False)
     for index, line in enumerate(reversed(lines)):
-        at_title = index == len(lines) - 1
-        ax.annotate(
-            line,
-            (1 if at_title else 0, 1),
-            xytext=(0, heights[index]),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="right" if at_title else "left",
-            va="bottom",
-            size=small,
-            parse_math=False,
-        )
+        x, side = (1, "right") if index == len(lines) - 1 else (0, "left")
+        look = {"ha": side, "va": "bottom", "size": small, "parse_math": False}
+        write_beside(ax, line, (x, 1), (0, heights[index]), **look)
 
 
 def _name_ticks(curves: ClassCurves, ax: Axes, drawn: NDArray[np.int64]) -> None:
@@ -198,10 +178,7 @@ def _name_height(curves: ClassCurves) -> float:
 
 
 def _x_label(curves: ClassCurves, named: bool) -> str:
-    order = {"index": "class", "shift": "classes, sorted by shift", "name": "classes by name"}
-    label = order[curves.sort]
-    if curves.sort == "index" and not named:
-        label = "class index"
+    label = curves.order_label(named)
     if curves.smooth > 1:
         label += f" (each point the mean of {curves.smooth} consecutive classes)"
     elif curves.every > 1:
@@ -217,16 +194,8 @@ def _draw_curves(
     width = matplotlib.rcParams["lines.linewidth"] * (0.5 if dense else 0.8)
     size = matplotlib.rcParams["lines.markersize"] * (0.75 if len(x) > 50 else 1)
     for style, curve in zip(styles, values, strict=True):
-        ax.plot(
-            x,
-            curve,
-            color=style.colour,
-            marker="" if dense else style.marker,
-            linestyle="-" if dense else style.dash,
-            linewidth=width,
-            markersize=size,
-            label=style.label,
-        )
+        look = style.line | ({"marker": "", "linestyle": "-"} if dense else {})
+        ax.plot(x, curve, linewidth=width, markersize=size, **look)
     ax.set_xmargin(0.01)
 
 
@@ -238,7 +207,7 @@ def _draw_pairs(
     low, high = np.nanmin(values[:, known], axis=0), np.nanmax(values[:, known], axis=0)
     ax.vlines(x[known], low, high, color=matplotlib.rcParams["xtick.color"], linewidth=0.9)
     for style, curve in zip(styles, values, strict=True):
-        ax.plot(x, curve, color=style.colour, marker=style.marker, linestyle="", label=style.label)
+        ax.plot(x, curve, **(style.line | {"linestyle": ""}))
 
 
 def _draw_null(
@@ -257,10 +226,8 @@ def _listed(word: str, names: list[str], room: float, size: float) -> str:
     """Return "most: a +0.1, b +0.2", as many as there is room for, long names cut."""
     if not names:
         return ""
-    words: list[str] = []
-    for name in names:
-        text, _, number = clean(name).rpartition(" ")
-        words.append(f"{closed(shorten(text, 11 * size, size))} {number}")
+    parts = [clean(name).rpartition(" ") for name in names]
+    words = [f"{closed(shorten(text, 11 * size, size))} {number}" for text, _, number in parts]
     while len(words) > 1 and text_width(f"{word}: {', '.join(words)}", size) > room:
         words.pop()
     return f"{word}: {', '.join(words)}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import UnitError, UsageError, did_you_mean
+from skviz.figures.display import check_shape
 from skviz.figures.style.fonts import can_draw_all
 from skviz.figures.style.text import storable
 from skviz.numbers import signed
@@ -35,11 +36,7 @@ class ClassPoints:
 
     def __post_init__(self) -> None:
         expected = (len(self.units), len(self.scales), len(self.classes))
-        if self.values.shape != expected:
-            raise UsageError(
-                "expected values of shape (units, scales, classes) ="
-                f" {expected}, got {self.values.shape}"
-            )
+        check_shape("values", self.values, "units, scales, classes", expected)
         if self.names is not None and len(self.names) != len(self.classes):
             raise UsageError(
                 f"expected {len(self.classes)} names, one per class, got {len(self.names)}"
@@ -55,6 +52,24 @@ class ClassPoints:
         values = self.values[self.index(unit)]
         shift: FloatArray = values[-1] - values[0]
         return shift
+
+    def rising(self, unit: str) -> str:
+        """Return "5 of 10": how many of the classes with a shift rise."""
+        shift = self.shift(unit)
+        return f"{(shift > 0).sum()} of {np.count_nonzero(~np.isnan(shift))}"
+
+    def along(self, drawn: NDArray[np.int64], named: bool) -> NDArray[np.int64]:
+        """Return where the drawn classes stand: at their index, or side by side."""
+        if self.sort == "index" and not named:
+            return self.classes[drawn]
+        return np.arange(len(drawn)) * (1 if named else self.step)
+
+    def order_label(self, named: bool) -> str:
+        """Return what stands along the axis."""
+        by_index = "class" if named else "class index"
+        return {"shift": "classes, sorted by shift", "name": "classes by name"}.get(
+            self.sort, by_index
+        )
 
     @property
     def step(self) -> int:

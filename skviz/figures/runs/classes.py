@@ -10,9 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from skviz.errors import UsageError
 from skviz.figures.caption import Caption, null_words
-from skviz.figures.display import Display, RunDisplay
+from skviz.figures.display import Display, RunDisplay, check_shape
 from skviz.figures.layout.panels import panel_columns
 from skviz.figures.native import NativeChart, ticks_of
 from skviz.figures.provenance import Provenance
@@ -22,6 +21,7 @@ from skviz.figures.runs.null_bands import class_bands
 from skviz.figures.selection import Selection, has_differences
 from skviz.figures.style.text import storable
 from skviz.figures.wording import per_scale, scales_in_words, upper_first
+from skviz.frames import grid_frame
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.class_table import ClassTable
 from skviz.numbers import counted, listed, signed
@@ -98,10 +98,7 @@ class ClassCurves(ClassPoints, RunDisplay):
     def __post_init__(self) -> None:
         super().__post_init__()
         bands = (len(self.units), 2, len(self.classes))
-        if self.null is not None and self.null.shape != bands:
-            raise UsageError(
-                f"expected a null of shape (units, 2, classes) = {bands}, got {self.null.shape}"
-            )
+        check_shape("a null", self.null, "units, 2, classes", bands)
 
     @classmethod
     def from_summary(
@@ -182,35 +179,23 @@ class ClassCurves(ClassPoints, RunDisplay):
         panels = f"one panel per unit ({listed([storable(unit) for unit in self.units])})"
         text = [self._sentence(provenance, f"; {panels}")]
         marks = () if self.null is None else (null_words(scales),)
-        alt = [
-            f"{counted(len(self.units), 'panel')} with the {quantity} of"
-            f" {counted(total, 'class', 'classes')}."
-        ]
+        every = counted(total, "class", "classes")
+        alt = [f"{counted(len(self.units), 'panel')} with the {quantity} of {every}."]
         counts = []
         for index, unit in enumerate(self.units):
             name, values = storable(unit), self.values[index]
             alt.append(f"{name}: mean over classes {per_scale(nan_mean(values, axis=1), scales)}.")
             if len(scales) > 1:
-                change = self.shift(unit)
-                change = change[~np.isnan(change)]
-                rising = int((change > 0).sum())
-                counts.append(
-                    f"{rising} of {len(change)} {self.counts} rise in {name}{self._unclear(index)}"
-                )
+                count = f"{self.rising(unit)} {self.counts} rise in {name}{self._unclear(index)}"
+                counts.append(count)
                 most, least = self.extremes(unit, 1)
-                detail = (
-                    f"most {storable(most[0])}, least {storable(least[0])}"
-                    if most and least
-                    else ""
-                )
-                alt.append(f"{counts[-1]}" + (f": {detail}." if detail else "."))
+                if most and least:
+                    count += f": most {storable(most[0])}, least {storable(least[0])}"
+                alt.append(f"{count}.")
         labels = scale_labels(scales)
+        title = f"{upper_first(quantity)} of {every} at {labels[0]}"
         if counts:
             title = f"From {labels[0]} to {labels[-1]}, {listed(counts)}"
-        else:
-            title = (
-                f"{upper_first(quantity)} of {counted(total, 'class', 'classes')} at {labels[0]}"
-            )
         return Caption(title, tuple(text), marks, provenance, " ".join(alt))
 
     def _unclear(self, index: int) -> str:
@@ -243,12 +228,7 @@ class ClassCurves(ClassPoints, RunDisplay):
         drawn, values = self.points(unit)
         names, step = self.names, self.step
         named = names is not None and self.smooth == 1 and len(drawn) <= MOST_NAMED
-        along = self.classes[drawn] if self.sort == "index" else np.arange(len(drawn)) * step
-        label = {
-            "index": "class" if named else "class index",
-            "shift": "classes, sorted by shift",
-            "name": "classes by name",
-        }[self.sort]
+        label = self.order_label(named)
         if step > 1:
             how = f"every {step}th" if self.every > 1 else f"means of {step} consecutive classes"
             label += f" ({how})"
@@ -260,7 +240,7 @@ class ClassCurves(ClassPoints, RunDisplay):
             caption=caption,
             x=tuple(names[index] for index in drawn)
             if names and named
-            else along.astype(np.float64),
+            else self.along(drawn, False).astype(np.float64),
             scales=self.scales,
             values=values,
             x_title=label,
@@ -277,28 +257,21 @@ class ClassCurves(ClassPoints, RunDisplay):
         kind = f"Chart of the {self.quantity} of {len(self.classes):,} classes in {unit}."
         if len(scales) < 2:
             return f"{unit}: {self.quantity} of every class", f"{kind} {means}", means
-        shift = self.shift(unit)
-        shift = shift[~np.isnan(shift)]
         first, last = scale_labels((scales[0], scales[-1]))
-        count = (
-            f"{int((shift > 0).sum())} of {len(shift)} {self.counts} rise from {first} to {last}"
-        )
+        count = f"{self.rising(unit)} {self.counts} rise from {first} to {last}"
         count += self._unclear(self.units.index(unit))
+        shift = float(nan_mean(self.shift(unit)))
+        lines = [means] if np.isnan(shift) else [means, f"Mean shift {signed(shift)}."]
         most, least = self.extremes(unit, _LISTED)
-        lines = [means, f"Mean shift {signed(shift.mean())}." if len(shift) else ""]
         if most:
             lines += [f"Most: {', '.join(most)}.", f"Least: {', '.join(least)}."]
-        numbers = "\n".join(filter(None, lines))
+        numbers = "\n".join(lines)
         return f"{unit}: {count}", f"{kind} {count}. {' '.join(numbers.splitlines())}", numbers
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per unit, scale and class."""
-        import pandas as pd
-
-        index = pd.MultiIndex.from_product(
-            [self.units, self.scales, self.classes], names=["unit", "scale", "label"]
-        )
-        frame = pd.DataFrame({"value": self.values.ravel()}, index=index).reset_index()
+        axes = {"unit": self.units, "scale": self.scales, "label": self.classes}
+        frame = grid_frame(axes, {"value": self.values})
         if self.names is not None:
             names = dict(zip(self.classes.tolist(), self.names, strict=True))
             frame.insert(3, "name", frame["label"].map(names))

@@ -27,7 +27,7 @@ from skviz.figures.layout.ticks import label_units
 from skviz.figures.native import NativeChart
 from skviz.figures.provenance import Provenance
 from skviz.figures.runs.null_bands import extra_height, legend_columns, null_handle
-from skviz.figures.style.palette import PAIRED, bar_handles, line_handles, scale_styles
+from skviz.figures.style.palette import PAIRED, line_handles, paired_handles, scale_styles
 from skviz.frames import parts_frame
 from skviz.studies.unit_choice import choose_units
 
@@ -138,10 +138,7 @@ class Figure3(RunDisplay):
     def _legend(self, figure: Figure) -> None:
         ground = matplotlib.rcParams["axes.facecolor"]
         styles = scale_styles(self.bars.scales, ground)
-        pairs = zip(
-            bar_handles(styles, ground, self.bars.hatched), line_handles(styles), strict=True
-        )
-        handles: list[object] = list(pairs)
+        handles: list[object] = [*paired_handles(styles, ground, self.bars.hatched)]
         labels = [style.label for style in styles]
         columns = len(styles)
         if self.bars.null is not None:

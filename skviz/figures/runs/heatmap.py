@@ -32,6 +32,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.frames import grid_frame
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted
 from skviz.quantities import EXPECTED_KERNEL
@@ -183,17 +184,9 @@ class ChannelHeatmap(PerUnit):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per scale and channel."""
-        import pandas as pd
-
-        count, channels = self.values.shape
-        columns = {
-            "unit": self.unit,
-            "kernel": self.branch_label,
-            "scale": np.repeat(self.scales, channels),
-            "channel": np.tile(np.arange(channels), count),
-            "attention": self.values.ravel(),
-        }
-        return pd.DataFrame(columns)
+        axes = {"unit": [self.unit], "kernel": [self.branch_label], "scale": self.scales}
+        channels = range(self.values.shape[1])
+        return grid_frame({**axes, "channel": channels}, {"attention": self.values})
 
     def plot(self) -> Self:
         """Draw the maps on a new figure, and return the display."""
@@ -210,12 +203,17 @@ class ChannelHeatmap(PerUnit):
         """Draw the maps across a figure, `top` font sizes below its upper edge."""
         values = self.values[:, self.order]
         labels = scale_labels(self.scales)
-        low, high = _limits(values)
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        dust = 0 if high > low else 1e-6  # the ends of the colours are apart
         tall = max(_LEAST, _ROW * len(labels))
-        colours = Normalize(low, high)
+        colours = Normalize(low - dust, high + dust)
         ax = _map(figure, top + _HEAD, tall, values, labels, ("cividis", colours))
         quantity = self.quantity or f"attention of {branch_phrase(self.branch_label)}"
-        ax.set_title(self._title(ax, quantity), parse_math=False)
+        size = font_points(matplotlib.rcParams["axes.titlesize"])
+        # Drawn in pixels, text is a little wider than measured. Long names lose their beginning.
+        room, title = 0.95 * size_in_points(ax)[0], f"{clean(self.unit)}: {quantity}"
+        title = shorten(title, room, size, weight="bold", keep_end=True)
+        ax.set_title(title, parse_math=False)
         if len(labels) > 1:
             ax.set_xticklabels([])
             change = values[1:] - values[0]
@@ -227,14 +225,6 @@ class ChannelHeatmap(PerUnit):
             text = f"change from {labels[0]}"
             ax.set_title(text, weight="normal", size=font_points("small"))
         ax.set_xlabel("channel" if self.sort == "index" else "channel, sorted by its change")
-
-    def _title(self, ax: Axes, quantity: str) -> str:
-        """Return unit and quantity, of which a long name is cut at its beginning."""
-        size = font_points(matplotlib.rcParams["axes.titlesize"])
-        # Drawn in pixels, text is a little wider than measured.
-        room = 0.95 * size_in_points(ax)[0]
-        title = f"{clean(self.unit)}: {quantity}"
-        return shorten(title, room, size, weight="bold", keep_end=True)
 
 
 def plot_heatmaps(maps: Sequence[ChannelHeatmap]) -> Figure:
@@ -286,9 +276,3 @@ def _map(
     bar.locator = MaxNLocator(3, min_n_ticks=FEWEST_TICKS)
     bar.update_ticks()
     return ax
-
-
-def _limits(values: FloatArray) -> tuple[float, float]:
-    """Return the ends of the colour scale, apart even where all values are the same."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    return (low, high) if high > low else (low - 1e-6, high + 1e-6)

@@ -22,13 +22,19 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.style.text import font_points, text_width
-from skviz.inference.null import NullShifts, aligned, band, origin_of, wider
+from skviz.inference.null import (
+    FEWEST_SEEDS,
+    NullShifts,
+    aligned,
+    band,
+    origin_of,
+    reach,
+    wider,
+)
 from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
-    from matplotlib.typing import ColorType
-
     from skviz.figures.selection import Selection
     from skviz.runs.measurements import AnyMeasurements as AnyMeasurements
 
@@ -65,7 +71,8 @@ def channel_band(
     shifts = []
     for other in shown.null:
         mean = other.channels[name].mean[:, branch]
-        at = [_near(other.scales, summary.scales[index]) for index in (origin, scale)]
+        scales = np.array(other.scales)
+        at = [np.abs(scales - summary.scales[index]).argmin() for index in (origin, scale)]
         shifts.append(np.add.reduceat(mean[at[1]] - mean[at[0]], starts) / sizes)
     raw = np.stack(shifts)
     low, high = wider(_pooled(raw), _pooled(raw * factors[:, None]))
@@ -107,20 +114,15 @@ def look(on_bars: bool = False) -> dict[str, Any]:
     """Return how a band is drawn in the style of the moment; over bars it hides their colour."""
     grey = matplotlib.rcParams["axes.edgecolor"]
     ground = matplotlib.rcParams["axes.facecolor"]
+    mixed = tuple(0.14 * np.array(to_rgb(grey)) + 0.86 * np.array(to_rgb(ground)))
     return {
         # Light grey without opacity: Matplotlib's SVG draws a hatch with that of the face, on a
         # ground of the face's full colour, in which it would be lost.
-        "facecolor": (ground, 0.7) if on_bars else _mixed(grey, ground, 0.14),
+        "facecolor": (ground, 0.7) if on_bars else mixed,
         "edgecolor": (grey, 0.9 if on_bars else 0.45),
         "hatch": _HATCH,
         "linewidth": 0.6 if on_bars else 0.4,
     }
-
-
-def _mixed(colour: ColorType, ground: ColorType, share: float) -> ColorType:
-    above, below = np.array([to_rgb(colour), to_rgb(ground)])
-    red, green, blue = share * above + (1 - share) * below
-    return red, green, blue
 
 
 def null_handle(scale: str = "", *, on_bars: bool = False, room: float = math.inf) -> Patch:
@@ -166,14 +168,8 @@ def _origin(shown: Selection) -> int:
     return origin_of(shown.summary.scales)
 
 
-def _near(scales: Sequence[float], wanted: float) -> int:
-    return int(np.argmin(np.abs(np.asarray(scales) - wanted)))
-
-
 def _pooled(shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the band of one point from shifts (S, N), all points alike; scalars."""
-    from skviz.inference.null import FEWEST_SEEDS, reach
-
     if len(shifts) < FEWEST_SEEDS:
         return shifts.min(), shifts.max()
     half = reach(len(shifts)) * shifts.std(ddof=1)

@@ -31,12 +31,14 @@ _SOURCE = (
     "Values read from the vector paths of figure {} of Li, Wang, Hu, Yang: Selective Kernel"
     " Networks, CVPR 2019."
 )
+_HIGHER = (
+    "How to read it: where the line of a larger scale lies above, and the bar is higher, the 5x5"
+    " kernel gets more attention."
+)
 _READ = {
     "3a": "How to read it: the higher the bar, the more attention the 5x5 kernel gets.",
-    "3b": "How to read it: where the line of a larger scale lies above, and the bar is higher,"
-    " the 5x5 kernel gets more attention. The paper shows no line for 1.0x.",
-    "3c": "How to read it: where the line of a larger scale lies above, and the bar is higher,"
-    " the 5x5 kernel gets more attention.",
+    "3b": f"{_HIGHER} The paper shows no line for 1.0x.",
+    "3c": _HIGHER,
     "4": "How to read it: where the line of 1.5x lies above that of 1.0x, larger objects of"
     " that class get more of the 5x5 kernel. 100 points per line; the paper does not say whether"
     " a point is one class or the mean of ten.",

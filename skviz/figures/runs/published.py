@@ -16,6 +16,7 @@ from skviz.errors import UsageError
 from skviz.figures.attention.bars import UnitBars
 from skviz.figures.attention.channel_points import PAPER_POINTS
 from skviz.figures.attention.lines import ChannelLines
+from skviz.figures.layout.page import legend_above
 from skviz.figures.style.palette import line_handles, scale_styles
 from skviz.inference.published import (
     has_paper_kernels,
@@ -95,31 +96,26 @@ def published_curve(unit: str, scale: float) -> tuple[NDArray[np.int64], FloatAr
 
 def lay_over_units(ax: Axes, display: UnitValues) -> None:
     """Mark the published means of figure 3 (c) on what is drawn, of bars with their deviations."""
-    bars = isinstance(display, UnitBars)
+    bars, look = isinstance(display, UnitBars), _open_diamond(ax)
     count, found = len(display.scales), 0
     for index, style in enumerate(scale_styles(display.scales, ax.get_facecolor())):
         for position, unit in enumerate(display.units):
             value = published_bars(unit, style.scale)
             if value is None:
                 continue
-            mean, error = value
+            at, error, colour = float(position), None, {"color": style.colour}
             if bars:
                 # Beside the error bar of our own, which stands in the middle.
-                at = position + (index - (count - 1) / 2 + 0.25) * 0.8 / count
-                ax.errorbar(at, mean, error if display.errors is not None else None, **_mark(ax))
-            else:
-                ax.errorbar(position, mean, **(_mark(ax) | {"color": style.colour}))
+                at += (index - (count - 1) / 2 + 0.25) * 0.8 / count
+                error, colour = None if display.errors is None else value[1], {}
+            ax.errorbar(at, value[0], error, elinewidth=0.8, **(look | colour))
             found += 1
     _require(found, display.scales, "2_3, 3_4, 4_6 or 5_3")
     legend = ax.get_legend()
     assert legend is not None
-    look = {key: value for key, value in _mark(ax).items() if key != "elinewidth"}
-    handle = Line2D([], [], label="published, figure 3 (c)", **look)
-    handles = [*legend.legend_handles, handle]
-    place: dict[str, Any] = {}
-    if isinstance(legend._loc_real, int) and legend.get_bbox_to_anchor() is not ax.bbox:  # type: ignore[attr-defined]
-        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.2}
-    ax.legend(handles=handles, ncols=len(handles) if place else 1, **place)
+    paper = Line2D([], [], label="published, figure 3 (c)", **look)
+    handles = [handle for handle in (*legend.legend_handles, paper) if handle is not None]
+    legend_above(ax, handles, len(handles))
 
 
 def published_chart(charts: Sequence[ChannelLines]) -> ChannelLines:
@@ -178,13 +174,12 @@ def lay_over_classes(figure: Figure, curves: ClassCurves) -> None:
 _FAINT: dict[str, Any] = {"linestyle": "-", "linewidth": 2.6, "alpha": 0.35, "zorder": 1.5}
 
 
-def _mark(ax: Axes) -> dict[str, Any]:
+def _open_diamond(ax: Axes) -> dict[str, Any]:
     return {
         "color": matplotlib.rcParams["text.color"],
         "marker": "D",
         "markersize": 0.9 * matplotlib.rcParams["lines.markersize"],
         "markerfacecolor": ax.get_facecolor(),
-        "elinewidth": 0.8,
         "linestyle": "",
         "zorder": 5,
     }

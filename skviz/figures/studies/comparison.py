@@ -12,21 +12,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from skviz.errors import ScaleError, UsageError
+from skviz.errors import ScaleError
 from skviz.figures.caption import Caption, mean_of
-from skviz.figures.display import Display
-from skviz.figures.layout.page import (
-    figure_size,
-    fit_label,
-    keep_ticks,
-    most_height,
-    own_axes,
-)
+from skviz.figures.display import Display, check_shape
+from skviz.figures.layout.page import chart_axes, figure_size, legend_above
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable
 from skviz.figures.wording import signed
+from skviz.frames import grid_frame
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.inference.compare import between
 from skviz.numbers import counted, listed
@@ -79,11 +74,7 @@ class ComparedShifts(Display):
     def __post_init__(self) -> None:
         expected = (len(self.labels), len(self.units))
         for name in ("values", "low", "high"):
-            shape = getattr(self, name).shape
-            if shape != expected:
-                raise UsageError(
-                    f"expected {name} of shape (runs, units) = {expected}, got {shape}"
-                )
+            check_shape(name, getattr(self, name), "runs, units", expected)
 
     @classmethod
     def from_comparison(
@@ -166,22 +157,15 @@ class ComparedShifts(Display):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per run and unit: its shift, with the ends of its interval."""
-        import pandas as pd
-
-        index = pd.MultiIndex.from_product([self.labels, self.units], names=["run", "unit"])
-        arrays = {"shift": self.values, "low": self.low, "high": self.high}
-        columns = {name: array.ravel() for name, array in arrays.items()}
-        frame = pd.DataFrame(columns, index=index).reset_index()
+        axes = {"run": self.labels, "unit": self.units}
+        frame = grid_frame(axes, {"shift": self.values, "low": self.low, "high": self.high})
         return frame.assign(from_scale=self.scales[0], to_scale=self.scales[1])
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the marks on `ax`, or on a new figure, and return the figure."""
         own = ax is None
-        across, height = figure_size()
         # Small pages, such as a paper's column, leave no less than the labels need.
-        em = float(matplotlib.rcParams["font.size"]) / 72
-        ax, figure = own_axes(ax, across, min(max(height, 22 * em), most_height()))
-        keep_ticks(ax)
+        ax, figure = chart_axes(ax, least=22 * float(matplotlib.rcParams["font.size"]) / 72)
         middle = np.arange(len(self.units))
         count = len(self.labels)
         looks = [self._look(ax, index) for index in range(count)]
@@ -195,18 +179,12 @@ class ComparedShifts(Display):
         ax.axhline(0, color=matplotlib.rcParams["text.color"], linewidth=0.8, zorder=1)
         for edge in middle[1:] - 0.5:
             ax.axvline(edge, color=matplotlib.rcParams["axes.edgecolor"], lw=0.4, alpha=0.4)
-        ax.set_xlim(-0.6, len(self.units) - 0.4)
         ax.margins(y=0.08)
         ax.grid(visible=False, axis="x")
-        ax.tick_params(axis="x", length=0)
         start, end = scale_labels(self.scales)
         ax.set_ylabel(f"shift of the difference,\n{start} to {end}")
-        self._add_legend(ax, looks, 72 * across)
-        label_units(ax, self.units)
-        if own:
-            figure.draw_without_rendering()  # settles the width of the axes
-            label_units(ax, self.units)
-            fit_label(ax)
+        self._add_legend(ax, looks, 72 * figure_size()[0])
+        label_units(ax, self.units, settle=own)
         return self._drawn(figure, ax)
 
     def _look(self, ax: Axes, index: int) -> dict[str, Any]:
@@ -232,14 +210,7 @@ class ComparedShifts(Display):
             Line2D([], [], label=shorten(clean(name), each, size), **look)
             for name, look in zip(self.labels, looks, strict=True)
         ]
-        legend = ax.legend(
-            handles=handles,
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=columns,
-            borderaxespad=0.2,
-        )
-        for text in legend.get_texts():
+        for text in legend_above(ax, handles, columns).get_texts():
             text.set_parse_math(False)
 
 

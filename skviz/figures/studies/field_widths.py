@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import matplotlib
@@ -16,9 +16,10 @@ from skviz.figures.caption import Caption, mean_of, message
 from skviz.figures.display import Display
 from skviz.figures.layout.page import keep_ticks, own_axes
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import scale_styles
+from skviz.figures.style.palette import error_bars, scale_styles
 from skviz.figures.style.text import clean, storable
 from skviz.figures.wording import per_scale, scales_in_words, upper_first
+from skviz.frames import grid_frame
 from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
@@ -37,8 +38,37 @@ _BODY, _LABELS = 13.0, 3.6
 _ENOUGH = 36.0  # font sizes across
 
 
+class MeasuredFields(Display):
+    """Q receptive fields of a unit at S scales, with their widths (S, Q) in pixels of the input."""
+
+    widths: FloatArray
+    scales: tuple[float, ...]
+    labels: tuple[str, ...]
+    unit: str
+
+    def _caption(
+        self, provenance: Provenance, drawn: str, marks: tuple[str, ...], alt: str
+    ) -> Caption:
+        """Write the caption; its title tells of the mixed field, or without it of the last one."""
+        labels = [storable(label) for label in self.labels]
+        chosen = labels.index("mixed") if "mixed" in labels else -1
+        quantity = f"the width of the {labels[chosen]} field in pixels"
+        unit, widths = storable(self.unit), self.widths[:, chosen]
+        words = [
+            f"{upper_first(label)}: width in pixels {per_scale(column, self.scales, 1)}."
+            for label, column in zip(labels, self.widths.T, strict=True)
+        ]
+        title = message(unit, quantity, widths, self.scales, digits=1)
+        return Caption(title, (drawn,), marks, provenance, " ".join([alt, *words]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per scale and field: its width in pixels of the input."""
+        axes = {"unit": [self.unit], "scale": self.scales, "field": self.labels}
+        return grid_frame(axes, {"width": self.widths})
+
+
 @dataclass(frozen=True, eq=False)
-class FieldWidths(Display):
+class FieldWidths(MeasuredFields):
     """Width of Q receptive fields at S scales, one line per field.
 
     Attributes
@@ -100,22 +130,18 @@ class FieldWidths(Display):
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
         unit, labels = storable(self.unit), [storable(label) for label in self.labels]
-        text = [
+        drawn = (
             f"{mean_of(provenance, f'width of the {FIELD} of {unit}')}, per scale"
             f" ({scales_in_words(self.scales)}): {listed(labels)}."
-        ]
+        )
         known = np.isfinite(self.low).any()
-        marks = ["Bars: 95 % bootstrap intervals over images."] if known else []
-        alt = [f"Line chart of the width of {counted(len(labels), 'field')} of {unit}."]
-        alt += widths_in_words(self.widths, self.scales, labels)
-        title = field_title(self.unit, self.labels, self.widths, self.scales)
-        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
+        marks = ("Bars: 95 % bootstrap intervals over images.",) if known else ()
+        alt = f"Line chart of the width of {counted(len(labels), 'field')} of {unit}."
+        return self._caption(provenance, drawn, marks, alt)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per field and scale: the width in pixels, with its interval."""
-        return widths_frame(
-            self.unit, self.scales, self.labels, width=self.widths, low=self.low, high=self.high
-        )
+        return super().to_frame().assign(low=self.low.ravel(), high=self.high.ravel())
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw the lines on `ax`, or on a new figure, and return the figure."""
@@ -129,23 +155,16 @@ class FieldWidths(Display):
         looks = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())
         order = np.arange(len(self.scales))
         for index, (look, label) in enumerate(zip(looks, self.labels, strict=True)):
-            look = replace(look, label=clean(label))
             shift = (index - (len(looks) - 1) / 2) * _APART
             middle = self.widths[:, index]
-            known = np.isfinite(self.low[:, index]) & np.isfinite(self.high[:, index])
-            below = np.where(known, middle - self.low[:, index], 0)
-            above = np.where(known, self.high[:, index] - middle, 0)
             ax.errorbar(
                 order + shift,
                 middle,
-                yerr=np.clip([below, above], 0, None),
-                color=look.colour,
-                marker=look.marker,
-                linestyle=look.dash,
-                label=look.label,
+                yerr=error_bars(middle, self.low[:, index], self.high[:, index]),
                 capsize=2,
                 elinewidth=matplotlib.rcParams["axes.linewidth"],
                 capthick=matplotlib.rcParams["axes.linewidth"],
+                **(look.line | {"label": clean(label)}),
             )
         ax.set_xticks(order, scale_labels(self.scales))
         ax.set_xlim(-0.4, len(self.scales) - 0.6)
@@ -165,34 +184,3 @@ class FieldWidths(Display):
         for text in ax.get_legend().get_texts():  # type: ignore[union-attr]
             text.set_parse_math(False)
         return self._drawn(figure, ax)
-
-
-def field_title(
-    unit: str, labels: Sequence[str], all_widths: FloatArray, scales: Sequence[float]
-) -> str:
-    """Return what becomes of the mixed field, or of the last one where there is none."""
-    chosen = labels.index("mixed") if "mixed" in labels else len(labels) - 1
-    label, widths = storable(labels[chosen]), all_widths[:, chosen]
-    quantity = f"the width of the {label} field in pixels"
-    return message(storable(unit), quantity, widths, scales, digits=1)
-
-
-def widths_in_words(widths: FloatArray, scales: tuple[float, ...], labels: list[str]) -> list[str]:
-    """Return a sentence per field."""
-    return [
-        f"{upper_first(label)}: width in pixels {per_scale(column, scales, 1)}."
-        for label, column in zip(labels, widths.T, strict=True)
-    ]
-
-
-def widths_frame(
-    unit: str, scales: Sequence[float], labels: Sequence[str], **columns: FloatArray
-) -> pd.DataFrame:
-    """Return tidy columns of arrays of shape (V, F), scales by fields."""
-    import pandas as pd
-
-    index = pd.MultiIndex.from_product([scales, labels], names=["scale", "field"])
-    frame = pd.DataFrame({name: values.ravel() for name, values in columns.items()}, index=index)
-    frame = frame.reset_index()
-    frame.insert(0, "unit", unit)
-    return frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import matplotlib
 import numpy as np
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
-from skviz.figures.display import Display
 from skviz.figures.layout.page import (
     Slot,
     is_slide,
@@ -28,14 +27,10 @@ from skviz.figures.layout.page import (
     place,
     root_figure,
     size_in_points,
+    write_beside,
 )
 from skviz.figures.provenance import Provenance
-from skviz.figures.studies.field_widths import (
-    FIELD,
-    field_title,
-    widths_frame,
-    widths_in_words,
-)
+from skviz.figures.studies.field_widths import FIELD, MeasuredFields
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import scales_in_words
 from skviz.numbers import counted, listed
@@ -44,8 +39,6 @@ from skviz.studies.receptive_field.widths import moments
 from skviz.typing import FloatArray
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skviz.studies.receptive_field.result import ReceptiveField
 
 KINDS = ("branch", "mixed")
@@ -58,7 +51,7 @@ _AROUND = 1.0  # what is shown around the widest field
 
 
 @dataclass(frozen=True, eq=False)
-class FieldMaps(Display):
+class FieldMaps(MeasuredFields):
     """Maps of receptive fields: a row per field, a column per scale.
 
     A white square around a field's centre has its width. All maps share one colour scale, whose
@@ -115,23 +108,17 @@ class FieldMaps(Display):
         """Write the caption from the numbers that are drawn."""
         unit, labels = storable(self.unit), [storable(label) for label in self.labels]
         what = f"{FIELD} of {unit}"
-        text = [
+        drawn = (
             f"{mean_of(provenance, what)}: one row per field ({listed(labels)}), one column per"
             f" scale ({scales_in_words(self.scales)}). All maps share one colour scale, spaced by"
             " the square root."
-        ]
-        marks = [
+        )
+        marks = (
             "White squares: the width of the field, the side of the box of the same variance, in"
-            " pixels of the input."
-        ]
-        alt = [f"{counted(self.widths.size, 'map')} of the effective receptive field of {unit}."]
-        alt += widths_in_words(self.widths, self.scales, labels)
-        title = field_title(self.unit, self.labels, self.widths, self.scales)
-        return Caption(title, tuple(text), tuple(marks), provenance, " ".join(alt))
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row per map: field, scale, and the width in pixels of the input."""
-        return widths_frame(self.unit, self.scales, self.labels, width=self.widths)
+            " pixels of the input.",
+        )
+        alt = f"{counted(self.widths.size, 'map')} of the effective receptive field of {unit}."
+        return self._caption(provenance, drawn, marks, alt)
 
     def plot(self) -> Self:
         """Draw the maps on a new figure, and return the display."""
@@ -173,14 +160,7 @@ class FieldMaps(Display):
                 place(ax, Slot(x * em, y * em, cell * em, cell * em))
                 image = self._draw_map(ax, column, row, half, shown)
                 if row == 0:
-                    ax.annotate(
-                        scale,
-                        (0, 1),
-                        (0, 1.55 * small),
-                        xycoords="axes fraction",
-                        textcoords="offset points",
-                        weight="bold",
-                    )
+                    write_beside(ax, scale, (0, 1), (0, 1.55 * small), weight="bold")
                 if (row, column) == (len(self.labels) - 1, 0):
                     self._scale_bar(ax, half)
                 if column == 0:
@@ -205,10 +185,8 @@ class FieldMaps(Display):
         bar.update_ticks()
         size = _smaller(small)
         if lies:
-            side.annotate(
-                "of the gradient per pixel", (1, 0.5), (1.2 * small, 0), size=size, va="center",
-                xycoords="axes fraction", textcoords="offset points",
-            )  # fmt: skip
+            text, by = "of the gradient per pixel", (1.2 * small, 0)
+            write_beside(side, text, (1, 0.5), by, size=size, va="center")
             return
         # Above the uppermost label of the bar, which reaches beyond its end.
         text = "of the gradient\nper pixel"
@@ -245,19 +223,11 @@ class FieldMaps(Display):
         figure = root_figure(ax)
         below = offset_copy(ax.transData, figure, y=-0.7 * small, units="points")
         beside = offset_copy(below, figure, x=0.4 * small, units="points")
-        ends = [-half, -half + length]
-        colour = matplotlib.rcParams["text.color"]
-        ax.plot(
-            ends,
-            [half, half],
-            color=colour,
-            linewidth=2,
-            solid_capstyle="butt",
-            clip_on=False,
-            transform=below,
-        )
+        end, colour = length - half, matplotlib.rcParams["text.color"]
+        look: dict[str, Any] = {"linewidth": 2, "solid_capstyle": "butt", "clip_on": False}
+        ax.plot([-half, end], [half, half], color=colour, transform=below, **look)
         text = f"{length:g} px"
-        ax.text(ends[1], half, text, va="center", size=_smaller(small), transform=beside)
+        ax.text(end, half, text, va="center", size=_smaller(small), transform=beside)
 
     def _half(self) -> float:
         """Half the side of the part that is shown, in pixels from the middle of the picture."""

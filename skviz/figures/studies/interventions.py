@@ -10,12 +10,12 @@ import numpy as np
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of
-from skviz.figures.display import Display
+from skviz.figures.display import Display, check_shape
 from skviz.figures.layout.page import keep_ticks
 from skviz.figures.layout.panels import PanelSizes, on_slide, panel_width, panels
 from skviz.figures.layout.ticks import label_units
 from skviz.figures.provenance import Provenance
-from skviz.figures.style.palette import line_handles, scale_styles
+from skviz.figures.style.palette import error_bars, line_handles, scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import (
     MOST_LISTED,
@@ -25,6 +25,7 @@ from skviz.figures.wording import (
     signed,
     upper_first,
 )
+from skviz.frames import grid_frame
 from skviz.inference.changes import NO_CLEAR_CHANGE, change_name
 from skviz.numbers import counted, listed
 from skviz.scales import scale_labels
@@ -65,34 +66,28 @@ class InterventionPanels(Display):
     def __post_init__(self) -> None:
         expected = (len(self.kinds), len(self.targets), len(self.scales))
         for name in ("values", "low", "high"):
-            shape = getattr(self, name).shape
-            if shape != expected:
-                raise UsageError(
-                    f"expected {name} of shape (kinds, targets, scales) = {expected}, got {shape}"
-                )
+            check_shape(name, getattr(self, name), "kinds, targets, scales", expected)
 
     @classmethod
     def from_run(
         cls, run: InterventionRun, quantity: str = "probability_change"
     ) -> InterventionPanels:
         """Take the table of a run; raises `UsageError` for an unknown quantity."""
+        import pandas as pd
+
         from skviz.studies.interventions.kinds import kind_label
 
         if quantity not in QUANTITIES:
             raise UsageError(
                 f"expected a quantity out of {', '.join(QUANTITIES)}, got '{quantity}'"
             )
-        frame = run.to_frame()
+        frame = run.to_frame().set_index(["kind", "unit", "scale"])
+        every = pd.MultiIndex.from_product([run.kinds, run.targets, run.scales])
         shape = (len(run.kinds), len(run.targets), len(run.scales))
-        values, low, high = np.full((3, *shape), np.nan)
-        for row in frame.to_dict(orient="records"):
-            place = (
-                run.kinds.index(row["kind"]),
-                run.targets.index(row["unit"]),
-                run.scales.index(row["scale"]),
-            )
-            values[place] = row[quantity]
-            low[place], high[place] = row[f"{quantity}_low"], row[f"{quantity}_high"]
+        values, low, high = (
+            frame[f"{quantity}{end}"].reindex(every).to_numpy(np.float64).reshape(shape)
+            for end in ("", "_low", "_high")
+        )
         short = {unit.name: unit.short for unit in run.baseline.units}
         truth = "the true class" if run.labelled else "the predicted class"
         return cls(
@@ -142,14 +137,8 @@ class InterventionPanels(Display):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per replacement, target and scale, with the ends of its interval."""
-        import pandas as pd
-
-        index = pd.MultiIndex.from_product(
-            [self.kinds, self.targets, self.scales], names=["kind", "target", "scale"]
-        )
-        columns = {"value": self.values, "low": self.low, "high": self.high}
-        columns = {name: array.ravel() for name, array in columns.items()}
-        return pd.DataFrame(columns, index=index).reset_index()
+        axes = {"kind": self.kinds, "target": self.targets, "scale": self.scales}
+        return grid_frame(axes, {"value": self.values, "low": self.low, "high": self.high})
 
     def plot(self) -> Self:
         """Draw the panels, all with the same y axis, and return the figure."""
@@ -174,11 +163,10 @@ class InterventionPanels(Display):
             ax.axhline(0, color=text, linewidth=0.8)
             for s, style in enumerate(styles):
                 mean = self.values[k, :, s]
-                below, above = mean - self.low[k, :, s], self.high[k, :, s] - mean
                 ax.errorbar(
                     x + (s - (len(styles) - 1) / 2) * step,
                     mean,
-                    yerr=np.clip(np.nan_to_num([below, above]), 0, None),
+                    yerr=error_bars(mean, self.low[k, :, s], self.high[k, :, s]),
                     color=style.colour,
                     marker=style.marker,
                     markersize=0.78 * matplotlib.rcParams["lines.markersize"],
@@ -188,9 +176,7 @@ class InterventionPanels(Display):
             alone = sum(target not in (CHOSEN, ALL) for target in self.targets)
             if 0 < alone < len(x):
                 ax.axvline(alone - 0.5, color=matplotlib.rcParams["axes.edgecolor"], lw=0.6)
-            ax.set_xlim(-0.6, len(x) - 0.4)
             ax.set_ylim(*limits)
-            ax.tick_params(axis="x", length=0)
             title = shorten(titles[k], room, large, weight="bold")
             ax.set_title(title, parse_math=False, loc="left")
             label_units(ax, self.targets)
@@ -215,10 +201,9 @@ class InterventionPanels(Display):
         """The same for all panels: what is small beside others is to be seen as small."""
         everything = np.concatenate([a.reshape(-1) for a in (self.values, self.low, self.high)])
         known = everything[np.isfinite(everything)]
-        lowest = min(0.0, float(known.min())) if len(known) else -1.0
-        highest = max(0.0, float(known.max())) if len(known) else 1.0
-        margin = 0.06 * (highest - lowest) or 1.0
-        return lowest - margin, highest + margin
+        low, high = (known.min(initial=0), known.max(initial=0)) if len(known) else (-1.0, 1.0)
+        margin = 0.06 * (high - low) or 1.0
+        return low - margin, high + margin
 
 
 def _strongest(display: InterventionPanels, kinds: list[str], targets: list[str]) -> str:

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption, mean_of, null_words
-from skviz.figures.display import Display
+from skviz.figures.display import Display, check_shape
 from skviz.figures.layout.page import Slot, new_figure, place
 from skviz.figures.layout.panels import room_across
 from skviz.figures.provenance import Provenance
@@ -22,6 +22,7 @@ from skviz.figures.runs.null_bands import legend_columns, look, null_handle
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width, wrap
 from skviz.figures.wording import signed
+from skviz.frames import grid_frame
 from skviz.inference.null import Place, holm_coverage, reach, wider
 from skviz.inference.verdicts import BLUR, OBJECTS, VERDICTS, Estimate, Verdict
 from skviz.numbers import counted
@@ -89,16 +90,9 @@ class VerdictRows(Display):
     limits: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        expected = (len(self.labels), len(self.units), 3)
-        if self.values.shape != expected:
-            raise UsageError(
-                f"expected values of shape (marks, units, 3) = {expected}, got {self.values.shape}"
-            )
-        if self.null is not None and self.null.shape != (len(self.units), 2):
-            raise UsageError(
-                f"expected a null of shape (units, 2) = {(len(self.units), 2)},"
-                f" got {self.null.shape}"
-            )
+        count = len(self.units)
+        check_shape("values", self.values, "marks, units, 3", (len(self.labels), count, 3))
+        check_shape("a null", self.null, "units, 2", (count, 2))
         if len(self.verdicts) != len(self.units) or not self.units:
             raise UsageError(
                 f"expected a verdict for each of {len(self.units)} units (at least one), got"
@@ -127,8 +121,8 @@ class VerdictRows(Display):
 
     def parts(self, most: int) -> list[VerdictRows]:
         """Return the rows in parts of at most so many units, all on the same axis."""
-        known = [np.zeros(1), self.values.ravel(), *([] if self.null is None else [self.null])]
-        marks = np.concatenate([part.ravel() for part in known])
+        null = () if self.null is None else self.null.ravel()
+        marks = np.concatenate([[0], self.values.ravel(), null])
         low, high = float(np.nanmin(marks)), float(np.nanmax(marks))
         edge = 0.05 * (high - low) or 0.5
         count = -(-len(self.units) // most)
@@ -175,11 +169,8 @@ class VerdictRows(Display):
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per mark and unit: its mean with its interval, and the verdict."""
-        import pandas as pd
-
-        index = pd.MultiIndex.from_product([self.labels, self.units], names=["mark", "unit"])
-        values = self.values.reshape(-1, 3)
-        frame = pd.DataFrame(values, index=index, columns=["mean", "low", "high"]).reset_index()
+        columns = dict(zip(("mean", "low", "high"), np.moveaxis(self.values, -1, 0), strict=True))
+        frame = grid_frame({"mark": self.labels, "unit": self.units}, columns)
         return frame.assign(verdict=list(self.verdicts) * len(self.labels))
 
     def plot(self) -> Self:
@@ -192,8 +183,8 @@ class VerdictRows(Display):
         left = max(text_width(name, size) for name in names) / 72 + 1.6 * em
         widths = [text_width(verdict, size, _weight(verdict)) for verdict in self.verdicts]
         words = min(0.36 * width, max(widths) / 72 + 0.5 * em)
-        legend = self._legend((width - 1.5 * em) * 72)
-        head = (_HEAD + _LEGEND_LINE * legend[1]) * em
+        handles, rows = self._legend((width - 1.5 * em) * 72)
+        head = (_HEAD + _LEGEND_LINE * rows) * em
         body = _SMALLEST_BODY / len(self.units)
         row = max(_SMALLEST_ROW, body, len(self.labels) * _MARK + _GAP) * em
         figure = new_figure(width, head + len(self.units) * row + _FOOT * em)
@@ -212,30 +203,20 @@ class VerdictRows(Display):
                 weight=_weight(verdict),
             )  # fmt: skip
         self._label(ax, (left + ax.get_position().width * width / 2) * 2 * 72)
-        handles, rows = legend
-        figure.legend(
-            handles=handles, loc="upper left", ncols=-(-len(handles) // rows), borderaxespad=0.3
-        )
+        columns = -(-len(handles) // rows)
+        figure.legend(handles=handles, loc="upper left", ncols=columns, borderaxespad=0.3)
         return self._drawn(figure)
 
     def _draw(self, ax: Axes, row: float) -> None:
         styles = scale_styles(range(1, len(self.labels) + 1), ax.get_facecolor())
         step = _MARK / row
-        for index, unit in enumerate(range(len(self.units))):
-            if self.null is not None:
-                low, high = self.null[unit]
-                ax.barh(index, high - low, left=low, height=0.86, zorder=0.5, **look())
+        for index, (low, high) in enumerate(() if self.null is None else self.null):
+            ax.barh(index, high - low, left=low, height=0.86, zorder=0.5, **look())
         for mark, style in enumerate(styles):
             mean, low, high = self.values[mark].T
             y = np.arange(len(self.units)) + (mark - (len(styles) - 1) / 2) * step
-            ax.hlines(
-                y,
-                low,
-                high,
-                color=style.colour,
-                linewidth=0.93 * matplotlib.rcParams["lines.linewidth"],
-                zorder=2,
-            )
+            width = 0.93 * matplotlib.rcParams["lines.linewidth"]
+            ax.hlines(y, low, high, color=style.colour, linewidth=width, zorder=2)
             ax.plot(mean, y, style.marker, color=style.colour, zorder=3)
         text = matplotlib.rcParams["text.color"]
         ax.axvline(0, color=text, linewidth=0.8, zorder=1)
@@ -253,12 +234,10 @@ class VerdictRows(Display):
     def _label(self, ax: Axes, room: float) -> None:
         """Write below the axis what it shows, as long as there is room for around its middle."""
         to = scale_labels((1.0, self.scale))[1]
-        texts = (
-            f"change of the attention difference from 1.0x to {to}",
-            f"change from 1.0x to {to}",
-        )
-        size = font_points(matplotlib.rcParams["axes.labelsize"])
-        ax.set_xlabel(next((t for t in texts if text_width(t, size) < 0.96 * room), texts[-1]))
+        text = f"change of the attention difference from 1.0x to {to}"
+        if text_width(text, font_points(matplotlib.rcParams["axes.labelsize"])) >= 0.96 * room:
+            text = f"change from 1.0x to {to}"
+        ax.set_xlabel(text)
 
     def _legend(self, room: float) -> tuple[list[Artist], int]:
         """Return the entries, and on how many lines they fit."""

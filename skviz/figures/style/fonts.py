@@ -28,15 +28,12 @@ _SCRIPTS = (
     ("Noto Sans Thai", "Thonburi", "Leelawadee UI"),
     ("Noto Emoji", "Symbola"),
 )  # fmt: skip
+_CJK = "fonts-noto-cjk"
 # By the first word of a character's Unicode name: its script, and Debian's package for it.
 _PACKAGES = {
-    "CJK": ("Chinese or Japanese", "fonts-noto-cjk"),
-    "IDEOGRAPHIC": ("Chinese or Japanese", "fonts-noto-cjk"),
-    "FULLWIDTH": ("Chinese or Japanese", "fonts-noto-cjk"),
-    "HIRAGANA": ("Japanese", "fonts-noto-cjk"),
-    "KATAKANA": ("Japanese", "fonts-noto-cjk"),
-    "KATAKANA-HIRAGANA": ("Japanese", "fonts-noto-cjk"),
-    "HANGUL": ("Korean", "fonts-noto-cjk"),
+    **dict.fromkeys(("CJK", "IDEOGRAPHIC", "FULLWIDTH"), ("Chinese or Japanese", _CJK)),
+    **dict.fromkeys(("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"), ("Japanese", _CJK)),
+    "HANGUL": ("Korean", _CJK),
     **{
         script.upper(): (script, "fonts-noto-core")
         for script in ("Arabic", "Hebrew", "Devanagari", "Bengali", "Tamil", "Thai")

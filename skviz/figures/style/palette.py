@@ -12,11 +12,11 @@ own, whichever of them a figure shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ from skviz.errors import UsageError, did_you_mean
 from skviz.scales import scale_labels
 from skviz.typing import FloatArray
 
+T = TypeVar("T")
 Dash = Literal["-"] | tuple[float, tuple[float, ...]]
 
 # blue, orange, black, purple, vermillion, yellow, green, sky blue: of those as dark as that, the
@@ -185,23 +186,23 @@ def palette_names() -> list[str]:
 
 
 @contextmanager
-def in_palette(name: str) -> Iterator[None]:
+def held(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """Within a `with` block, have a variable hold a value."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def in_palette(name: str) -> AbstractContextManager[None]:
     """Take the colours of scales from a palette within a `with` block."""
-    token = _palette.set(name)
-    try:
-        yield
-    finally:
-        _palette.reset(token)
+    return held(_palette, name)
 
 
-@contextmanager
-def of_scales(scales: Iterable[float]) -> Iterator[None]:
+def of_scales(scales: Iterable[float]) -> AbstractContextManager[None]:
     """Give every scale the look that it has among these, whichever of them a figure shows."""
-    token = _among.set(tuple(scales))
-    try:
-        yield
-    finally:
-        _among.reset(token)
+    return held(_among, tuple(scales))
 
 
 def _places(scales: tuple[float, ...]) -> list[int]:
@@ -288,6 +289,20 @@ def bar_handles(styles: Iterable[ScaleStyle], background: ColorType, hatched: bo
         )
         for s in styles
     ]
+
+
+def paired_handles(
+    styles: Sequence[ScaleStyle], background: ColorType, hatched: bool
+) -> list[tuple[Patch, Line2D]]:
+    """Return one legend entry per scale for bars and lines on one page, to draw with `PAIRED`."""
+    bars = bar_handles(styles, background, hatched)
+    return list(zip(bars, line_handles(styles), strict=True))
+
+
+def error_bars(mean: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """Return how far intervals reach below and above a mean, (2, N), nothing without one."""
+    reach: FloatArray = np.clip(np.nan_to_num([mean - low, high - mean]), 0, None)
+    return reach
 
 
 # Draws the entries of a pair, bar and line, side by side.

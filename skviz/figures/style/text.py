@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from functools import lru_cache
 
 import matplotlib
@@ -85,38 +86,28 @@ def shorten(
     text: str, width: float, points: float, *, weight: str = "normal", keep_end: bool = False
 ) -> str:
     """Return the text, cut with an ellipsis where it is wider than `width` points."""
+
+    def cut(count: int) -> str:
+        if keep_end:
+            return ELLIPSIS + text[len(text) - count :].lstrip()
+        return text[:count].rstrip() + ELLIPSIS
+
     if text_width(text, points, weight) <= width:
         return text
-    low, high = 0, len(text) - 1
-    while low < high:  # the largest number of characters that fits
-        middle = (low + high + 1) // 2
-        if text_width(_cut(text, middle, keep_end), points, weight) <= width:
-            low = middle
-        else:
-            high = middle - 1
-    return _cut(text, low, keep_end)
+    # The largest number of characters that fits.
+    counts = range(1, len(text))
+    return cut(
+        bisect_right(counts, width, key=lambda count: text_width(cut(count), points, weight))
+    )
 
 
 def wrap(text: str, width: float, points: float, lines: int, weight: str = "normal") -> list[str]:
     """Break a text at spaces into at most `lines` lines of `width` points; the rest is cut."""
     done: list[str] = []
-    words = text.split()
-    while words and len(done) < lines - 1:
-        count = 1
-        while count < len(words) and _fits(words[: count + 1], width, points, weight):
-            count += 1
-        done.append(shorten(" ".join(words[:count]), width, points, weight=weight))
-        words = words[count:]
-    if words:
-        done.append(shorten(" ".join(words), width, points, weight=weight))
-    return done
-
-
-def _fits(words: list[str], width: float, points: float, weight: str) -> bool:
-    return text_width(" ".join(words), points, weight) <= width
-
-
-def _cut(text: str, count: int, keep_end: bool) -> str:
-    if keep_end:
-        return ELLIPSIS + text[len(text) - count :].lstrip()
-    return text[:count].rstrip() + ELLIPSIS
+    for word in text.split():
+        longer = f"{done[-1]} {word}" if done else word
+        if done and (len(done) == lines or text_width(longer, points, weight) <= width):
+            done[-1] = longer
+        else:
+            done.append(word)
+    return [shorten(line, width, points, weight=weight) for line in done]
