@@ -19,10 +19,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# Crashes, ranks, browsers, documents and benchmarks: `make test-all` runs them too.
+# Crashes, attacks, ranks, browsers, documents and benchmarks: `make test-all` runs them too.
 SLOW_FILES = (
     "benchmarks/test_bench.py",
     "cli/test_streams.py",
+    "explorer/test_attacks.py",
+    "reports/test_verdict_parts.py",
+    "reports/test_write.py",
     "runs/test_crash.py",
     "runs/test_memory.py",
     "test_docs_code.py",

@@ -80,6 +80,7 @@ def test_a_run_without_assumptions_has_no_notes(folder: Path, tmp_path: Path) ->
     assert not (tmp_path / "run" / "notes").exists()
 
 
+@pytest.mark.slow
 def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
     few = ("--units", "3_4", "--scales", "1,2")
     commands = {
@@ -93,6 +94,7 @@ def test_other_commands_say_it(folder: Path, tmp_path: Path) -> None:
         assert LINE in json.dumps(document), command
 
 
+@pytest.mark.slow
 def test_reports_say_it(folder: Path, tmp_path: Path) -> None:
     call("analyze", folder, "--out", tmp_path / "run")
     said, _ = call("report", tmp_path / "run", "--to", tmp_path / "run.html")

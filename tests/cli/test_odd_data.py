@@ -112,6 +112,7 @@ def test_unreadable_images_of_any_name(odd: Path, tmp_path: Path) -> None:
     assert r"Error: ca\xef/bro\xefken\u000a.png: cannot read" in result.stderr
 
 
+@pytest.mark.slow
 def test_photographs_of_any_name(odd: Path, tmp_path: Path) -> None:
     """Results are named in plain text after an image, and `skviz report` finds it again."""
     given = [odd / CLASSES[0] / file for file in FILES]

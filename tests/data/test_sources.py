@@ -248,6 +248,7 @@ def test_addresses(
         open_dataset(f"{base}/nothing.{'tar' if kind == 'parquet' else kind}")
 
 
+@pytest.mark.slow
 def test_the_hub_without_a_way_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("datasets")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -121,6 +121,7 @@ def test_large_bodies_are_not_read(base: str) -> None:
     assert works(base)
 
 
+@pytest.mark.slow
 def test_bombs_and_a_thousand_uploads(base: str) -> None:
     bomb = io.BytesIO()
     Image.new("1", (13_000, 13_000)).save(bomb, "PNG")
@@ -162,6 +163,7 @@ def test_slow_clients_and_clients_that_go_away(base: str) -> None:
         one.close()
 
 
+@pytest.mark.slow
 def test_two_hundred_moves_leave_the_last_one(base: str) -> None:
     """As many at once as a page would never ask for: the others are given up, not computed."""
     replies: dict[int, dict[str, object]] = {}

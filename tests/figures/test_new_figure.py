@@ -112,6 +112,7 @@ def test_it_has_a_command(run: Run, tmp_path: Path) -> None:
     assert "'every' belongs to the figure classes, got 'spread'" in refused.stderr
 
 
+@pytest.mark.slow
 def test_it_is_part_of_every_report(run: Run, tmp_path: Path) -> None:
     pptx = pytest.importorskip("pptx")
     document = run_document(run, resamples=0)

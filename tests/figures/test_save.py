@@ -64,6 +64,7 @@ def test_svg(figure: Figure, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.slow
 def test_same_figure_same_bytes(attention: Attention, tmp_path: Path, kind: str) -> None:
     files = [
         save_figure(

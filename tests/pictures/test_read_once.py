@@ -129,6 +129,7 @@ def photographs(shared_data: Path, count: int) -> list[Path]:
     return files[:: len(files) // count][:count]
 
 
+@pytest.mark.slow
 def test_photographs_in_eight_orientations_and_five_formats_are_one_run(
     shared_data: Path, tmp_path: Path
 ) -> None:

@@ -65,13 +65,15 @@ def make_result(
     return ImageResult(enlarge(image, scales, SPEC), attention, choose_units(units), model)
 
 
-@pytest.fixture
-def image_result(tmp_path: Path) -> ImageResult:
+@pytest.fixture(scope="session")
+def image_result(tmp_path_factory: pytest.TempPathFactory) -> ImageResult:
     """An image at three scales."""
-    return make_result(tmp_path / "photo.png")
+    return make_result(tmp_path_factory.mktemp("image") / "photo.png")
 
 
-@pytest.fixture
-def many_scales(tmp_path: Path) -> ImageResult:
+@pytest.fixture(scope="session")
+def many_scales(tmp_path_factory: pytest.TempPathFactory) -> ImageResult:
     """An image at 1.0, 1.1, ..., 2.0."""
-    return make_result(tmp_path / "photo.png", [round(1 + i / 10, 1) for i in range(11)])
+    return make_result(
+        tmp_path_factory.mktemp("image") / "photo.png", [round(1 + i / 10, 1) for i in range(11)]
+    )

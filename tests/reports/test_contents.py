@@ -22,6 +22,7 @@ from skviz.reports.tables import Column
 from skviz.runs.records import Run
 from skviz.studies.image_result import ImageResult
 from tests.helpers.synthetic import make_run, stage_units
+from tests.reports.conftest import make_result
 
 
 def test_a_run_has_every_figure_and_table(hard_run: Run) -> None:
@@ -166,9 +167,8 @@ def test_what_was_saved_reads_back(image_result: ImageResult, tmp_path: Path) ->
     pd.testing.assert_frame_equal(there.tables[0].frame, back.tables[0].frame, atol=1e-6)
 
 
-def test_a_picture_that_is_gone_leaves_the_numbers(
-    image_result: ImageResult, tmp_path: Path
-) -> None:
+def test_a_picture_that_is_gone_leaves_the_numbers(tmp_path: Path) -> None:
+    image_result = make_result(tmp_path / "photo.png")
     file = tmp_path / "elsewhere" / "photo.json"
     file.parent.mkdir()
     file.write_text(json.dumps(_data_document(image_result)))

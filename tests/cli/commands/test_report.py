@@ -25,6 +25,7 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(cli, ["report", *map(str, words)])
 
 
+@pytest.mark.slow
 def test_a_run_becomes_a_page(run: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     result = call(run, "--to", page)
@@ -37,6 +38,7 @@ def test_a_run_becomes_a_page(run: Path, tmp_path: Path) -> None:
     assert call(run, "--to", page, "--overwrite").exit_code == 0
 
 
+@pytest.mark.slow
 def test_json_says_what_was_written(run: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     document = json.loads(call(run, "--to", page, "--json").stdout)

@@ -165,6 +165,7 @@ def test_the_first_interrupt_waits_for_the_step_and_the_second_does_not() -> Non
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(images: Path, tmp_path: Path) -> None:
     """A terminal of its own: the progress bar shows, and Ctrl-C also reaches the workers."""
     out = tmp_path / "run"

@@ -83,7 +83,7 @@ def test_every_style_is_tidy(
 
 
 @pytest.mark.parametrize("scales", SCALES.values(), ids=len)
-@pytest.mark.parametrize("count", [1, 2, 7, 16])
+@pytest.mark.parametrize("count", [1, 2, 7, pytest.param(16, marks=pytest.mark.slow)])
 def test_every_number_of_charts_and_scales_is_tidy(
     attention_of: Make, views_of: MakeViews, assert_tidy: Tidy, count: int, scales: tuple[float]
 ) -> None:

@@ -266,7 +266,16 @@ def test_any_number_of_classes_is_tidy(classes: int, assert_tidy: Callable[[Figu
             assert_tidy(made.plot().figure_)
 
 
-@pytest.mark.parametrize(("count", "scales"), [(1, 1), (2, 5), (5, 2), (16, 5), (33, 3)])
+@pytest.mark.parametrize(
+    ("count", "scales"),
+    [
+        (1, 1),
+        (2, 5),
+        (5, 2),
+        pytest.param(16, 5, marks=pytest.mark.slow),
+        pytest.param(33, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_any_number_of_units_is_tidy(
     count: int, scales: int, assert_tidy: Callable[[Figure], None]
 ) -> None:

@@ -104,6 +104,7 @@ def test_settings_change_no_figure_of_a_page() -> None:
         assert drawing() == plain
 
 
+@pytest.mark.slow
 def test_a_matplotlibrc_changes_no_figure_of_a_run(tmp_path: Path) -> None:
     make_run(tmp_path / "run", classes=3, per_class=2)
     summary = summarise(tmp_path / "run", resamples=0)
