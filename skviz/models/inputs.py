@@ -47,7 +47,9 @@ def with_example(
     0) for every image, which `.skviz.notes` says. Raises `UsageError` as `parse_shapes` does.
     """
     shapes = parse_shapes(example)
-    info, place = model_info(network), _image_place(shapes)
+    info = model_info(network)
+    maps = [i for i, shape in enumerate(shapes) if len(shape) == 4]
+    place = ([i for i in maps if shapes[i][1] == 3] or maps or [0])[0]
     image = shapes[place]
     spec, notes = info.spec, info.notes
     if len(image) == 4 and image[2] == image[3] and not keep_size:
@@ -85,11 +87,6 @@ def _completer(shapes: Shapes, place: int) -> Callable[[nn.Module, tuple[Any, ..
         return (*rest[:place], images, *rest[place + 1 :])
 
     return complete
-
-
-def _image_place(shapes: Shapes) -> int:
-    colour = [i for i, shape in enumerate(shapes) if len(shape) == 4 and shape[1] == 3]
-    return (colour or [i for i, shape in enumerate(shapes) if len(shape) == 4] or [0])[0]
 
 
 def _numbers(shape: tuple[int, ...]) -> Tensor:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -260,16 +261,11 @@ def count_macs(make: Callable[[], nn.Module], size: int) -> int:
 
     `make` builds the network; nothing is computed: it runs on shapes alone.
     """
-    with torch.device("meta"):
-        return _macs(make(), size)
-
-
-def _macs(network: nn.Module, size: int) -> int:
     # Importing the counter takes a second, and only counting needs it.
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter:
-        network.eval()(torch.empty(1, 3, size, size, device="meta"))
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        make().eval()(torch.empty(1, 3, size, size))
     return int(counter.get_total_flops()) // 2
 
 
@@ -294,7 +290,7 @@ def known_models() -> list[ModelCard]:
             ModelCard(
                 name=name,
                 parameters=count_parameters(network),
-                macs=_macs(network, config.input_size),
+                macs=count_macs(partial(SKNet, config), config.input_size),
                 input_size=config.input_size,
                 units=[unit.name for unit in sk_units(network)],
                 weights="bundled" if bundled_weights(name) else None,

@@ -89,11 +89,6 @@ def describe(
     }
 
 
-def _repeatable(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what the clock measured: the same run must give the same file."""
-    return {k: v for k, v in metrics.items() if k not in ("seconds", "images_per_second")}
-
-
 def read_description(path: AnyPath) -> dict[str, Any]:
     """Return the description inside a file that `export_weights` wrote, or {} for others."""
     _, metadata = read_checkpoint(Path(path))
@@ -141,13 +136,16 @@ def export_checkpoint(
     spec = settings["spec"]
     words = [word for word in ("workers", "weights") if word in settings]
     also: dict[str, Any] = {word: settings[word] for word in words}
+    last = saved.history[-1] if saved.history else {}
+    # Without what the clock measured: the same run must give the same file.
+    results = {k: v for k, v in last.items() if k not in ("seconds", "images_per_second")}
     metadata = describe(
         settings["model"],
         InputSpec(spec["size"], spec["crop"], tuple(spec["mean"]), tuple(spec["std"])),
         settings["classes"],
         settings["recipe"],
         credits=credits,
-        results=_repeatable(saved.history[-1]) if saved.history else {},
+        results=results,
         data={"folder": folder, **settings.get("data", {}), **also},
     )
     return export_weights(final_weights(saved), path, metadata, half=half, overwrite=overwrite)

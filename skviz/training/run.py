@@ -104,7 +104,10 @@ def train(
     if workers < 0:
         raise UsageError(f"workers: expected 0 or more, got {workers}")
     device = device or torch.device("cpu")
-    recipe = _settled(recipe or Recipe(), device)
+    recipe = recipe or Recipe()
+    # Not "auto", but what it means here: the recipe must say what was done.
+    precision = _PRECISION_NAMES[resolve_precision(recipe.precision, device)]
+    recipe = replace(recipe, precision=precision)
     config = config or known_config(model)
     spec = input_spec(config, input_size or recipe.size)
     folder = _results_folder(Path(out), resume or overwrite)
@@ -188,11 +191,6 @@ def _digest(train_set: ClassFolders) -> str:
         name = Path(path).relative_to(train_set.root).as_posix()
         digest.update(f"{name}\0{Path(path).stat().st_size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
-
-
-def _settled(recipe: Recipe, device: torch.device) -> Recipe:
-    """Replace the precision "auto" by what it means here: the recipe must say what was done."""
-    return replace(recipe, precision=_PRECISION_NAMES[resolve_precision(recipe.precision, device)])
 
 
 def _network(config: SKNetConfig, seed: int, classes: int, size: int) -> SKNet:

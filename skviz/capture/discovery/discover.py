@@ -69,10 +69,10 @@ def nothing_found(network: nn.Module, found: Found) -> CaptureError:
     looked = "; ".join(found.rejected[:SHOWN])
     if len(found.rejected) > SHOWN:
         looked += f"; and {len(found.rejected) - SHOWN} more"
+    nothing = "looked for softmax and sigmoid, none weighs branches or channels of features"
     return CaptureError(
         f"expected a network with selective attention, found none in {type(network).__name__}: "
-        + (f"looked at {looked}" if looked else "looked for softmax and sigmoid, none weighs ")
-        + ("" if looked else "branches or channels of features")
+        + (f"looked at {looked}" if looked else nothing)
         + "; if you know where it is, name it with --attention PATTERN:AXIS"
     )
 

@@ -95,19 +95,14 @@ def _another_size(network: nn.Module, example: Any, wanted: set[Key]) -> Calls:
     found: Calls = {}
     for factor in (0.5, 2):
         inputs = with_another_size(example, factor)
-        if inputs is None or (factor > 1 and not _is_small(inputs)):
+        sides = [t.shape[2:] for t in tree_leaves(inputs) if isinstance(t, Tensor) and t.ndim > 2]
+        if inputs is None or (factor > 1 and max(max(side) for side in sides) > SMALL):
             break
         calls, _ = _other(network, inputs, wanted)
         found = max(found, calls, key=len)
         if wanted <= set(found):
             break
     return found
-
-
-def _is_small(inputs: Any) -> bool:
-    """Whether a pass at that size costs little."""
-    sides = [t.shape[2:] for t in tree_leaves(inputs) if isinstance(t, Tensor) and t.ndim > 2]
-    return max(max(side) for side in sides) <= SMALL
 
 
 def watch(

@@ -28,13 +28,7 @@ from skviz.scales import DEFAULT_SCALES, Scales
 from skviz.studies.controls.change import change_of
 from skviz.studies.controls.control import Control
 from skviz.studies.controls.networks import Calibration
-from skviz.studies.controls.suite import (
-    PLAIN,
-    SUITE,
-    ControlSuite,
-    Entry,
-    read_entries,
-)
+from skviz.studies.controls.suite import PLAIN, SUITE, ControlSuite, Entry, read_entries
 from skviz.units import Unit
 
 if TYPE_CHECKING:
@@ -187,7 +181,7 @@ def controls(
     calibration = Calibration(images, at_one)
     output_folder(path)
     # The plain run and the random networks see the same views.
-    plain = ViewMaker(checked, at_one.spec, options.resample, options.fill)
+    plain = replace(at_one, scales=checked)
     alike = sum(control is None or control.on_network for control in wanted)
     kept = KeptViews(plain, path) if alike > 1 else None
     images = replace(images, kept=kept)
@@ -195,7 +189,10 @@ def controls(
     for name, control in named.items():
         entries.setdefault(name, Entry(name, control))
     new = [control for name, control in named.items() if not RUN.is_one(path / name)]
-    family = _family(new, len(images) * len(checked))
+    # What the new runs share: the given network, and others of its graph.
+    random = sum(control is not None and control.on_network for control in new)
+    views = len(new) * len(images) * len(checked)
+    family = Family(views, random + (random < len(new)))
     number = 0
     for group in _groups(named, model):
         _write(path, entries)
@@ -233,12 +230,6 @@ def controls(
     if kept is not None:
         kept.close()
     return ControlSuite(path)
-
-
-def _family(new: Sequence[Control | None], views: int) -> Family:
-    """Return what runs share that are to be made: the given network, and others of its graph."""
-    random = sum(control is not None and control.on_network for control in new)
-    return Family(len(new) * views, random + (random < len(new)))
 
 
 def _groups(named: Mapping[str, Control | None], model: nn.Module) -> Iterator[list[str]]:

@@ -37,17 +37,16 @@ def control_views(control: Control | None, plain: ViewMaker) -> ViewMaker:
         return replace(plain, scales=scales, fill=str(control.word))
     if control.kind == "resample":
         return replace(plain, resample=str(control.word))
-    given = (plain.scales, plain.spec, plain.resample, plain.fill)
     if control.kind == "masked":
-        return MaskedViews(*given, window=str(control.word))
+        return MaskedViews(**vars(plain), window=str(control.word))
     if min(plain.scales) < 1:
         raise ScaleError(
             f"expected scales of 1 and above for the control '{control.name}', got "
             f"{min(plain.scales):g}; leave it out"
         )
     if control.kind == "blur":
-        return BlurredViews(*given)
-    return ObjectViews(*given, surround=str(control.word))
+        return BlurredViews(**vars(plain))
+    return ObjectViews(**vars(plain), surround=str(control.word))
 
 
 def controlled(
@@ -111,8 +110,10 @@ class ObjectViews(ViewMaker):
     def __call__(self, image: ImageSource, box: Box | None) -> Made:
         """Replace the surround; see `ViewMaker`."""
         view, side = self.at_one(image, box)
-        ground = _blurred(view) if self.surround == "blurred" else _blank(self.spec)
-        size = self.spec.size
+        size, ground = self.spec.size, _blank(self.spec)
+        if self.surround == "blurred":
+            blur = ImageFilter.GaussianBlur(SURROUND_BLUR * size)
+            ground = np.asarray(Image.fromarray(view).filter(blur))
         pixels = [
             composite(view, ground, centred(size, size / scale, size / scale))
             for scale in self.scales
@@ -218,8 +219,3 @@ def _covered(size: int, length: float) -> NDArray[np.float64]:
 
 def _blank(spec: InputSpec) -> Pixels:
     return np.full((spec.size, spec.size, 3), mean_colour(spec), np.uint8)
-
-
-def _blurred(view: Pixels) -> Pixels:
-    radius = SURROUND_BLUR * len(view)
-    return np.asarray(Image.fromarray(view).filter(ImageFilter.GaussianBlur(radius)))

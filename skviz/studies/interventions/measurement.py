@@ -39,17 +39,19 @@ class InterventionMeasurement:
     def _begin(self) -> None:
         scales, targets, kinds = map(len, (self.run.scales, self.run.targets, self.run.kinds))
         # Empty arrays first: of some shards no image can be read.
-        self._columns: dict[str, list[NDArray[Any]]] = {
-            "index": [np.empty(0, np.int64)],
-            "truth": [np.empty((0, scales), np.int64)],
-            "labelled": [np.empty(0, bool)],
-            "before": [np.empty((0, scales, 3))],
-            "after": [np.empty((0, scales, targets, kinds, 4))],
+        empty: dict[str, NDArray[Any]] = {
+            "index": np.empty(0, np.int64),
+            "truth": np.empty((0, scales), np.int64),
+            "labelled": np.empty(0, bool),
+            "before": np.empty((0, scales, 3)),
+            "after": np.empty((0, scales, targets, kinds, 4)),
         }
+        self._parts = [empty]
 
     def finish(self) -> Shard:
         """Return what was measured since the last shard, and begin the next one."""
-        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        parts = self._parts
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         self._begin()
         index = columns.pop("index")
         return Shard(
@@ -95,15 +97,14 @@ class InterventionMeasurement:
             own = changed.reshape(*changed.shape[:3], n, scales)
             own[:, run.kinds.index("patch"), :, :, run.reference] = np.nan
         shape = (len(run.targets), len(run.kinds), 4, n, scales)
-        found = {
+        part = {
             "index": batch.index,
             "truth": truth.reshape(n, scales),
             "labelled": expected >= 0,
             "before": plain[:3].reshape(3, n, scales).transpose(1, 2, 0),
             "after": changed.reshape(shape).transpose(3, 4, 0, 1, 2),
         }
-        for name, values in found.items():
-            self._columns[name].append(values)
+        self._parts.append(part)
 
 
 def _others(index: NDArray[np.int64], seed: int) -> NDArray[np.int64] | None:
