@@ -71,8 +71,13 @@ def example_inputs(network: nn.Module) -> tuple[Tensor, ...] | None:
     info = getattr(network, "skviz", None)
     if not isinstance(info, ModelInfo) or info.example is None:
         return None
+    return tuple(random_input(shape, network) for shape in info.example)
+
+
+def random_input(shape: tuple[int, ...], network: nn.Module) -> Tensor:
+    """A normal random tensor for the network; the global random state stays as it was."""
     like = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
-    return tuple(_numbers(shape).to(like.device, like.dtype) for shape in info.example)
+    return _numbers(shape).to(like.device, like.dtype)
 
 
 def _completer(shapes: Shapes, place: int) -> Callable[[nn.Module, tuple[Any, ...]], Any]:

@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from skviz.hooks import Stop
-from skviz.models.inputs import example_inputs
+from skviz.models.inputs import example_inputs, random_input
 from skviz.pictures.scaling import InputSpec
 
 # Sides to try in turn, in pixels: small ones cost little, then what networks are made for.
@@ -90,13 +90,6 @@ class _FirstConvolution(TorchFunctionMode):
             self.kind = (int(weight.shape[1]) * int(groups), weight.ndim - 2)
             raise Stop
         return func(*args, **kwargs)
-
-
-def random_input(shape: tuple[int, ...], network: nn.Module) -> Tensor:
-    """A normal random tensor for the network; the global random state stays as it was."""
-    like = next((p for p in network.parameters() if p.is_floating_point()), torch.empty(0))
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(shape, generator=generator).to(like.device, like.dtype)
 
 
 def with_batch(example: Any, batch: int, turned: bool = False) -> Any:

@@ -97,6 +97,7 @@ def replaced_attention(
     count = len(scales)
     for unit in units:
         own = attention[unit.name]
+        views = own.reshape(-1, count, *own.shape[1:])
         if kind == "uniform":
             found[unit.name] = uniform().make(own, unit)
         elif kind == "mean":
@@ -105,10 +106,8 @@ def replaced_attention(
         elif kind == "channels":
             found[unit.name] = shuffled_channels(seed).make(own, unit)
         elif kind == "images" and others is not None:
-            views = own.reshape(-1, count, *own.shape[1:])
             found[unit.name] = views[torch.from_numpy(others).to(own.device)].flatten(0, 1)
         elif kind == "patch":
-            views = own.reshape(-1, count, *own.shape[1:])
             found[unit.name] = views[:, [reference] * count].flatten(0, 1)
         elif (chosen := _branch(kind, unit)) is not None:
             found[unit.name] = branch(chosen).make(own, unit)

@@ -235,6 +235,30 @@ def test_the_listing_of_note_004_prints_and_all(capsys: pytest.CaptureFixture[st
     assert "torch.Size" in capsys.readouterr().out
 
 
+class Direct(nn.Module):
+    """The means of its weighted features go straight into a layer without bias."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(3, 8, k, padding=k // 2) for k in (3, 5))
+        self.fc, self.head = nn.Linear(8, 16), nn.Linear(8, 4, bias=False)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        # So few pixels that their mean is followed, too.
+        features = [nn.functional.adaptive_avg_pool2d(conv(x), 4) for conv in self.convs]
+        weights = self.fc(sum(features).mean((2, 3))).view(-1, 2, 8).softmax(1)[..., None, None]
+        return self.head((weights * torch.stack(features, 1)).sum(1).mean((2, 3)))
+
+
+def test_weighted_features_may_go_into_a_matrix_product() -> None:
+    network = seeded(Direct)
+    probe = Probe(network)
+    assert [unit.channels for unit in probe.units] == [8]
+    for images in batches(3, 32, 32):
+        (logits,) = outputs(network, "^fc$", lambda images=images: network(images))
+        compare(probe, images, [softmax(logits.reshape(len(logits), 2, -1), axis=1)])
+
+
 @pytest.mark.parametrize("name", ["resnet50", "vit_b_16"])
 def test_none_in_torchvision_networks(name: str) -> None:
     models = pytest.importorskip("torchvision.models")
