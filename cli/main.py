@@ -115,13 +115,10 @@ class LazyGroup(click.Group):
         ctx.default_map = {name: found}
         quiet = found.get("quiet") or {"-q", "--quiet"} & set(rest)
         if found and not quiet and not wants_help:
-            words = options_of(self.with_defaults(ctx)[name])
-            firsts = {option: word for word, option in reversed(words.items())}
-            said = ", ".join(
-                word
-                for word, option in words.items()
-                if option.name in found and firsts[option] == word
-            )
+            words: dict[click.Option, str] = {}
+            for word, option in options_of(self.with_defaults(ctx)[name]).items():
+                words.setdefault(option, word)
+            said = ", ".join(word for option, word in words.items() if option.name in found)
             shown = " and ".join(f"'{file.shown}'" for file in files)
             say(f"defaults from {shown}: {said}", err=True)
 
@@ -156,13 +153,10 @@ class LazyGroup(click.Group):
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            raise Failure(_memory_words(error, self._options(ctx))) from error
-
-    def _options(self, ctx: click.Context) -> list[str]:
-        """The options of the command that runs which take less memory when they are lower."""
-        command = self.get_command(ctx, ctx.invoked_subcommand or "")
-        known = [] if command is None else [word for p in command.params for word in p.opts]
-        return [word for word in LESS_MEMORY if word in known]
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            known = [] if command is None else [word for p in command.params for word in p.opts]
+            lower = [word for word in LESS_MEMORY if word in known]
+            raise Failure(_memory_words(error, lower)) from error
 
 
 def missing_fonts() -> tuple[str, ...]:

@@ -60,29 +60,19 @@ if TYPE_CHECKING:
         figure_style as figure_style,
         save_figure as save_figure,
     )
-    from skviz.inference.compare import (
-        Comparison as Comparison,
-        compare as compare,
-    )
+    from skviz.inference.compare import Comparison as Comparison, compare as compare
     from skviz.inference.paper import (
         PaperComparison as PaperComparison,
         compare_with_paper as compare_with_paper,
     )
-    from skviz.inference.summary import (
-        Summary as Summary,
-        summarise as summarise,
-    )
+    from skviz.inference.summary import Summary as Summary, summarise as summarise
     from skviz.models import (
         known_models as known_models,
         load_model as load_model,
         with_selective_kernels as with_selective_kernels,
     )
     from skviz.pictures.images import read_image as read_image
-    from skviz.pictures.scaling import (
-        InputSpec as InputSpec,
-        Views as Views,
-        enlarge as enlarge,
-    )
+    from skviz.pictures.scaling import InputSpec as InputSpec, Views as Views, enlarge as enlarge
     from skviz.reports.write import write_report as write_report
     from skviz.runs.batches import BatchAnalyzer as BatchAnalyzer
     from skviz.runs.merge import merge_runs as merge_runs
@@ -107,71 +97,45 @@ if TYPE_CHECKING:
         select_units as select_units,
     )
 
+# Module: the names that are taken from it.
 _ROOMS = {
-    "skviz.inference.compare": ("Comparison", "compare"),
-    "skviz.inference.paper": ("PaperComparison", "compare_with_paper"),
-    "skviz.studies.controls.making": ("controls",),
-    "skviz.studies.controls.suite": ("ControlSuite",),
-    "skviz.data": (
-        "DataSource",
-        "ImageSet",
-        "Subset",
-        "example_images",
-        "example_photo",
-        "open_dataset",
-    ),
-    "skviz.studies.receptive_field.study": ("receptive_field",),
-    "skviz.studies.receptive_field.result": ("ReceptiveField",),
-    "skviz.studies.receptive_field.store": ("load_field", "save_field"),
-    "skviz.studies.interventions.result": ("InterventionRun",),
-    "skviz.studies.interventions.measure": ("intervene_dataset",),
-    "skviz.reports.write": ("write_report",),
-    "skviz.runs.merge": ("merge_runs",),
-    "skviz.runs.batches": ("BatchAnalyzer",),
-    "skviz.runs.records": ("Run",),
-    "skviz.studies.controls.change": ("analyze",),
-    "skviz.studies.image": ("analyze_image",),
-    "skviz.studies.image_result": ("ImageResult",),
-    "skviz.inference.summary": ("Summary", "summarise"),
-    "skviz.capture.attention": ("Attention",),
-    "skviz.capture.intervene": ("intervene",),
-    "skviz.capture.probe": ("Probe",),
+    "skviz.inference.compare": "Comparison compare",
+    "skviz.inference.paper": "PaperComparison compare_with_paper",
+    "skviz.studies.controls.making": "controls",
+    "skviz.studies.controls.suite": "ControlSuite",
+    "skviz.data": "DataSource ImageSet Subset example_images example_photo open_dataset",
+    "skviz.studies.receptive_field.study": "receptive_field",
+    "skviz.studies.receptive_field.result": "ReceptiveField",
+    "skviz.studies.receptive_field.store": "load_field save_field",
+    "skviz.studies.interventions.result": "InterventionRun",
+    "skviz.studies.interventions.measure": "intervene_dataset",
+    "skviz.reports.write": "write_report",
+    "skviz.runs.merge": "merge_runs",
+    "skviz.runs.batches": "BatchAnalyzer",
+    "skviz.runs.records": "Run",
+    "skviz.studies.controls.change": "analyze",
+    "skviz.studies.image": "analyze_image",
+    "skviz.studies.image_result": "ImageResult",
+    "skviz.inference.summary": "Summary summarise",
+    "skviz.capture.attention": "Attention",
+    "skviz.capture.intervene": "intervene",
+    "skviz.capture.probe": "Probe",
     "skviz.errors": (
-        "CaptureError",
-        "ImageError",
-        "ModelError",
-        "OutputError",
-        "RunError",
-        "ScaleError",
-        "SkvizError",
-        "UnitError",
-        "UnknownModelError",
-        "UsageError",
-        "WeightsError",
+        "CaptureError ImageError ModelError OutputError RunError ScaleError SkvizError "
+        "UnitError UnknownModelError UsageError WeightsError"
     ),
-    "skviz.explorer.notebook": ("explore",),
+    "skviz.explorer.notebook": "explore",
     "skviz.figures": (
-        "ChannelHeatmap",
-        "ChannelLines",
-        "ClassCurves",
-        "ComparedShifts",
-        "DepthLines",
-        "FieldMaps",
-        "FieldWidths",
-        "Thumbnails",
-        "UnitBars",
-        "draw_attention",
-        "draw_field",
-        "draw_run",
-        "figure_style",
-        "save_figure",
+        "ChannelHeatmap ChannelLines ClassCurves ComparedShifts DepthLines FieldMaps "
+        "FieldWidths Thumbnails UnitBars draw_attention draw_field draw_run figure_style "
+        "save_figure"
     ),
-    "skviz.pictures.images": ("read_image",),
-    "skviz.models": ("known_models", "load_model", "with_selective_kernels"),
-    "skviz.pictures.scaling": ("InputSpec", "Views", "enlarge"),
-    "skviz.units": ("Kernel", "Unit", "paper_units", "select_units"),
+    "skviz.pictures.images": "read_image",
+    "skviz.models": "known_models load_model with_selective_kernels",
+    "skviz.pictures.scaling": "InputSpec Views enlarge",
+    "skviz.units": "Kernel Unit paper_units select_units",
 }
-_HOME = {name: module for module, names in _ROOMS.items() for name in names}
+_HOME = {name: module for module, names in _ROOMS.items() for name in names.split()}
 
 __all__ = sorted([*_HOME, "__version__"])
 

@@ -52,7 +52,7 @@ run_folder = options.path_option(
 def analyze(
     out: Path,
     control: str | None,
-    scales: str,
+    scales: tuple[float, ...],
     units: tuple[str, ...],
     network: Network,
     images: DataSource,
@@ -77,11 +77,9 @@ def analyze(
     from skviz.runs.analyze import prepare
     from skviz.runs.ranks import Ranks
     from skviz.runs.records import RUN
-    from skviz.scales import parse_scales
     from skviz.studies.controls.change import change_of
 
     RUN.check(out)
-    wanted = parse_scales(scales)
     change = change_of(control)
     opened = open_dataset(images, out)
     place = Ranks.from_environment().device(choose_device(network.device))
@@ -89,7 +87,7 @@ def analyze(
         opened,
         network.build().to(place),
         out=out,
-        scales=wanted,
+        scales=scales,
         units=units,
         attention=network.attention_at or None,
         options=how,

@@ -51,7 +51,7 @@ _QUANTITY = {
 def attention(
     images: tuple[Path, ...],
     stages: tuple[str, ...],
-    scales: str,
+    scales: tuple[float, ...],
     look: Look,
     network: Network,
     sheet: Path | None,
@@ -71,10 +71,8 @@ def attention(
     from skviz.files import check_output
     from skviz.notes import notes_on_pictures
     from skviz.reports.single import ReportOptions, check_before, report_images, save_sheet
-    from skviz.scales import parse_scales
     from skviz.studies.unit_choice import PAPER_LINE
 
-    wanted = parse_scales(scales)
     if sheet is not None:
         if sheet.suffix.lower() not in (".png", ".pdf", ".svg"):
             raise click.UsageError(f"expected a sheet ending in .png, .pdf or .svg, got '{sheet}'")
@@ -88,7 +86,7 @@ def attention(
         network.load(),
         attention=network.attention_at or None,
         stages=stages,
-        scales=wanted,
+        scales=scales,
         look=look,
         options=chosen,
     ):

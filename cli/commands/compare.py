@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skviz.errors import UsageError
+from skviz.frames import records
 from skviz.numbers import interval, known, number, percent
 from skviz.reports.tables import Column, Table
 from skviz.scales import scale_label
@@ -181,7 +182,7 @@ def _levels(found: Comparison) -> Table:
             _unit(row), scale_label(row['to_scale']), *_compared(row), row["correlation"],
             row["kernel_a"], row["kernel_b"], row["note"],
         ]
-        for row in _rows(found.levels)
+        for row in records(found.levels)
     ]  # fmt: skip
     return Table((Column("unit"), Column("scale", right=True), *columns), rows)
 
@@ -190,7 +191,7 @@ def _shifts(frame: pd.DataFrame) -> Table:
     columns = (*_COMPARED, Column("p (Holm)", "p"), Column("corr.", "effect"))
     rows = [
         [_unit(row), _scales(row), *_compared(row), row["p_holm"], row["correlation"], row["note"]]
-        for row in _rows(frame)
+        for row in records(frame)
     ]
     words = (Column("unit"), Column("scales", right=True))
     return Table((*words, *columns, Column("", right=True)), rows)
@@ -215,7 +216,7 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
         Column("sign", right=True),
     )
     rows = []
-    for row in _rows(found.steps):
+    for row in records(found.steps):
         sign = "same" if row["same_sign"] else "other"
         if row["low"] is not None and not row["clear"]:
             sign += ", unclear"
@@ -224,14 +225,14 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
     parts += ["", "shift of the attention difference", Table(columns, rows)]
     heads = ["scale", "order here", "in the paper", "pairs alike"]
     rows = []
-    for row in _rows(found.order):
+    for row in records(found.order):
         alike = f"{row['same']} of {row['pairs']}"
         rows.append([scale_label(row["scale"]), row["here"], row["paper"], alike])
     parts += ["", "order of the units by attention difference", Table.of(heads, rows)]
     if len(found.classes):
         heads = ["unit", "here", "share", "interval", "paper", "share", "interval"]
         rows = []
-        for row in _rows(found.classes):
+        for row in records(found.classes):
             rows.append([
                 row["unit"], f"{row['rising']} of {row['classes']}",
                 *_shares(row["share"], row["low"], row["high"]),
@@ -241,12 +242,6 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
         words = "classes that rise from 1.0x to 1.5x (figure 4; exact binomial intervals)"
         parts += ["", words, Table.of(heads, rows)]
     return [*parts, "", *found.sentences()]
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    from skviz.frames import records
-
-    return records(frame)
 
 
 def _intervals(found: Comparison) -> str:

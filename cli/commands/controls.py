@@ -69,7 +69,7 @@ def controls(
     skip: tuple[str, ...],
     cascade: bool,
     quick: bool,
-    scales: str,
+    scales: tuple[float, ...],
     units: tuple[str, ...],
     network: Network,
     images: DataSource,
@@ -91,12 +91,10 @@ def controls(
     """
     from skviz.data import open_dataset
     from skviz.reports.controls import VIEWS, write_views
-    from skviz.scales import parse_scales
     from skviz.studies.controls import making
     from skviz.studies.controls.suite import SUITE
 
     SUITE.check(out)
-    wanted = parse_scales(scales)
     opened = open_dataset(images, out / SUITE.first)
     usual = making.QUICK_SEEDS if quick else making.DEFAULT_SEEDS
     model = network.load()
@@ -107,7 +105,7 @@ def controls(
             opened,
             model,
             out=out,
-            scales=wanted,
+            scales=scales,
             units=units,
             attention=network.attention_at or None,
             options=how,

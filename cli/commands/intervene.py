@@ -59,7 +59,7 @@ seed = click.option(
 @options.echo
 def intervene(
     out: Path,
-    scales: str,
+    scales: tuple[float, ...],
     units: tuple[str, ...],
     kinds: tuple[str, ...],
     seed: int,
@@ -90,19 +90,17 @@ def intervene(
     from skviz.hardware.devices import choose_device
     from skviz.reports.interventions import to_dict, write_results
     from skviz.runs.ranks import Ranks
-    from skviz.scales import parse_scales
     from skviz.studies.interventions.measure import prepare_interventions
     from skviz.studies.interventions.result import INTERVENTIONS
 
     style_names(style)
-    wanted = parse_scales(scales)
     opened = open_dataset(images, out / INTERVENTIONS.first)
     place = Ranks.from_environment().device(choose_device(network.device))
     work = prepare_interventions(
         opened,
         network.build().to(place),
         out=out,
-        scales=wanted,
+        scales=scales,
         units=units,
         kinds=kinds,
         attention=network.attention_at or None,

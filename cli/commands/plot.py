@@ -38,11 +38,7 @@ _OF_RUNS = (
     "[default: those of the paper's figure; for units: all]",
     "--unit",
 )
-@click.option(
-    "--scales",
-    metavar="LIST",
-    help="Scales to draw, comma-separated.  [default: all; for classes: 1,1.5]",
-)
+@options.scales_option("Scales to draw, comma-separated.  [default: all; for classes: 1,1.5]")
 @options.count_option("--every", "N", "Draw every Nth class.", default=USUAL["every"])
 @options.count_option("--smooth", "N", "Draw the mean of N consecutive classes.", default=1)
 @click.option(
@@ -98,7 +94,6 @@ def plot(
     from skviz.files import check_output
     from skviz.inference.summary import summarise
     from skviz.runs.records import Run
-    from skviz.scales import parse_scales
     from skviz.studies.controls.evidence import random_runs
 
     of_paper = str(run) == PAPER and not run.exists()
@@ -109,8 +104,6 @@ def plot(
             f"figure 3 ({kind[1]}) is of one photograph, got a run; draw it with"
             " `skviz attention IMAGE`, or the paper's with `skviz plot paper`"
         )
-    if given["scales"] is not None:
-        given["scales"] = parse_scales(given["scales"])
     # What is as always is left to the display.
     chosen = {name: v for name, v in given.items() if v not in (None, ()) and v != USUAL.get(name)}
     if not of_paper:

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 def receptive_field(
     images: tuple[Path, ...],
     stages: tuple[str, ...],
-    scales: str,
+    scales: tuple[float, ...],
     limit: int,
     network: Network,
     batch_size: int | None,
@@ -79,11 +79,9 @@ def receptive_field(
     from skviz.capture.probe import Probe
     from skviz.figures.style.sheets import style_names
     from skviz.files import check_output, output_folder
-    from skviz.scales import parse_scales
     from skviz.studies.receptive_field.study import receptive_field
     from skviz.studies.unit_choice import choose_units
 
-    wanted = parse_scales(scales)
     style_names(style)
     probe = Probe(network.load(), attention=network.attention_at or None)
     units = choose_units(probe.units, stages).lines
@@ -100,7 +98,7 @@ def receptive_field(
             probe,
             images[0] if len(images) == 1 else images,
             unit.name,
-            wanted,
+            scales,
             limit=limit,
             batch_size=batch_size,
             through_attention=through_attention,

@@ -75,11 +75,8 @@ SCALES = "1,1.1,1.2,1.3,1.4,1.5,1.6,1.7,1.8,1.9,2"
     help="Card: Markdown, included unchanged.",
 )
 @options.stages
-@click.option(
-    "--scales",
-    metavar="LIST",
-    default=SCALES,
-    help="For images: sizes of the central object.  [default: 1 to 2 in steps of 0.1]",
+@options.scales_option(
+    "For images: sizes of the central object.  [default: 1 to 2 in steps of 0.1]", default=SCALES
 )
 @chosen_look
 @chosen_network
@@ -99,7 +96,7 @@ def report(
     tried: Path | None,
     notes: Path | None,
     stages: tuple[str, ...],
-    scales: str,
+    scales: tuple[float, ...],
     look: Look,
     network: Network,
     style: str,
@@ -227,7 +224,7 @@ def _of_run(folder: Path, controls: Path | None) -> Document:
 def _of_images(
     images: tuple[Path, ...],
     stages: tuple[str, ...],
-    scales: str,
+    scales: tuple[float, ...],
     look: Look,
     network: Network,
     echo: Echo,
@@ -236,10 +233,8 @@ def _of_images(
     from skviz.errors import ImageError, ScaleError, UsageError
     from skviz.reports.documents.of_images import image_document
     from skviz.reports.documents.saved import read_result
-    from skviz.scales import parse_scales
     from skviz.studies.image import ImageAnalysis
 
-    wanted = parse_scales(scales)
     results: list[ImageResult] = []
     errors: Errors = []
     analysis = None
@@ -256,7 +251,7 @@ def _of_images(
                 photographs=[path for path in images if path.suffix.lower() != ".json"],
             )
         try:
-            results.append(analysis(image, wanted, **vars(look)))
+            results.append(analysis(image, scales, **vars(look)))
         except (ImageError, ScaleError, UsageError) as error:
             if len(images) == 1:
                 raise

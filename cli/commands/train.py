@@ -50,12 +50,13 @@ _SHOWN = 5
 )
 @recipe_options
 @options.device
-@click.option(
+@options.count_option(
     "--workers",
-    type=click.IntRange(min=0),
+    None,
+    "Processes that read images. Part of the recipe: each draws its own random numbers.",
+    least=0,
     default=2,
     show_default=True,
-    help="Processes that read images. Part of the recipe: each draws its own random numbers.",
 )
 @click.option(
     "--credit",

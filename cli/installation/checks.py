@@ -47,8 +47,8 @@ class Requirement:
     extra: str | None = None
 
     def met_by(self, version: str) -> bool:
-        """Whether a version is new enough."""
-        return _numbers(version) >= _numbers(self.least)
+        """Whether a version is new enough; none is where there is no version."""
+        return bool(version) and _numbers(version) >= _numbers(self.least)
 
 
 def requirements() -> list[Requirement]:
@@ -102,8 +102,7 @@ def extras() -> list[Check]:
     for extra in sorted({one.extra for one in requirements() if one.extra} - {*DEVELOPERS}):
         parts = [one for one in requirements() if one.extra == extra]
         have = {one.package: version_of(one.package) for one in parts}
-        lacking = [one for one in parts if not one.met_by(have[one.package] or "0")]
-        lacking += [one for one in parts if have[one.package] is None and one not in lacking]
+        lacking = [one for one in parts if not one.met_by(have[one.package] or "")]
         value = ", ".join(f"{name} {version or 'not installed'}" for name, version in have.items())
         advice = f"pip install 'skviz[{extra}]'" if lacking else ""
         checks.append(Check("extras", extra, MISSING if lacking else OK, value, advice))

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from skviz.errors import did_you_mean
+from skviz.scales import parse_scales
 
 from ..echo import Echo
 from . import candidates
@@ -148,7 +149,9 @@ def path_option(name: str, metavar: str, help: str, **more: Any) -> Decorator:
     return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=help, **more)
 
 
-def count_option(name: str, metavar: str, help: str, least: int = 1, **more: Any) -> Decorator:
+def count_option(
+    name: str, metavar: str | None, help: str, least: int = 1, **more: Any
+) -> Decorator:
     """Return an option that takes a whole number of at least `least`."""
     return click.option(name, type=click.IntRange(min=least), metavar=metavar, help=help, **more)
 
@@ -163,6 +166,14 @@ def word_option(name: str, known: Sequence[str], default: str | None, help: str)
     return click.option(
         name, metavar="NAME", shell_complete=candidates.one_of(known), default=default,
         show_default=default is not None, help=help,
+    )  # fmt: skip
+
+
+def scales_option(help: str, **more: Any) -> Decorator:
+    """Return the option of scales; the command gets them as numbers."""
+    return click.option(
+        "--scales", metavar="LIST", help=help, **more,
+        callback=lambda _ctx, _param, text: None if text is None else parse_scales(text),
     )  # fmt: skip
 
 
@@ -204,12 +215,10 @@ allow_mismatch = click.option(
 device = click.option(
     "--device", type=NearChoice(DEVICES), default="auto", show_default=True, help="Where to run."
 )
-scales = click.option(
-    "--scales",
-    metavar="LIST",
+scales = scales_option(
+    "Scales of the central object, comma-separated; below 1 zooms out.",
     default="1,1.5,2",
     show_default=True,
-    help="Scales of the central object, comma-separated; below 1 zooms out.",
 )
 stages = units(
     "stages",
@@ -310,13 +319,7 @@ bootstrap = gathered(
     "bootstrap",
     _draws,
     click.option("--no-bootstrap", is_flag=True, help="Omit the confidence intervals."),
-    click.option(
-        "--resamples",
-        type=click.IntRange(min=1),
-        default=2000,
-        show_default=True,
-        help="Bootstrap resamples.",
-    ),
+    count_option("--resamples", None, "Bootstrap resamples.", default=2000, show_default=True),
     click.option(
         "--confidence",
         type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -324,11 +327,5 @@ bootstrap = gathered(
         show_default=True,
         help="Confidence level of the intervals.",
     ),
-    click.option(
-        "--seed",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Seed of the bootstrap.",
-    ),
+    count_option("--seed", None, "Seed of the bootstrap.", 0, default=0, show_default=True),
 )

@@ -53,13 +53,7 @@ def listed(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 def one_of(words: Iterable[str]) -> Complete:
     """Make the completion of an option that takes one of some words, or several."""
     known = tuple(words)
-
-    def complete(
-        ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        return listed(known, incomplete)
-
-    return complete
+    return lambda ctx, param, incomplete: listed(known, incomplete)
 
 
 def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

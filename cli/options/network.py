@@ -84,7 +84,7 @@ class Network:
         """Return what `skviz.load_model` needs besides the name, where it is not the usual."""
         names = [field.name for field in fields(self) if field.name in _ARGUMENTS]
         given = {name: getattr(self, name) for name in names}
-        known = {name: value for name, value in given.items() if value not in (None, False)}
+        known = {n: value for n, value in given.items() if value is not None and value is not False}
         if self.no_pretrained:
             known["pretrained"] = False
         return {name: str(v) if isinstance(v, Path) else v for name, v in known.items()}
@@ -100,19 +100,7 @@ class Network:
         """Build the network, on the CPU; say what is to be known of its weights."""
         from skviz.models import DEFAULT_MODEL, load_model, model_info
 
-        network = load_model(
-            self.model or DEFAULT_MODEL,
-            self.weights,
-            model_args=self.model_args,
-            pretrained=not self.no_pretrained,
-            allow_mismatch=self.allow_mismatch,
-            weights_key=self.weights_key,
-            example=self.example,
-            input_size=self.input_size,
-            crop=self.crop,
-            mean=self.mean,
-            std=self.std,
-        )
+        network = load_model(self.model or DEFAULT_MODEL, **self.arguments())
         for note in model_info(network).notes:
             Echo().warn(note)
         return network
@@ -144,18 +132,13 @@ crop = click.option(
     metavar="SHARE",
     help="Share of the shorter side that 1.0x shows.  [default: the network's own]",
 )
-mean = click.option(
-    "--mean",
-    type=options.Numbers(3, "three comma-separated numbers"),
-    metavar="R,G,B",
-    help="Normalisation: mean of the colours in [0, 1].  [default: the network's own]",
-)
-std = click.option(
-    "--std",
-    type=options.Numbers(3, "three comma-separated numbers"),
-    metavar="R,G,B",
-    help="Normalisation: standard deviation of the colours.  [default: the network's own]",
-)
+
+
+def _colours(name: str, what: str) -> options.Decorator:
+    kind = options.Numbers(3, "three comma-separated numbers")
+    words = f"Normalisation: {what}.  [default: the network's own]"
+    return click.option(name, type=kind, metavar="R,G,B", help=words)
+
 
 example = click.option(
     "--example",
@@ -167,7 +150,8 @@ example = click.option(
 
 _OPTIONS = (
     options.weights, options.weights_key, options.allow_mismatch, model_args, no_pretrained,
-    input_size, crop, mean, std, example, attention_at,
+    input_size, crop, _colours("--mean", "mean of the colours in [0, 1]"),
+    _colours("--std", "standard deviation of the colours"), example, attention_at,
 )  # fmt: skip
 network = options.gathered("network", Network, options.model, *_OPTIONS, options.device)
 named_network = options.gathered("network", Network, *_OPTIONS)

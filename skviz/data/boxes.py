@@ -39,10 +39,12 @@ def with_boxes(images: ImageSet, folder: Path) -> ImageSet:
         if not named:
             continue
         if len(named) > 1 or owner.setdefault(named[0], index) != index:
+            fits = " and ".join(f"'{escaped(str(place))}.xml'" for place in named[:2])
+            if len(named) == 1:
+                fits += f", and so does that of '{images.shown_name(owner[named[0]])}'"
             raise UsageError(
                 f"expected one XML file in '{folder}' for '{images.shown_name(index)}', its name "
-                f"alone fits {_ambiguous(images, owner, named)}; put the files into the same "
-                "sub-folders as the images"
+                f"alone fits {fits}; put the files into the same sub-folders as the images"
             )
         boxes[index] = largest_box(files[named[0]])
     without = np.flatnonzero(np.isnan(boxes).any(axis=1))
@@ -58,15 +60,6 @@ def with_boxes(images: ImageSet, folder: Path) -> ImageSet:
         note = Note.about("assumed", text, [images.shown_name(i) for i in without.tolist()])
         notes = (*notes, note)
     return replace(images, boxes=boxes, notes=notes)
-
-
-def _ambiguous(
-    images: ImageSet, owner: dict[PurePosixPath, int], named: list[PurePosixPath]
-) -> str:
-    if len(named) > 1:
-        return f"'{escaped(str(named[0]))}.xml' and '{escaped(str(named[1]))}.xml'"
-    other = images.shown_name(owner[named[0]])
-    return f"'{escaped(str(named[0]))}.xml', and so does that of '{other}'"
 
 
 def largest_box(file: Path) -> tuple[float, float, float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -41,11 +42,9 @@ class KeptViews:
         self._record = self._pixels + 4 * self._scales + len(_THERE)
         self._file: IO[bytes] | None = None
         self._room = 0
-        try:
+        with contextlib.suppress(OSError):  # It only saves time.
             self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
             self._room = int(min(_MOST, _SHARE * shutil.disk_usage(folder).free))
-        except OSError:
-            pass  # It only saves time.
 
     def __getstate__(self) -> dict[str, Any]:
         """A process that is started anew has no part in it."""
@@ -53,7 +52,10 @@ class KeptViews:
 
     def get(self, number: int) -> Made | None:
         """Return the views of an image, (S, size, size, 3), and the sides of their crops (S,)."""
-        data = self._read(number)
+        data = b""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                data = os.pread(self._file.fileno(), self._record, number * self._record)
         if len(data) < self._record or data[-1:] != _THERE:
             return None
         shape = (self._scales, self._size, self._size, 3)
@@ -77,11 +79,3 @@ class KeptViews:
         if self._file is not None:
             self._file.close()
             self._file = None
-
-    def _read(self, number: int) -> bytes:
-        if self._file is None:
-            return b""
-        try:
-            return os.pread(self._file.fileno(), self._record, number * self._record)
-        except OSError:
-            return b""

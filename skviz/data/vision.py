@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skviz.data.imageset import ImageSet, Names
+from skviz.data.imageset import ImageSet, Names, no_labels
 from skviz.errors import UsageError, did_you_mean, first_line
 from skviz.pictures.images import Picture, read_picture
 
@@ -92,15 +92,11 @@ def _construct(kind: Any, options: dict[str, Any], tries: list[dict[str, Any]], 
 
 
 def _labels(dataset: Any) -> NDArray[np.int32]:
-    for attribute in _LABELS:
-        values = getattr(dataset, attribute, None)
-        if values is not None and len(values) == len(dataset):
-            return _whole(np.asarray(values), len(dataset))
-    # No list of labels: every entry says its own, which reads every picture once.
-    return _whole(np.asarray([dataset[index][1] for index in range(len(dataset))]), len(dataset))
-
-
-def _whole(values: NDArray[Any], count: int) -> NDArray[np.int32]:
-    if values.shape == (count,) and np.issubdtype(values.dtype, np.integer):
-        return values.astype(np.int32)
-    return np.full(count, -1, np.int32)
+    lists = (getattr(dataset, attribute, None) for attribute in _LABELS)
+    values = next((v for v in lists if v is not None and len(v) == len(dataset)), None)
+    if values is None:
+        # No list of labels: every entry says its own, which reads every picture once.
+        values = [dataset[index][1] for index in range(len(dataset))]
+    labels = np.asarray(values)
+    whole = labels.shape == (len(dataset),) and np.issubdtype(labels.dtype, np.integer)
+    return labels.astype(np.int32) if whole else no_labels(len(dataset))

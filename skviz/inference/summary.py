@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 
 from skviz.errors import RunError
 from skviz.frames import Overview, ShowsTable, records
-from skviz.inference.class_table import ClassTable
-from skviz.inference.long_tables import channel_kernel_rows, channel_rows, class_rows
+from skviz.inference.class_table import (
+    ClassTable,
+    channel_kernel_rows,
+    channel_rows,
+    class_rows,
+)
 from skviz.inference.paired import Bootstrap, Paired, accuracy, add_holm, count_mean_std
 from skviz.numbers import NOTHING, counted, number, plain, signed
 from skviz.quantities import (

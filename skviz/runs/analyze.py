@@ -109,21 +109,6 @@ class Analysis:
         scales = len(self.run.scales)
         self.forward.batch_size = self.options.batch_size or find_batch_size(self.forward, scales)
 
-    def measure(self, jobs: Sequence[Job], at_once: int, progress: bool) -> None:
-        """Take measurements of these images, with these options, in one pass over them."""
-        from skviz.runs.loop import measure
-
-        measure(
-            self.images,
-            jobs,
-            views=self.views,
-            at_once=at_once,
-            device=self.forward.device,
-            workers=self.options.workers,
-            processes=self.ranks.local_world,
-            progress=progress and self.ranks.first,
-        )
-
 
 def measure_together(analyses: Sequence[Analysis], progress: bool = True) -> None:
     """Do what is missing of analyses of the same views, in one pass over the data.
@@ -131,13 +116,15 @@ def measure_together(analyses: Sequence[Analysis], progress: bool = True) -> Non
     They are of one data set, with the same options and views, of networks that may differ.
     Raises what `Analysis` does.
     """
+    from skviz.runs.loop import measure
+
     unfinished = [analysis for analysis in analyses if analysis.missing]
     if not unfinished:
         return
     jobs = [analysis.job() for analysis in unfinished]
     first = unfinished[0]
     views = min(analysis.forward.batch_size for analysis in unfinished)
-    first.measure(jobs, max(1, views // len(first.run.scales)), progress)
+    measure(first, jobs, max(1, views // len(first.run.scales)), progress)
     for analysis in unfinished:
         if analysis.run.complete:
             RUN.clean(analysis.run.path)

@@ -16,8 +16,8 @@ from skviz.files import json_bytes
 from skviz.notes import Assumption
 from skviz.quantities import DIFFERENCE, EXPECTED_KERNEL, Quantity
 from skviz.runs.classes import correctness, ranks
-from skviz.runs.records import channels_file, errors_file, moments_file, notes_file
-from skviz.runs.storage.checksums import write_shard
+from skviz.runs.records import channels_file
+from skviz.runs.storage.checksums import shard_file, write_shard
 from skviz.runs.storage.shards import Cells, table_bytes, table_file
 from skviz.statistics.moments import Groups, Moments, group_moments, merge_groups, update
 from skviz.typing import FloatArray
@@ -168,11 +168,13 @@ class ShardData:
             buffer = io.BytesIO()
             np.save(buffer, vectors)
             files[channels_file(run, number, index, self.units[index])] = buffer.getvalue()
-        files[moments_file(run, number)] = moments_bytes(self)
-        files[errors_file(run, number)] = json_bytes([dict(error) for error in self.errors])
+        files[shard_file(run, "moments", number)] = moments_bytes(self)
+        files[shard_file(run, "errors", number)] = json_bytes(
+            [dict(error) for error in self.errors]
+        )
         if self.notes:
             notes = [{"image": name, **note._asdict()} for name, note in self.notes]
-            files[notes_file(run, number)] = json_bytes(notes)
+            files[shard_file(run, "notes", number)] = json_bytes(notes)
         words = ["image", "unit", "label", "scale", "predicted", "probability", "rank", "crop"]
         table = table_file(run, number)
         files[table] = table_bytes(table_columns(self), words)

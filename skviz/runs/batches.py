@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skviz.data.imageset import ImageSet, Names
+from skviz.data.imageset import ImageSet, Names, no_labels
 from skviz.errors import ImageError, UsageError
 from skviz.pictures.images import read_picture
 from skviz.scales import DEFAULT_SCALES, Scales
@@ -112,7 +112,10 @@ class BatchAnalyzer:
         from skviz.data.loading import Chunk, ChunkReader
         from skviz.runs.attention import AttentionMeasurement, moments_bytes, table_columns
 
-        ready = self._ready()
+        if self._key not in _LOADED:
+            _LOADED.clear()
+            _LOADED[self._key] = self._prepare()
+        ready = _LOADED[self._key]
         images = self._images(batch)
         read = ChunkReader(images, ready.views)[Chunk(0, 0, len(images), True)]
         measurement = AttentionMeasurement(images, ready.forward, ready.record)
@@ -148,7 +151,7 @@ class BatchAnalyzer:
 
     def _labels(self, given: Any, count: int) -> NDArray[np.int32]:
         if given is None:
-            return np.full(count, -1, np.int32)
+            return no_labels(count)
         index = {name: number for number, name in enumerate(self.classes or ())}
         found = []
         for label in given:
@@ -160,12 +163,6 @@ class BatchAnalyzer:
             there = label is not None and label == label
             found.append(index[label] if isinstance(label, str) else int(label) if there else -1)
         return np.array(found, np.int32)
-
-    def _ready(self) -> _Ready:
-        if self._key not in _LOADED:
-            _LOADED.clear()
-            _LOADED[self._key] = self._prepare()
-        return _LOADED[self._key]
 
     def _prepare(self) -> _Ready:
         from skviz.capture.probe import Probe

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from skviz.errors import UsageError
 from skviz.files import json_bytes
 from skviz.runs.batches import BATCH, ERROR, MOMENTS, SETTINGS, read_moments
-from skviz.runs.storage.checksums import write_shard
+from skviz.runs.storage.checksums import shard_file, write_shard
 from skviz.runs.storage.folder import Settings
 from skviz.runs.storage.settings import versions
 from skviz.runs.storage.shards import table_file
@@ -30,7 +30,7 @@ def run_from_frame(frame: Any, out: str | os.PathLike[str] | None = None) -> Run
     """Write the rows of a `BatchAnalyzer` as a run; see `Run.from_frame`."""
     import pandas as pd
 
-    from skviz.runs.records import RUN, Run, errors_file, moments_file
+    from skviz.runs.records import RUN, Run
 
     table = _as_pandas(frame)
     missing = [name for name in (*_ADDED, "image", "unit", "scale") if name not in table.columns]
@@ -89,8 +89,8 @@ def run_from_frame(frame: Any, out: str | os.PathLike[str] | None = None) -> Run
         ]
         target = table_file(path, number)
         files = {
-            moments_file(path, number): bytes(moments.iloc[0]),
-            errors_file(path, number): json_bytes(errors),
+            shard_file(path, "moments", number): bytes(moments.iloc[0]),
+            shard_file(path, "errors", number): json_bytes(errors),
             target: _table(rows, settings),
         }
         write_shard(path, number, files, target)

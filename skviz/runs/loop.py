@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 
@@ -20,6 +20,9 @@ from skviz.data.loading import Batch, ChunkReader, Plan, ViewMaker, batches, cho
 from skviz.runs.progress import Progress
 from skviz.runs.storage.claims import Claims
 from skviz.runs.storage.shards import ShardedRecords, table_file
+
+if TYPE_CHECKING:
+    from skviz.runs.analyze import Analysis
 
 
 class Interrupted(KeyboardInterrupt):
@@ -74,28 +77,19 @@ class Job:
         self.claims.release(shard)
 
 
-def measure(
-    images: ImageSet,
-    jobs: Sequence[Job],
-    *,
-    views: ViewMaker,
-    at_once: int,
-    device: torch.device,
-    workers: int | None = None,
-    processes: int = 1,
-    progress: bool = True,
-) -> None:
+def measure(analysis: Analysis, jobs: Sequence[Job], at_once: int, progress: bool) -> None:
     """Measure shards of a data set, and write each into its folder when its last batch is there.
 
+    The images, their views, the device and the options are those of the analysis.
     Several jobs share one pass over the data, in which every batch is read once; their folders
     have shards of one size. A shard that another process has claimed is left to that one (see
     `Claims`).
 
-    `views` makes what the networks see, `at_once` images are a batch. `workers` processes read
-    them, None chooses; `processes` like this one share the machine.
+    `at_once` images are a batch.
 
     Raises `Interrupted` at the next batch after SIGINT or SIGTERM; the shard under way is lost.
     """
+    images, device, ranks = analysis.images, analysis.forward.device, analysis.ranks
     shards = list(dict.fromkeys(shard for job in jobs for shard in job.shards))
 
     def take(shard: int) -> bool:
@@ -103,13 +97,15 @@ def measure(
         return any(taken)
 
     plan = Plan(shards, len(images), jobs[0].folder.shard_size, at_once, take)
+    workers = analysis.options.workers
     if workers is None:
         todo = sum(plan.size(shard) for shard in shards)
-        workers = choose_workers(todo, device.type == "cpu", processes)
+        workers = choose_workers(todo, device.type == "cpu", ranks.local_world)
     with ExitStack() as stack:
         for job in jobs:
             stack.enter_context(closing(job.claims))
-        loading = read(images, views, plan, workers, device, progress)
+        shown = progress and ranks.first
+        loading = read(images, analysis.views, plan, workers, device, shown)
         loaded = stack.enter_context(closing(loading))
         writer = stack.enter_context(ThreadPoolExecutor(1))
         # The disk is waited for while the networks run on; a shard at a time, in order.

@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from skviz.errors import UsageError
 from skviz.names import escaped
 from skviz.notes import Note, combined
-from skviz.runs.records import RUN, Run, channels_file, errors_file, moments_file, notes_file
-from skviz.runs.storage.checksums import write_shard
+from skviz.runs.records import RUN, Run, channels_file
+from skviz.runs.storage.checksums import shard_file, write_shard
 from skviz.runs.storage.folder import Settings, differences
 from skviz.runs.storage.shards import table_file
 
@@ -135,16 +134,17 @@ def _settings(parts: Sequence[Run]) -> Settings:
 
 def _copy(part: Run, shard: int, merged: Run, number: int) -> None:
     """Copy the files of one shard, each compared with its checksum, the table last."""
-    makers: list[Callable[[Path, int], Path]] = [moments_file, errors_file]
-    makers += [
-        partial(channels_file, index=index, unit=unit)
-        for index, unit in enumerate(part.units)
-        if unit.name in part.settings["channels"]
+    kinds = ["moments", "errors", "shards"]
+    if shard_file(part.path, "notes", shard).exists():
+        kinds.append("notes")
+    pairs = [(shard_file(part.path, k, shard), shard_file(merged.path, k, number)) for k in kinds]
+    pairs += [
+        (channels_file(part.path, shard, *place), channels_file(merged.path, number, *place))
+        for place in enumerate(part.units)
+        if place[1].name in part.settings["channels"]
     ]
-    if notes_file(part.path, shard).exists():
-        makers.append(notes_file)
     files = {}
-    for make in (*makers, table_file):
-        with RUN.open(make(part.path, shard), whole=True) as opened:
-            files[make(merged.path, number)] = opened.read()
+    for source, target in pairs:
+        with RUN.open(source, whole=True) as opened:
+            files[target] = opened.read()
     write_shard(merged.path, number, files, table_file(merged.path, number))

@@ -20,6 +20,7 @@ from skviz.errors import RunError, UsageError
 from skviz.frames import Overview, ShowsTable
 from skviz.notes import Assumption, Note, combined, notes_on_pictures
 from skviz.runs.storage import schema
+from skviz.runs.storage.checksums import shard_file
 from skviz.runs.storage.folder import RunFolder
 from skviz.runs.storage.settings import unit_from_dict
 from skviz.runs.storage.shards import ShardedRecords
@@ -49,21 +50,6 @@ class ClassMoments:
     labels: IntArray
     attention: Moments
     difference: Moments
-
-
-def moments_file(run: Path, number: int) -> Path:
-    """Path of a shard's moments."""
-    return run / "moments" / f"{number:05d}.npz"
-
-
-def errors_file(run: Path, number: int) -> Path:
-    """Path of a shard's list of unreadable images."""
-    return run / "errors" / f"{number:05d}.json"
-
-
-def notes_file(run: Path, number: int) -> Path:
-    """Path of what was assumed to read a shard's images; there only if anything was."""
-    return run / "notes" / f"{number:05d}.json"
 
 
 def channels_file(run: Path, number: int, index: int, unit: Unit) -> Path:
@@ -173,14 +159,14 @@ class Run(ShardedRecords, ShowsTable):
         """The images that could not be read: `image` and `reason` of each."""
         found: list[dict[str, str]] = []
         for number in self.done:
-            found += RUN.load(errors_file(self.path, number), schema.ERRORS)
+            found += RUN.load(shard_file(self.path, "errors", number), schema.ERRORS)
         return found
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """What was left out of the data set, and what was assumed; none in older runs."""
         listed = (Note.from_dict(entry) for entry in self.settings.get("notes", ()))
-        paths = (notes_file(self.path, number) for number in self.done)
+        paths = (shard_file(self.path, "notes", number) for number in self.done)
         assumed = [
             (one["image"], Assumption(one["text"], one["detail"]))
             for path in paths
@@ -292,7 +278,10 @@ class Run(ShardedRecords, ShowsTable):
         """Yield arrays of the moments of every shard that has images, and its `count`."""
         for number in self.done:
             found = {}
-            with RUN.open(moments_file(self.path, number)) as file, np.load(file) as arrays:
+            with (
+                RUN.open(shard_file(self.path, "moments", number)) as file,
+                np.load(file) as arrays,
+            ):
                 if arrays["count"]:
                     found = {name: arrays[name] for name in ("count", *names)}
             if found:

@@ -23,7 +23,8 @@ from skviz.models import model_info
 from skviz.pictures.scaling import enlarge
 from skviz.runs.analyze import prepare
 from skviz.runs.options import Options
-from skviz.runs.records import Run, moments_file
+from skviz.runs.records import Run
+from skviz.runs.storage.checksums import shard_file
 from skviz.runs.storage.shards import table_file
 from skviz.statistics.moments import compute
 from skviz.studies.controls.change import analyze
@@ -161,7 +162,7 @@ def test_missing_shards_are_done_again(
     before = {file: file.read_bytes() for file in run.path.rglob("0*")}
     table_file(run.path, 1).unlink()
     table_file(run.path, 4).unlink()
-    moments_file(run.path, 4).unlink()
+    shard_file(run.path, "moments", 4).unlink()
     left, young = (run.path / "shards" / f".skviz-{name}.tmp" for name in ("left", "young"))
     left.write_text("of a process that was killed just now")
     young.write_text("of a process that is at work")
@@ -225,7 +226,7 @@ def test_what_cannot_be_read_of_a_run(run: Run, tmp_path: Path) -> None:
     table_file(run.path, 1).write_bytes(b"damaged")
     with pytest.raises(RunError, match=r"cannot read '.*00001.parquet'.*remove the files"):
         run.records()
-    moments_file(run.path, 0).unlink()
+    shard_file(run.path, "moments", 0).unlink()
     with pytest.raises(RunError, match=r"moments/00000.npz': it is missing"):
         run.moments()
     settings = json.loads((run.path / "run.json").read_text())

@@ -12,7 +12,8 @@ import torch
 from skviz.errors import OutputError, RunError, UsageError
 from skviz.runs.analyze import prepare
 from skviz.runs.merge import merge_runs
-from skviz.runs.records import Run, moments_file
+from skviz.runs.records import Run
+from skviz.runs.storage.checksums import shard_file
 from skviz.runs.storage.shards import table_file
 from skviz.statistics.moments import compute
 from tests.helpers.tiny_runs import analyzed
@@ -67,11 +68,13 @@ def test_shards_in_random_order(parts: list[Run], tmp_path: Path) -> None:
     before = merged.moments()["SK_3_1"], merged.class_moments().attention
     order = np.random.default_rng(0).permutation(merged.settings["shards"])
     shutil.rmtree(merged.path / "checksums")  # which would tell
-    for make in (moments_file, table_file):
+    for kind in ("moments", "shards"):
         for number in order:
-            make(merged.path, number).rename(make(merged.path, 1000 + int(number)))
+            aside = shard_file(merged.path, kind, 1000 + int(number))
+            shard_file(merged.path, kind, number).rename(aside)
         for place, number in enumerate(order):
-            make(merged.path, 1000 + int(number)).rename(make(merged.path, place))
+            aside = shard_file(merged.path, kind, 1000 + int(number))
+            aside.rename(shard_file(merged.path, kind, place))
     after = merged.moments()["SK_3_1"], merged.class_moments().attention
     for old, new in zip(before, after, strict=True):
         np.testing.assert_allclose(new.mean, old.mean, rtol=1e-12)
@@ -84,7 +87,7 @@ def test_an_interrupted_merge_goes_on(parts: list[Run], tmp_path: Path) -> None:
     before = {file: file.read_bytes() for file in merged.path.rglob("0*")}
     for number in (2, 5):
         table_file(merged.path, number).unlink()
-        moments_file(merged.path, number).unlink()
+        shard_file(merged.path, "moments", number).unlink()
     merge_runs(paths, tmp_path / "merged")
     assert {file: file.read_bytes() for file in merged.path.rglob("0*")} == before
 
@@ -104,7 +107,7 @@ def test_what_does_not_merge(
         merge_runs([parts[0].path, pictures], out)
     with pytest.raises(OutputError, match="holds other things"):
         merge_runs([parts[0].path], pictures)
-    moments_file(parts[2].path, 0).unlink()
+    shard_file(parts[2].path, "moments", 0).unlink()
     with pytest.raises(RunError, match=r"cannot read '.*part3/moments/00000.npz': it is missing"):
         merge_runs([part.path for part in parts], out)
     unfinished = prepare(pictures, tiny, out=tmp_path / "unfinished").run

@@ -12,7 +12,9 @@ from pathlib import Path
 from skviz.files import check_regular, output_folder, write_bytes, write_json
 from skviz.runs.storage.schema import Number, fault
 
-CHECKSUMS = "checksums"
+# Kinds of files of a shard. The table, in "shards", says that the shard is done; older runs have
+# no checksums, and only shards that something was assumed to read have notes.
+_ENDINGS = {"shards": "parquet", "moments": "npz"}
 # A Parquet file describes itself at its end, an archive of arrays lists its members with
 # their checksums there: another file has another end.
 _END = 1 << 16
@@ -20,9 +22,9 @@ _SCHEMA = {"files": dict}
 _ENTRY = {"size": Number(0, 2**60), "sha256": str, "end": str}
 
 
-def checksums_file(folder: Path, number: int) -> Path:
-    """Path of the checksums of a shard; older runs have none."""
-    return folder / CHECKSUMS / f"{number:05d}.json"
+def shard_file(folder: Path, kind: str, number: int) -> Path:
+    """Path of a shard's file of one kind, in the folder of that name."""
+    return folder / kind / f"{number:05d}.{_ENDINGS.get(kind, 'json')}"
 
 
 def write_shard(folder: Path, number: int, files: Mapping[Path, bytes], table: Path) -> None:
@@ -44,9 +46,9 @@ def write_shard(folder: Path, number: int, files: Mapping[Path, bytes], table: P
     for path, data in files.items():
         if path != table:
             write_bytes(path, data, overwrite=True)
-    if not (folder / CHECKSUMS).is_dir():
-        output_folder(folder / CHECKSUMS)
-    write_json(checksums_file(folder, number), {"files": sums}, overwrite=True)
+    if not (folder / "checksums").is_dir():
+        output_folder(folder / "checksums")
+    write_json(shard_file(folder, "checksums", number), {"files": sums}, overwrite=True)
     write_bytes(table, files[table], overwrite=True)
 
 
@@ -59,7 +61,8 @@ def check_file(file: Path, opened: BufferedReader, whole: bool = False) -> None:
     if not number.isdecimal():
         return
     folder = file.parent.parent
-    expected = _read(checksums_file(folder, int(number))).get(file.relative_to(folder).as_posix())
+    sums = _read(shard_file(folder, "checksums", int(number)))
+    expected = sums.get(file.relative_to(folder).as_posix())
     if expected is None:
         return
     size = os.fstat(opened.fileno()).st_size
@@ -74,7 +77,7 @@ def check_file(file: Path, opened: BufferedReader, whole: bool = False) -> None:
 
 def files_of(folder: Path, number: int) -> Iterator[Path]:
     """Yield the files of a shard that have checksums; raises `ValueError` for damaged ones."""
-    for name in _read(checksums_file(folder, number)):
+    for name in _read(shard_file(folder, "checksums", number)):
         yield folder / name
 
 
@@ -85,12 +88,12 @@ def _read(path: Path) -> dict[str, dict[str, str | int]]:
     except FileNotFoundError:
         return {}
     except RecursionError:
-        raise ValueError(f"{path.name} of {CHECKSUMS} is nested too deep") from None
+        raise ValueError(f"{path.name} of checksums is nested too deep") from None
     wrong = fault(content, _SCHEMA, "content")
     files: dict[str, dict[str, str | int]] = {} if wrong else content["files"]
     for name, entry in files.items():
         inside = len(Path(name).parts) == 2 and ".." not in Path(name).parts
         wrong = wrong or (fault(entry, _ENTRY, name) if inside else f"{name}: no file of a shard")
     if wrong:
-        raise ValueError(f"{path.name} of {CHECKSUMS}: {wrong}")
+        raise ValueError(f"{path.name} of checksums: {wrong}")
     return files

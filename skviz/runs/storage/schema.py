@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _SHOWN = 60
+_WORDS: dict[Any, str] = {
+    None: "null", list: "a list", dict: "an object", str: "text", bool: "true or false",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -149,15 +152,8 @@ def _said(value: object, expected: object, where: str) -> str:
     return f"{where}: expected {_words(expected)}, got {came}"
 
 
-def _words(expected: object) -> str:
+def _words(expected: Any) -> str:
     if isinstance(expected, tuple):
         return " or ".join(map(_words, expected))
-    if isinstance(expected, Number):
-        return str(expected)
-    if expected is None:
-        return "null"
-    if expected is list or isinstance(expected, list):
-        return "a list"
-    if expected is dict or isinstance(expected, Mapping):
-        return "an object"
-    return {str: "text", bool: "true or false"}.get(expected, str(expected))  # type: ignore[call-overload, no-any-return]
+    kind = type(expected) if isinstance(expected, list | dict) else expected
+    return _WORDS.get(kind, str(expected))

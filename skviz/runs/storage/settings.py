@@ -26,17 +26,12 @@ def unit_to_dict(unit: Unit) -> dict[str, Any]:
         None if kernel is None else {**asdict(kernel), "effective": kernel.effective}
         for kernel in unit.kernels
     ]
+    plain = ("channels", "branches", "call", "kind", "found_by", "largest", "smallest")
     return {
         "name": unit.name,
         "path": unit.path,
         "kernels": kernels,
-        "channels": unit.channels,
-        "branches": unit.branches,
-        "call": unit.call,
-        "kind": unit.kind,
-        "found_by": unit.found_by,
-        "largest": unit.largest,
-        "smallest": unit.smallest,
+        **{name: getattr(unit, name) for name in plain},
         # Only where there are any: a run that was begun without them can be resumed.
         **({"null": list(unit.null)} if unit.null else {}),
         **({"notes": list(unit.notes)} if unit.notes else {}),
@@ -51,17 +46,10 @@ def unit_from_dict(entry: Mapping[str, Any]) -> Unit:
         else Kernel(_sides(kernel["size"]), _sides(kernel["dilation"]), kernel["groups"])
         for kernel in entry["kernels"]
     )
-    return Unit(
-        name=entry["name"],
-        path=entry["path"],
-        kernels=kernels,
-        channels=entry["channels"],
-        call=entry.get("call", 0),
-        kind=entry.get("kind", "selective kernel"),
-        found_by=entry.get("found_by", "module output"),
-        notes=tuple(entry.get("notes", ())),
-        null=tuple(entry.get("null", ())),
-    )
+    names = ("name", "path", "channels", "call", "kind", "found_by")
+    known: dict[str, Any] = {name: entry[name] for name in names if name in entry}
+    known |= {name: tuple(entry.get(name, ())) for name in ("notes", "null")}
+    return Unit(kernels=kernels, **known)
 
 
 def _sides(value: int | list[int]) -> int | tuple[int, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skviz.errors import RunError, UsageError
-from skviz.runs.storage.checksums import files_of
+from skviz.runs.storage.checksums import files_of, shard_file
 from skviz.runs.storage.folder import RunFolder, Settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHARDS = "shards"
 
 def table_file(folder: Path, number: int) -> Path:
     """Path of a shard's table: the file that says that the shard is done."""
-    return folder / SHARDS / f"{number:05d}.parquet"
+    return shard_file(folder, SHARDS, number)
 
 
 class ShardedRecords:

@@ -81,7 +81,7 @@ class Interventions:
         replace(self.analysis, missing=tuple(missing))(progress=False)
 
     def _replace(self, baseline: Run, progress: bool) -> None:
-        from skviz.runs.loop import Job
+        from skviz.runs.loop import Job, measure
         from skviz.runs.tuning import Arithmetic
 
         analysis = self.analysis
@@ -92,13 +92,13 @@ class Interventions:
         means = {name: moments.mean for name, moments in baseline.moments().items()}
         measurement = InterventionMeasurement(self.run, analysis, means)
 
-        def measure(missing: Sequence[int], progress: bool = False) -> None:
+        def replaced(missing: Sequence[int], progress: bool = False) -> None:
             shards = analysis.ranks.order(missing)
-            analysis.measure([Job(measurement, self.run, shards)], GROUP, progress)
+            measure(analysis, [Job(measurement, self.run, shards)], GROUP, progress)
 
-        measure(self.run.missing, progress)
+        replaced(self.run.missing, progress)
         if analysis.ranks.first:  # The one that speaks for all.
-            self._until_complete(self.run, measure)
+            self._until_complete(self.run, replaced)
 
     def _until_complete(
         self, records: ShardedRecords, measure: Callable[[Sequence[int]], None]

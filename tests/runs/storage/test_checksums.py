@@ -11,8 +11,8 @@ import torch
 
 from skviz.errors import RunError
 from skviz.runs.merge import merge_runs
-from skviz.runs.records import Run, moments_file
-from skviz.runs.storage.shards import table_file
+from skviz.runs.records import Run
+from skviz.runs.storage.checksums import shard_file
 from tests.helpers.tiny_runs import analyzed
 
 
@@ -44,14 +44,14 @@ def test_every_file_is_compared(run: Run, folder: str) -> None:
 
 
 def test_a_shard_copied_over_another_one(run: Run, tmp_path: Path) -> None:
-    for make in (table_file, moments_file):
-        kept = make(run.path, 1).read_bytes()
-        shutil.copy(make(run.path, 0), make(run.path, 1))
+    for kind in ("shards", "moments"):
+        kept = shard_file(run.path, kind, 1).read_bytes()
+        shutil.copy(shard_file(run.path, kind, 0), shard_file(run.path, kind, 1))
         with pytest.raises(RunError, match=r"00001\.\w+'.*it was changed"):
             _ = run.records(), run.moments()
         with pytest.raises(RunError, match="it was changed"):
             merge_runs([run.path], tmp_path / "merged")
-        make(run.path, 1).write_bytes(kept)
+        shard_file(run.path, kind, 1).write_bytes(kept)
     assert run.check() == []
 
 
@@ -65,7 +65,7 @@ def test_a_truncated_file_is_not_merged(run: Run, tmp_path: Path) -> None:
 def test_a_merged_run_has_checksums_of_its_own(run: Run, tmp_path: Path) -> None:
     merged = merge_runs([run.path], tmp_path / "merged")
     assert merged.check() == []
-    middle(moments_file(merged.path, 0))
+    middle(shard_file(merged.path, "moments", 0))
     assert len(merged.check()) == 1
 
 
