@@ -25,6 +25,7 @@ SLOW_FILES = (
     "cli/test_streams.py",
     "explorer/test_attacks.py",
     "reports/test_verdict_parts.py",
+    "reports/test_way.py",
     "reports/test_write.py",
     "runs/test_crash.py",
     "runs/test_memory.py",
