@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skviz.figures.wording import scales_in_words
 from skviz.names import escaped
@@ -94,12 +95,11 @@ class Provenance:
         """Take it from a summary's measurements."""
         measured = summary.measurements
         about = measured.about
-        labels = measured.labels
         return cls._of_settings(
             {"model": {}, "dataset": {}, **about, "scales": summary.scales},
             len(measured.difference),
             bool(about.get("complete", True)),
-            0 if labels is None else len(np.unique(labels[labels >= 0])),
+            _classes(measured.labels),
         )
 
     @classmethod
@@ -142,14 +142,13 @@ class Provenance:
             for about in (common.about_a, common.about_b)
         ]
         a, b = sides
-        known = None if common.labels is None else set(common.labels[common.labels >= 0].tolist())
         networks, weights = [_named(side) for side in sides], [side.weights for side in sides]
         return cls(
             network=_either(*networks),
             weights=_either(*weights),
             trained=a.trained or b.trained,
             images=common.images,
-            classes=len(known) if known else None,
+            classes=_classes(common.labels) or None,
             dataset=a.dataset if a.dataset == b.dataset else f"{a.dataset}{_AND}{b.dataset}",
             scales=comparison.scales,
             complete=a.complete and b.complete,
@@ -224,6 +223,11 @@ class Provenance:
         if not self.complete:
             parts.append(_INCOMPLETE)
         return " ".join(parts)
+
+
+def _classes(labels: NDArray[Any] | None) -> int:
+    """Return of how many classes images are; those without a label are of none."""
+    return 0 if labels is None else len(np.unique(labels[labels >= 0]))
 
 
 def _either(a: str, b: str) -> str:

@@ -93,7 +93,8 @@ def arrange(
         band += _LONG_NAMES * em
     if len(bars.units) > _MOST_BESIDE or bars.values.size > 4 * _MOST_BESIDE:
         slots, span = _crowded(charts, Slot(edge, top, inner, band), em)
-        image_slot, chart_slots = _joined(slots[:span]), slots[span:]
+        first, last, chart_slots = slots[0], slots[span - 1], slots[span:]
+        image_slot = replace(first, width=last.left + last.width - first.left)
         bars_slot = Slot(edge, _bottom(slots) + gap, inner, _BAND * em)
     elif charts == 1 and width < _NARROW * em:
         columns = min(len(images.scales), 3)
@@ -148,11 +149,6 @@ def _grid(row: Slot, gap: float, columns: int, count: int, row_gap: float = 0.0)
         )
         for index in range(count)
     ]
-
-
-def _joined(slots: list[Slot]) -> Slot:
-    first, last = slots[0], slots[-1]
-    return Slot(first.left, first.top, last.left + last.width - first.left, first.height)
 
 
 def _bottom(slots: list[Slot]) -> float:

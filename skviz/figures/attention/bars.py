@@ -222,15 +222,11 @@ class UnitBars(UnitValues):
                 values - self.base,
                 bottom=self.base,
                 width=bar * (0.94 if self.hatched else 1.0),
-                color=style.colour,
-                edgecolor=background,
-                linewidth=0,
-                hatch=style.hatch if self.hatched else "",
-                label=style.label,
                 yerr=errors,
                 ecolor=matplotlib.rcParams["text.color"],
                 capsize=cap,
                 error_kw={"elinewidth": whisker, "capthick": whisker},
+                **style.bar(background, self.hatched),
             )
             if errors is not None:
                 # A light edge, without which whiskers would be lost on a dark bar.

@@ -297,10 +297,7 @@ class ChannelLines(ChannelPoints, PerUnit):
             draw_line(ax, x, curves[index], style, None if bands is None else bands[index])
 
     def _name_above(self, ax: Axes, *, beside_legend: bool = False) -> None:
-        """Write the unit's name above the axes, cut where it is wider than they are.
-
-        It stands beside the legend, or where it has no room there above it.
-        """
+        """Write the unit's name above the axes, cut to their width, beside or above the legend."""
         size = font_points(matplotlib.rcParams["axes.titlesize"])
         room = size_in_points(ax)[0]
         name = shorten(clean(self.unit), room, size, weight="bold", keep_end=True)

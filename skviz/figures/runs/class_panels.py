@@ -45,10 +45,7 @@ _NARROWEST = 16.0  # font sizes across, for the names in a panel's head
 
 
 def draw_classes(curves: ClassCurves, ax: Axes | None = None) -> Figure:
-    """Draw one panel per unit on a new figure, or a single unit on `ax`; return the figure.
-
-    Raises `UsageError` for several units on one `ax`.
-    """
+    """Draw one panel per unit on a new figure, or a single unit on `ax`; return the figure."""
     if ax is not None:
         if len(curves.units) > 1:
             raise UsageError(
@@ -123,7 +120,11 @@ def _draw(curves: ClassCurves, ax: Axes, unit: str, named: bool) -> None:
     if curves.null is not None:
         order = curves.order(unit)
         _, (low, high) = curves.thinned(order, curves.null[curves.index(unit)][:, order])
-        _draw_null(ax, x, low, high, named)
+        along = x
+        if named:  # Steps, apart from one another: classes have no order.
+            along = np.stack([x - 0.4, x + 0.4, np.full(len(x), np.nan)], axis=1).ravel()
+            low, high = low.repeat(3), high.repeat(3)
+        draw_band(ax, along, low, high)
     if named:
         _draw_pairs(ax, x, values, styles)
         _name_ticks(curves, ax, drawn)
@@ -208,18 +209,6 @@ def _draw_pairs(
     ax.vlines(x[known], low, high, color=matplotlib.rcParams["xtick.color"], linewidth=0.9)
     for style, curve in zip(styles, values, strict=True):
         ax.plot(x, curve, **(style.line | {"linestyle": ""}))
-
-
-def _draw_null(
-    ax: Axes, x: NDArray[np.int64], low: FloatArray, high: FloatArray, named: bool
-) -> None:
-    """Draw the band of random networks: steps where classes stand side by side, else an area."""
-    if named:
-        x, low, high = np.stack([x - 0.4, x + 0.4], 1).ravel(), low.repeat(2), high.repeat(2)
-        # Apart from one another: classes have no order.
-        gaps = np.arange(2, len(x), 2)
-        x, low, high = (np.insert(np.asarray(v, float), gaps, np.nan) for v in (x, low, high))
-    draw_band(ax, x, low, high)
 
 
 def _listed(word: str, names: list[str], room: float, size: float) -> str:

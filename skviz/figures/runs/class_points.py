@@ -12,6 +12,7 @@ from skviz.figures.display import check_shape
 from skviz.figures.style.fonts import can_draw_all
 from skviz.figures.style.text import storable
 from skviz.numbers import signed
+from skviz.statistics.moments import nan_mean
 from skviz.typing import FloatArray
 
 SORTS = ("index", "shift", "name")
@@ -45,7 +46,19 @@ class ClassPoints:
             raise UsageError(
                 "expected labelled images, got none with a label: figure 4 shows classes"
             )
-        self._check_points()
+        for option, number in (("every", self.every), ("smooth", self.smooth)):
+            if not 1 <= number <= len(self.classes):
+                raise UsageError(
+                    f"expected '{option}' from 1 to the {len(self.classes)} classes of the run,"
+                    f" got {number}"
+                )
+        if self.every > 1 and self.smooth > 1:
+            raise UsageError("expected 'every' or 'smooth', got both; leave one of them out")
+        if self.sort not in SORTS:
+            hint = did_you_mean(self.sort, SORTS)
+            raise UsageError(f"expected a sort of {', '.join(SORTS)}, got '{self.sort}'.{hint}")
+        if self.sort == "name" and self.names is None:
+            raise UsageError("expected class names to sort by, got a run without; sort by index")
 
     def shift(self, unit: str) -> FloatArray:
         """Return the shift of every class (K,) from the first to the last scale."""
@@ -90,7 +103,8 @@ class ClassPoints:
         """Return the classes and values of sorted ones (V, K) that `every` or `smooth` leave."""
         if self.smooth > 1:
             starts = np.arange(0, len(order), self.smooth)
-            return order[starts], _mean_of_groups(values, starts)
+            groups = np.split(values, starts[1:], axis=1)
+            return order[starts], np.stack([nan_mean(group, axis=1) for group in groups], axis=1)
         return order[:: self.every], values[:, :: self.every]
 
     def extremes(
@@ -131,26 +145,3 @@ class ClassPoints:
             words = [self.name(index).casefold() for index in range(len(self.classes))]
             return np.argsort(np.array(words), kind="stable")
         return np.arange(len(self.classes))
-
-    def _check_points(self) -> None:
-        for option, number in (("every", self.every), ("smooth", self.smooth)):
-            if not 1 <= number <= len(self.classes):
-                raise UsageError(
-                    f"expected '{option}' from 1 to the {len(self.classes)} classes of the run,"
-                    f" got {number}"
-                )
-        if self.every > 1 and self.smooth > 1:
-            raise UsageError("expected 'every' or 'smooth', got both; leave one of them out")
-        if self.sort not in SORTS:
-            hint = did_you_mean(self.sort, SORTS)
-            raise UsageError(f"expected a sort of {', '.join(SORTS)}, got '{self.sort}'.{hint}")
-        if self.sort == "name" and self.names is None:
-            raise UsageError("expected class names to sort by, got a run without; sort by index")
-
-
-def _mean_of_groups(values: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-    """Average successive columns, nan left out."""
-    present = ~np.isnan(values)
-    counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
-    sums = np.add.reduceat(np.where(present, values, 0.0), starts, axis=1)
-    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

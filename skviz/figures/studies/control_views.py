@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from skviz.errors import UsageError
 from skviz.figures.caption import Caption
 from skviz.figures.display import Display
-from skviz.figures.layout.page import most_height, new_figure, root_figure
+from skviz.figures.layout.page import most_height, new_figure
 from skviz.figures.provenance import Provenance
 from skviz.figures.style.palette import scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
@@ -56,7 +55,8 @@ class ControlViews(Display):
 
     def caption(self, provenance: Provenance) -> Caption:
         """Write the caption from the numbers that are drawn."""
-        image = f"the image '{storable(self.title)}'" if self.title else "one image"
+        shown = f"'{storable(self.title)}'" if self.title else None
+        image = f"the image {shown}" if shown else "one image"
         names = [storable(name) for name, _, _ in self.rows]
         data = f" of '{provenance.dataset}'" if provenance.dataset else ""
         text = [
@@ -67,7 +67,6 @@ class ControlViews(Display):
         for name, (_, scales, _) in zip(names, self.rows, strict=True):
             alt.append(f"{upper_first(name)}: {scales_in_words(scales)}.")
         title = f"{upper_first(image)} in {counted(len(names), 'control')}"
-        shown = f"'{storable(self.title)}'" if self.title else None
         # Pictures, no numbers: of how many images is of no concern here.
         provenance = replace(provenance, images=1, dataset=None, image=shown)
         return Caption(title, tuple(text), (), provenance, " ".join(alt))
@@ -97,14 +96,23 @@ class ControlViews(Display):
         figure = new_figure(width * size / 72, height * size / 72)
         ax = figure.add_axes((0, 0, 1, 1))
         ax.set_axis_off()
-        for index, (name, row) in enumerate(zip(names, self.rows, strict=True)):
+        for index, (name, (_, scales, pixels)) in enumerate(zip(names, self.rows, strict=True)):
             block, line = divmod(index, lines)
             y = top + line * (tile + _HEAD + _GAP) + _HEAD
             ax.text(
                 block * across + left - 0.6, y + tile / 2, name,
                 ha="right", va="center", size=size, parse_math=False,
             )  # fmt: skip
-            _draw_row(ax, row, block * across + left, y, tile)
+            for column, style in enumerate(scale_styles(scales, figure.get_facecolor())):
+                x = block * across + left + column * (tile + _GAP)
+                box = (x, x + tile, y + tile, y)
+                ax.imshow(pixels[column], extent=box, interpolation="nearest")
+                look: dict[str, Any] = {"fill": False, "edgecolor": style.colour, "linewidth": 1.5}
+                ax.add_patch(Rectangle((x, y), tile, tile, **look))
+                ax.text(
+                    x + tile / 2, y - 0.35, style.label,
+                    ha="center", va="baseline", size=font_points("small"), parse_math=False,
+                )  # fmt: skip
         ax.set(xlim=(0, width), ylim=(height, 0))  # again: images change them
         if self.title:
             room = (width - 2 * _GAP) * size
@@ -124,16 +132,3 @@ class ControlViews(Display):
         on_slide = room / lines - _HEAD - _GAP
         most = min(_TILE, on_slide) if on_slide > _LEAST else _TILE
         return blocks, min(most, tiles[blocks - 1])
-
-
-def _draw_row(ax: Axes, row: Row, left: float, y: float, tile: float) -> None:
-    _, scales, pixels = row
-    for column, style in enumerate(scale_styles(scales, root_figure(ax).get_facecolor())):
-        x = left + column * (tile + _GAP)
-        ax.imshow(pixels[column], extent=(x, x + tile, y + tile, y), interpolation="nearest")
-        frame = Rectangle((x, y), tile, tile, fill=False, edgecolor=style.colour, linewidth=1.5)
-        ax.add_patch(frame)
-        ax.text(
-            x + tile / 2, y - 0.35, style.label,
-            ha="center", va="baseline", size=font_points("small"), parse_math=False,
-        )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
@@ -32,13 +32,14 @@ from skviz.typing import FloatArray
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a row shows: the legend's words, and the place in a verdict: its field and key.
-ROWS = (
-    ("whole shift", "total", ""),
-    ("without blur", "left", BLUR),
-    ("without context, blank", "left", OBJECTS[0]),
-    ("without context, blurred", "left", OBJECTS[1]),
-    ("masked, on a blank ground", "shifts", "masked"),
+_MASKED = "masked, on a blank ground"
+# What a row shows: the legend's words, and what of a verdict.
+ROWS: tuple[tuple[str, Callable[[Verdict], Estimate | None]], ...] = (
+    ("whole shift", lambda verdict: verdict.total),
+    ("without blur", lambda verdict: verdict.left.get(BLUR)),
+    ("without context, blank", lambda verdict: verdict.left.get(OBJECTS[0])),
+    ("without context, blurred", lambda verdict: verdict.left.get(OBJECTS[1])),
+    (_MASKED, lambda verdict: verdict.shifts.get("masked")),
 )
 # In font sizes: heights of a mark, of the space between units, of head and foot.
 _MARK, _GAP, _HEAD, _FOOT = 0.75, 0.7, 1.2, 3.6
@@ -102,17 +103,17 @@ class VerdictRows(Display):
     @classmethod
     def from_verdicts(cls, verdicts: Sequence[Verdict]) -> VerdictRows:
         """Take the verdicts of all units; controls that were not made have no mark."""
-        found = [[_estimate(verdict, field, key) for verdict in verdicts] for _, field, key in ROWS]
-        made = [index for index, parts in enumerate(found) if any(part for part in parts)]
+        found = {label: [shown(verdict) for verdict in verdicts] for label, shown in ROWS}
         if OBJECTS[0] in verdicts[0].left:
             # From end to end the masked run shows the same views: its mark would be the same.
-            made = [index for index in made if ROWS[index][2] != "masked"]
+            del found[_MASKED]
+        made = {label: parts for label, parts in found.items() if any(parts)}
         nothing = Estimate(np.nan, np.nan, np.nan)
-        values = [[part or nothing for part in found[index]] for index in made]
+        values = [[part or nothing for part in parts] for parts in made.values()]
         null = np.stack(wider(_band(verdicts, "raw"), _band(verdicts, "matched")), axis=1)
         return cls(
             values=np.array([[(p.mean, p.low, p.high) for p in row] for row in values]),
-            labels=tuple(ROWS[index][0] for index in made),
+            labels=tuple(made),
             units=tuple(verdict.unit for verdict in verdicts),
             verdicts=tuple(verdict.title for verdict in verdicts),
             scale=verdicts[0].scale,
@@ -255,12 +256,6 @@ class VerdictRows(Display):
 def _weight(verdict: str) -> str:
     """Only a claim is bold."""
     return "bold" if verdict.startswith("larger") else "normal"
-
-
-def _estimate(verdict: Verdict, field: str, key: str) -> Estimate | None:
-    if not key:
-        return verdict.total
-    return {"left": verdict.left, "shifts": verdict.shifts}[field].get(key)
 
 
 def _band(verdicts: Sequence[Verdict], kind: str) -> tuple[FloatArray, FloatArray]:

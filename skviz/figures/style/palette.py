@@ -103,6 +103,11 @@ class ScaleStyle:
         look = {"color": self.colour, "marker": self.marker, "linestyle": self.dash}
         return {**look, "label": self.label}
 
+    def bar(self, background: ColorType, hatched: bool) -> dict[str, Any]:
+        """Colours, hatch and label of a bar without an edge."""
+        look = {"facecolor": self.colour, "edgecolor": background, "linewidth": 0}
+        return {**look, "hatch": self.hatch if hatched else "", "label": self.label}
+
 
 def scale_styles(
     scales: Iterable[float], background: ColorType = "white"
@@ -279,16 +284,7 @@ def draw_line(
 
 def bar_handles(styles: Iterable[ScaleStyle], background: ColorType, hatched: bool) -> list[Patch]:
     """Return one legend entry per scale for a bar chart."""
-    return [
-        Patch(
-            facecolor=s.colour,
-            edgecolor=background,
-            linewidth=0,
-            hatch=s.hatch if hatched else "",
-            label=s.label,
-        )
-        for s in styles
-    ]
+    return [Patch(**style.bar(background, hatched)) for style in styles]
 
 
 def paired_handles(
