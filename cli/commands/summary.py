@@ -91,6 +91,7 @@ def summary(
     With --null it also shows where each unit's shift to the largest scale lies among those of
     random networks.
     """
+    from skviz.errors import UsageError
     from skviz.figures.style.sheets import style_names
     from skviz.inference.null import places_of
     from skviz.inference.summary import summarise
@@ -104,6 +105,10 @@ def summary(
 
     style_names(style)
     if about or check or run.is_file() or (run / INTERVENTIONS.file).is_file():
+        asked = {"--csv": csv, "--verdicts": verdicts, "--null": null, "--units": units}
+        if given := [name for name, value in {**asked, "--all": everything}.items() if value]:
+            why = "with --about and --check" if about or check else f"for '{run}', which is no run"
+            raise UsageError(f"expected no {', '.join(given)} {why}; leave it out, or name a run")
         _describe(run, check, echo)
         return
     suite = ControlSuite(run) if verdicts is not None or is_suite(run) else None

@@ -21,6 +21,8 @@ from skviz.reports.document import Document
 from skviz.reports.documents.of_images import image_document
 from skviz.reports.documents.of_run import run_document
 from skviz.reports.pptx.deck import TalkOptions, deck_bytes
+from skviz.reports.pptx.talk_words import limits
+from skviz.runs.records import Run
 from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.image_result import ImageResult
 
@@ -385,3 +387,11 @@ def test_every_chart_and_picture_has_an_alternative_text(deck: Any) -> None:
     ]
     assert len(shapes) >= 9
     assert all(described(shape) for shape in shapes)
+
+
+def test_many_notes_push_no_limit_off_the_slide(hard_run: Run) -> None:
+    document = run_document(hard_run, resamples=0)
+    few = limits(replace(document, notes=[]), None, controls=False)
+    many = limits(replace(document, notes=["a", "b", "c", "d", "e"]), None, controls=False)
+    assert many[-len(few) :] == few
+    assert len(many) == 6

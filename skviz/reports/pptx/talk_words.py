@@ -151,8 +151,8 @@ def _grouped(units: Sequence[str], verdicts: Sequence[str]) -> Paragraphs:
 
 
 def limits(document: Document, about: Provenance | None, *, controls: bool) -> Paragraphs:
-    """Return the limits of these numbers, the most important first."""
-    found: Paragraphs = [("Note.", _sentence(note)) for note in document.notes[:3]]
+    """Return the limits of these numbers, after as many of the notes as the slide has room for."""
+    found: Paragraphs = []
     if about is not None and about.single:
         lead = "One photograph." if len(document.images) == 1 else "Single photographs."
         text = "Other images may show something else: skviz analyze measures a data set."
@@ -176,7 +176,8 @@ def limits(document: Document, about: Provenance | None, *, controls: bool) -> P
             " measures that.",
         ),
     ]
-    return found[:_MOST_LIMITS]
+    room = _MOST_LIMITS - len(found)
+    return [*(("Note.", _sentence(note)) for note in document.notes[:room]), *found]
 
 
 def _sentence(note: str) -> str:

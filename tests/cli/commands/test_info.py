@@ -154,3 +154,27 @@ def test_documents_that_were_edited(change: dict[str, object], tmp_path: Path) -
     file.write_text(json.dumps({"format": "skviz controls", "version": 1, **change}))
     told = skviz("summary", tmp_path, "--about", "--json")
     assert told.exit_code == 0 and json.loads(told.stdout)["kind"] == "controls"
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [(["--about"], "--csv"), (["--check"], "--csv, --units"), ([], "--csv, --all")],
+)
+def test_what_belongs_to_numbers_is_refused(
+    run: Path, tmp_path: Path, more: list[str], named: str
+) -> None:
+    document = tmp_path / "document.json"
+    assert (
+        skviz("plot", run, "--figure", "bars", "--out", document.with_suffix(".svg")).exit_code == 0
+    )
+    path = run if more else document.with_suffix(".svg")
+    words = {
+        "--csv": ["--csv", tmp_path / "tables"],
+        "--units": ["--units", "all"],
+        "--all": ["--all"],
+    }
+    given = [word for name in named.split(", ") for word in words[name]]
+    refused = skviz("summary", path, *more, *given)
+    assert refused.exit_code == 2
+    assert f"expected no {named}" in refused.output
+    assert not (tmp_path / "tables").exists()
