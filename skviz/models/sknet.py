@@ -216,7 +216,10 @@ class SKNet(nn.Module):
         self.fc = nn.Linear(inputs, config.classes)
         initialise(self)
         if config.attention_init == "he":
-            _initialise_attention(self)
+            for module in self.modules():
+                if isinstance(module, SKAttention):
+                    nn.init.kaiming_normal_(module.fc1.weight, nonlinearity="relu")
+                    nn.init.normal_(module.fc2.weight, std=0.1)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)
@@ -246,13 +249,6 @@ def initialise(network: nn.Module) -> None:
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-
-
-def _initialise_attention(network: nn.Module) -> None:
-    for module in network.modules():
-        if isinstance(module, SKAttention):
-            nn.init.kaiming_normal_(module.fc1.weight, nonlinearity="relu")
-            nn.init.normal_(module.fc2.weight, std=0.1)
 
 
 def sk_units(network: SKNet) -> list[Unit]:

@@ -70,7 +70,8 @@ class Checkpoint:
             if there.get(key) != here.get(key)
         ]
         if differing:
-            shown = "; ".join(_shorten(text) for text in differing[:5])
+            short = (text if len(text) <= 160 else f"{text[:157]}..." for text in differing[:5])
+            shown = "; ".join(short)
             raise WeightsError(
                 f"{path} was written by a run with other settings ({shown}); resume with the "
                 "same settings, or train into another folder"
@@ -84,7 +85,3 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         inner = _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
         flat.update(inner or {f"{prefix}{key}": value})
     return flat
-
-
-def _shorten(text: str, limit: int = 160) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -229,14 +229,9 @@ def colour_transform(recipe: Recipe, spec: InputSpec) -> v2.Compose:
     return v2.Compose(steps)
 
 
-@dataclass(frozen=True)
-class EvaluationView:
+def evaluation_view(spec: InputSpec, image: Image.Image) -> Tensor:
     """The 1.0x view of a picture, as every command of skviz sees it: (3, H, W), normalised."""
-
-    spec: InputSpec
-
-    def __call__(self, image: Image.Image) -> Tensor:
-        return enlarge(image, scales=(1.0,), spec=self.spec).images[0]
+    return enlarge(image, scales=(1.0,), spec=spec).images[0]
 
 
 def balanced_sampler(

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from skviz.pictures.scaling import InputSpec
 from skviz.training.checkpoint import CHECKPOINT, METRICS, WEIGHTS
 from skviz.training.data import (
     ClassFolders,
-    EvaluationView,
     Unreadable,
     drop_unreadable,
+    evaluation_view,
     numbers_of,
     open_folder,
 )
@@ -223,6 +224,6 @@ def _validation_set(
     root: str | os.PathLike[str], train_set: ClassFolders, spec: InputSpec
 ) -> ClassFolders:
     """Open the validation folder with the training set's numbers for its classes."""
-    held_out = open_folder(root, EvaluationView(spec))
+    held_out = open_folder(root, partial(evaluation_view, spec))
     held_out.target_transform = numbers_of(held_out, train_set.class_to_idx).__getitem__
     return held_out

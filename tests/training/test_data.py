@@ -17,10 +17,10 @@ from skviz.errors import ImageError, UsageError
 from skviz.pictures.scaling import InputSpec, enlarge
 from skviz.training import Recipe, data
 from skviz.training.data import (
-    EvaluationView,
     TrainingSet,
     balanced_sampler,
     drop_unreadable,
+    evaluation_view,
     mixup,
     open_folder,
 )
@@ -98,7 +98,7 @@ def test_a_class_without_a_readable_image(images: Path) -> None:
 def test_validation_sees_what_every_command_sees(images: Path) -> None:
     spec = InputSpec(size=16)
     with Image.open(images / "ant" / "0.png") as picture:
-        seen = EvaluationView(spec)(picture)
+        seen = evaluation_view(spec, picture)
         assert torch.equal(seen, enlarge(picture, [1.0], spec).images[0])
 
 

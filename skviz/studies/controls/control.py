@@ -124,7 +124,15 @@ def parse_control(text: str) -> Control:
     """
     kind, *rest = text.strip().split(":")
     if kind in NETWORK_KINDS:
-        return _network_control(kind, rest, text)
+        seed = 0
+        # A unit's name may be a module path; only the last part can be a seed.
+        if rest and rest[-1].isdecimal():
+            seed = int(rest.pop())
+        word = ":".join(rest)
+        if bool(word) == (kind == "random"):
+            form = "random:0" if kind == "random" else f"{kind}:SK_3_4:0"
+            raise UsageError(f"expected a control such as {form}, got '{text}'")
+        return Control(kind, word or None, seed)
     if not rest:
         if kind == "blur":
             return Control("blur")
@@ -137,18 +145,3 @@ def parse_control(text: str) -> Control:
     raise UsageError(
         f"expected a control out of {', '.join(FORMS)}, got '{text}'.{did_you_mean(text, FORMS)}"
     )
-
-
-def _network_control(kind: str, rest: list[str], text: str) -> Control:
-    form = "random:SEED" if kind == "random" else f"{kind}:UNIT:SEED"
-    seed = 0
-    # A unit's name may be a module path; only the last part can be a seed.
-    if rest and rest[-1].isdecimal():
-        seed = int(rest.pop())
-    word = ":".join(rest)
-    if bool(word) == (kind == "random"):
-        raise UsageError(
-            f"expected a control such as {form.replace('SEED', '0').replace('UNIT', 'SK_3_4')}, "
-            f"got '{text}'"
-        )
-    return Control(kind, word or None, seed)
