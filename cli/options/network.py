@@ -37,8 +37,8 @@ class JsonObject(click.ParamType):  # type: ignore[type-arg]
 
 
 _ARGUMENTS = (
-    "weights", "model_args", "allow_mismatch", "weights_key", "example", "input_size", "crop",
-    "mean", "std",
+    "weights", "allow_mismatch", "weights_key", "model_args", "input_size", "crop", "mean", "std",
+    "example",
 )  # fmt: skip
 
 
@@ -82,8 +82,7 @@ class Network:
 
     def arguments(self) -> dict[str, Any]:
         """Return what `skviz.load_model` needs besides the name, where it is not the usual."""
-        names = [field.name for field in fields(self) if field.name in _ARGUMENTS]
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in _ARGUMENTS}
         known = {n: value for n, value in given.items() if value is not None and value is not False}
         if self.no_pretrained:
             known["pretrained"] = False

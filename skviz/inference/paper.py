@@ -10,9 +10,10 @@ import itertools
 import os
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from skviz.errors import UsageError
 from skviz.frames import Overview, ShowsTable, records
@@ -30,9 +31,6 @@ from skviz.numbers import first_of, signed
 from skviz.runs.records import Run
 from skviz.scales import scale_label
 from skviz.statistics.shifts import CONFIDENCE, RESAMPLES, SEED
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,8 +104,6 @@ class PaperComparison(ShowsTable):
         `low` and `high` (bootstrap interval), `paper` (the published shift, figure 3 (c)),
         `same_sign`, and `clear`: whether the interval excludes zero.
         """
-        import pandas as pd
-
         shifts = self.summary.shifts
         shifts = shifts[shifts["unit"].isin(self.units)]
         kept = shifts["from_scale"].isin(self.scales) & shifts["to_scale"].isin(self.scales)
@@ -137,8 +133,6 @@ class PaperComparison(ShowsTable):
         Columns: `scale`, `here` and `paper` ("2_3 < 3_4 < ...", the lowest first),
         `pairs` (pairs of units) and `same` (how many of them are in the paper's order).
         """
-        import pandas as pd
-
         means = self.summary.to_frame().set_index(["unit", "scale"])["mean"]
         rows = []
         for scale in self.scales:
@@ -166,8 +160,6 @@ class PaperComparison(ShowsTable):
         binomial interval), and the same of the paper's points: `paper_rising`, `paper_points`,
         `paper_share`, `paper_low`, `paper_high`. Empty without classes or these scales.
         """
-        import pandas as pd
-
         columns = ["unit", "rising", "classes", "share", "low", "high"]
         columns += [f"paper_{name}" for name in ("rising", "points", "share", "low", "high")]
         rows = []

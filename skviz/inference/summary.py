@@ -6,9 +6,10 @@ import itertools
 import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skviz.errors import RunError
@@ -40,9 +41,6 @@ from skviz.statistics.shifts import (
     share_above_zero,
 )
 from skviz.units import Unit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,6 @@ class Summary(ShowsTable):
         (std with n - 1; figure 3 (c), right), `expected_kernel` and `expected_kernel_std` in
         pixels, nan where kernels are unknown.
         """
-        import pandas as pd
-
         rows = []
         expected = self.measurements.expected_kernel
         for u, v in itertools.product(range(len(self.units)), range(len(self.scales))):
@@ -130,8 +126,6 @@ class Summary(ShowsTable):
 
     def overview(self) -> Overview:
         """Return mean and standard deviation per unit and scale as they are shown in a notebook."""
-        import pandas as pd
-
         values, rows = self.values, []
         for u, unit in enumerate(self.units):
             found = [count_mean_std(values[:, v, u]) for v in range(len(self.scales))]
@@ -161,8 +155,6 @@ class Summary(ShowsTable):
         scales), the shares that rise, of `images`, `classes` and `channels`, and a `note`.
         What the data cannot tell is nan.
         """
-        import pandas as pd
-
         frames = [self._shift(low, high) for low, high in self.pairs]
         columns = [
             "unit", "from_scale", "to_scale", "n", "shift", "std", "low", "high", "dz",
@@ -181,8 +173,6 @@ class Summary(ShowsTable):
         Columns: `unit`, `n`, `statistic` (Page's L), `correlation` (mean over images of
         Spearman's, with the scale), `p` (near 1 where it falls), `p_holm`, `note`.
         """
-        import pandas as pd
-
         rows: list[dict[str, Any]] = []
         for u, unit in enumerate(self.units):
             row: dict[str, Any] = {"unit": unit.name, "n": 0, "p": None, "note": ""}
