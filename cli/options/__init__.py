@@ -69,25 +69,33 @@ class NearChoice(click.Choice):  # type: ignore[type-arg]
         return super().get_invalid_choice_message(value, ctx) + hint
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """So many numbers with commas between them: "0.5,0.5,0.5"; `expected` describes them."""
+class Text(click.ParamType):  # type: ignore[type-arg]
+    """What a function makes of a text; its `ValueError` says what was expected."""
 
-    def __init__(self, count: int, expected: str, name: str = "numbers") -> None:
-        self.count, self.expected, self.name = count, expected, name
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name, self.read = name, read
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers as a tuple; fails on anything else."""
-        if isinstance(value, tuple):
-            return value
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what the text means; fails on anything else."""
         try:
-            numbers = tuple(float(part) for part in str(value).split(","))
+            return self.read(value) if isinstance(value, str) else value
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def numbers(count: int, expected: str, name: str = "numbers") -> Text:
+    """Return the type of so many numbers with commas between them: "0.5,0.5,0.5"."""
+
+    def read(text: str) -> tuple[float, ...]:
+        try:
+            found = tuple(float(part) for part in text.split(","))
         except ValueError:
-            numbers = ()
-        if len(numbers) != self.count:
-            self.fail(f"expected {self.expected}, got '{value}'", param, ctx)
-        return numbers
+            found = ()
+        if len(found) != count:
+            raise ValueError(f"expected {expected}, got '{text}'")
+        return found
+
+    return Text(name, read)
 
 
 class ImagePath(click.Path):

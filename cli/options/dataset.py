@@ -12,19 +12,12 @@ if TYPE_CHECKING:
     from skviz.data import DataSource
 
 
-class Part(click.ParamType):  # type: ignore[type-arg]
-    """A share such as 2/10: the second of ten parts."""
-
-    name = "part"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        """Return both numbers."""
-        first, _, second = str(value).partition("/")
-        if not (first.isdecimal() and second.isdecimal()):
-            self.fail(f"expected a part such as 2/10, got '{value}'.", param, ctx)
-        return int(first), int(second)
+def _part(text: str) -> tuple[int, int]:
+    """Return both numbers of a share such as 2/10: the second of ten parts."""
+    first, _, second = text.partition("/")
+    if not (first.isdecimal() and second.isdecimal()):
+        raise ValueError(f"expected a part such as 2/10, got '{text}'.")
+    return int(first), int(second)
 
 
 def _source(max_pixels: int | None, **given: Any) -> DataSource:
@@ -64,7 +57,7 @@ dataset = options.gathered(
     options.count_option("--limit", "N", "First N images."),
     click.option(
         "--part",
-        type=Part(),
+        type=options.Text("part", _part),
         metavar="I/N",
         help="Only the I-th of N parts, for separate runs that `skviz merge` joins.",
     ),

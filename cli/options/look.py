@@ -11,13 +11,13 @@ look = options.gathered(
     "skviz.reports.single:Look",
     click.option(
         "--box",
-        type=options.Numbers(4, "L,T,R,B in pixels of the image"),
+        type=options.numbers(4, "L,T,R,B in pixels of the image"),
         metavar="L,T,R,B",
         help="The object, in pixels of the image: left, top, right, bottom.",
     ),
     click.option(
         "--center",
-        type=options.Numbers(2, "X,Y in pixels of the image"),
+        type=options.numbers(2, "X,Y in pixels of the image"),
         metavar="X,Y",
         help="Where the object is, in pixels of the image.  [default: in the middle]",
     ),

@@ -16,24 +16,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class JsonObject(click.ParamType):  # type: ignore[type-arg]
-    """A JSON object: '{"num_classes": 10}'."""
-
-    name = "json"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> dict[str, Any]:
-        """Return the object as a dictionary; fails on anything else."""
-        if isinstance(value, dict):
-            return value
-        try:
-            found = json.loads(value)
-        except ValueError as error:
-            self.fail(f'expected a JSON object such as {{"width": 8}}: {error}', param, ctx)
-        if not isinstance(found, dict):
-            self.fail(f"expected a JSON object, got {value}", param, ctx)
-        return found
+def _json_object(text: str) -> dict[str, Any]:
+    """Return a JSON object, such as '{"num_classes": 10}', as a dictionary."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f'expected a JSON object such as {{"width": 8}}: {error}') from None
+    if not isinstance(found, dict):
+        raise ValueError(f"expected a JSON object, got {text}")
+    return found
 
 
 _ARGUMENTS = (
@@ -107,7 +98,7 @@ class Network:
 
 model_args = click.option(
     "--model-args",
-    type=JsonObject(),
+    type=options.Text("json", _json_object),
     metavar="JSON",
     help="Arguments of timm's or your own factory: '{\"num_classes\": 10}'.",
 )
@@ -134,7 +125,7 @@ crop = click.option(
 
 
 def _colours(name: str, what: str) -> options.Decorator:
-    kind = options.Numbers(3, "three comma-separated numbers")
+    kind = options.numbers(3, "three comma-separated numbers")
     words = f"Normalisation: {what}.  [default: the network's own]"
     return click.option(name, type=kind, metavar="R,G,B", help=words)
 

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from .. import options
 from . import candidates
 
 
-class AutoNumber(click.ParamType):  # type: ignore[type-arg]
-    """A whole number of at least `least`, or "auto", which is None."""
+def _auto(name: str, least: int, help: str) -> options.Decorator:
+    """Return an option that takes a whole number of at least `least`, or "auto", which is None."""
 
-    name = "number"
-
-    def __init__(self, least: int) -> None:
-        self.least = least
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
-        """Return the number, or None for "auto"."""
-        if value == "auto":
+    def read(text: str) -> int | None:
+        if text == "auto":
             return None
         try:
-            number = int(value)
+            number = int(text)
         except ValueError:
-            self.fail(f"expected a whole number or auto, got '{value}'.", param, ctx)
-        if number < self.least:
-            self.fail(f"expected at least {self.least}, got {number}.", param, ctx)
+            raise ValueError(f"expected a whole number or auto, got '{text}'.") from None
+        if number < least:
+            raise ValueError(f"expected at least {least}, got {number}.")
         return number
 
-
-def _auto(name: str, least: int, help: str) -> options.Decorator:
-    return click.option(
-        name, type=AutoNumber(least), metavar="N", default="auto", show_default=True, help=help
-    )
+    kind = options.Text("number", read)
+    return click.option(name, type=kind, metavar="N", default="auto", show_default=True, help=help)
 
 
 units = click.option(

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from . import NearChoice, Numbers
+from . import NearChoice, numbers
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-SHARES = Numbers(2, "two numbers such as 0.12,1", "range")
+SHARES = numbers(2, "two numbers such as 0.12,1", "range")
 
 
 # Field of the recipe: (type, default as help shows it, help). Numbers are checked by `Recipe`,

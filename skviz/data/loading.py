@@ -118,9 +118,6 @@ class Plan:
                 stop = min(start + self.chunk_size, end)
                 yield Chunk(shard, start, stop, stop == end)
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
     def size(self, shard: int) -> int:
         """Number of images of a shard."""
         return min(self.shard_size, self.images - shard * self.shard_size)
