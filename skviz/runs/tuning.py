@@ -17,6 +17,7 @@ from torch import Tensor
 
 from skviz.capture.probe import Probe
 from skviz.capture.traced import GraphProbe
+from skviz.errors import CaptureError
 from skviz.models.folding import folded
 from skviz.quantities import DIFFERENCE
 from skviz.runs.engines.table import ENGINES, engine_probe
@@ -92,10 +93,11 @@ def choose(probe: Probe, batch: Tensor) -> Arithmetic:
     twin, count = _folded(probe, batch)
     if count and _error(probe, twin, batch)[0] > ROUNDING:
         twin, count = probe, 0
-    last = _channels_last(twin)
-    plain_time, last_time = _times(twin, last, batch)
-    faster = last_time < _WORTH * plain_time
-    return Arithmetic(count, "channels_last" if faster else "contiguous")
+    try:
+        plain_time, last_time = _times(twin, _channels_last(twin), batch)
+    except CaptureError:  # The network needs its features in the usual order, as `view` does.
+        return Arithmetic(count)
+    return Arithmetic(count, "channels_last" if last_time < _WORTH * plain_time else "contiguous")
 
 
 def apply(

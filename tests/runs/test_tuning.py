@@ -73,6 +73,23 @@ def test_a_network_that_folding_would_change_is_not_folded(batch: torch.Tensor) 
     assert choose(probe, batch).folded == 0
 
 
+def test_a_network_that_needs_the_usual_order_keeps_it(batch: torch.Tensor) -> None:
+    class Viewing(torch.nn.Module):
+        """Views its features in another shape, which other orders in memory do not allow."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.stem = load_model(), torch.nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            features = self.stem(x)
+            return self.inner(features - features.view(len(x), -1).mean(1)[:, None, None, None])
+
+    probe = Probe(Viewing().eval(), attention="inner.*.attention:1")
+    chosen = choose(probe, batch)
+    assert (chosen.folded > 0, chosen.memory_format) == (True, "contiguous")
+
+
 def test_bf16_is_further_off_than_rounding(probe: Probe, batch: torch.Tensor) -> None:
     exact = rounding(probe, probe, batch, None)
     assert (exact.attention, exact.difference) == (0.0, 0.0)
