@@ -189,7 +189,7 @@ def _payload(data: bytes) -> dict[str, Any]:
     try:
         payload = json.loads(data or b"{}")
     except (ValueError, RecursionError):
-        raise UsageError("expected a JSON object") from None
+        payload = None
     if not isinstance(payload, dict):
         raise UsageError("expected a JSON object")
     return payload

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skviz.figures.caption import Caption
-from skviz.reports.tables import Table
+from skviz.reports.tables import Column, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,8 +88,11 @@ class TablePart:
     @cached_property
     def table(self) -> Table:
         """The table as every writer takes it."""
-        words = {"title": self.title, "note": self.caption.text}
-        return Table.of_frame(self.frame, self.heads, self.formats, **words)
+        columns = (
+            Column(self.heads.get(name, str(name)), self.formats.get(name, "text"))
+            for name in self.frame.columns
+        )
+        return Table(tuple(columns), list(self.frame.itertuples(index=False, name=None)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +110,11 @@ class ImagePart:
     shown: tuple[float, ...]
     figures: tuple[FigurePart, ...]
     tables: tuple[TablePart, ...]
+
+    @property
+    def parts(self) -> tuple[FigurePart | TablePart, ...]:
+        """The figures and tables."""
+        return (*self.figures, *self.tables)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ A writer takes a `Table` and nothing else: `terminal`, `markdown`, `latex`, `htm
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,6 @@ from skviz.numbers import Writer
 from skviz.scales import scale_label
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from skviz.inference.summary import Summary
 
 
@@ -49,20 +47,13 @@ FORMATS: dict[str, Writer] = {
 class Column:
     """A column of a table: its head, how its values are written, and on which side they stand.
 
-    `write` is a name in `FORMATS` or a function from a value to its text. `unit` stands behind
-    the head: "width (px)". Numbers stand on the right, texts on the left, unless `right` says
-    otherwise.
+    `write` is a name in `FORMATS` or a function from a value to its text. Numbers stand on the
+    right, texts on the left, unless `right` says otherwise.
     """
 
     head: str
     write: str | Writer = "text"
-    unit: str = ""
     right: bool | None = None
-
-    @property
-    def title(self) -> str:
-        """The head with its unit."""
-        return f"{self.head} ({self.unit})" if self.unit else self.head
 
     @property
     def on_right(self) -> bool:
@@ -76,17 +67,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """Columns, rows of one value per column, and a title and a note that go with them."""
+    """Columns, and rows of one value per column."""
 
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Any]]
-    title: str = ""
-    note: str = ""
 
     @classmethod
-    def of(
-        cls, heads: Iterable[str | Column], rows: Iterable[Sequence[Any]], **words: str
-    ) -> Table:
+    def of(cls, heads: Iterable[str | Column], rows: Iterable[Sequence[Any]]) -> Table:
         """Return a table whose columns are told by their heads.
 
         The first of those given as words is one of texts; of the others, values that are numbers
@@ -96,27 +83,12 @@ class Table:
             head if isinstance(head, Column) else Column(head, right=index > 0)
             for index, head in enumerate(heads)
         )
-        return cls(tuple(columns), list(rows), **words)
-
-    @classmethod
-    def of_frame(
-        cls,
-        frame: pd.DataFrame,
-        heads: Mapping[str, str] | None = None,
-        formats: Mapping[str, str] | None = None,
-        **words: str,
-    ) -> Table:
-        """Return the table of a frame, with heads for a reader and names of `FORMATS`."""
-        columns = (
-            Column((heads or {}).get(name, str(name)), (formats or {}).get(name, "text"))
-            for name in frame.columns
-        )
-        return cls(tuple(columns), list(frame.itertuples(index=False, name=None)), **words)
+        return cls(tuple(columns), list(rows))
 
     @property
     def heads(self) -> list[str]:
-        """The heads of the columns, with their units."""
-        return [column.title for column in self.columns]
+        """The heads of the columns."""
+        return [column.head for column in self.columns]
 
     @property
     def right(self) -> list[bool]:

@@ -49,8 +49,7 @@ def with_names(document: Document) -> Document:
     """Return a document in which parts of several images say in their title whose they are."""
     if len(document.images) < 2:
         return document
-    names = {part.name: image.title for image in document.images for part in image.figures}
-    names |= {part.name: image.title for image in document.images for part in image.tables}
+    names = {p.name: image.title for image in document.images for p in image.parts}
 
     def title(part: FigurePart | TablePart) -> str:
         name = names.get(part.name, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,11 @@ HARD_NAMES = (
     "long " * 40,
 )
 SPEC = InputSpec(size=32, crop=0.875)
+
+
+def described(shape: Any) -> str:
+    """The alternative text of a shape on a slide."""
+    return str(shape._element.xpath(".//p:cNvPr")[0].get("descr", ""))
 
 
 @pytest.fixture(scope="session")

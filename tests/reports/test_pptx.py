@@ -34,8 +34,8 @@ pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz
 from pptx.oxml.ns import qn  # noqa: E402
 
 from skviz.reports.pptx.parts import MOST_ROWS, extreme_rows  # noqa: E402
-from skviz.reports.pptx.slides import described  # noqa: E402
 from tests.helpers.synthetic import make_run, stage_units  # noqa: E402
+from tests.reports.conftest import described  # noqa: E402
 
 WHOLE = TalkOptions(appendix=True)
 

@@ -26,7 +26,7 @@ COLUMNS = (
     Column("shift", "signed"),
     Column("interval", "interval"),
     Column("share", "share"),
-    Column("width", "wide", unit="px"),
+    Column("width (px)", "wide"),
 )
 ROWS = [
     [NAME, -0.01234, (-0.02, -0.01), 0.5, 12.5],

@@ -27,8 +27,8 @@ from skviz.studies.controls.suite import ControlSuite
 from skviz.studies.image_result import ImageResult
 
 pptx = pytest.importorskip("pptx", reason="needs python-pptx (pip install 'skviz[pptx]')")
-from skviz.reports.pptx.slides import described  # noqa: E402
 from tests.helpers.synthetic_suite import make_suite  # noqa: E402
+from tests.reports.conftest import described  # noqa: E402
 
 SHIFTS = {
     "plain": (0.05, 0.05, 0.05, 0.0),

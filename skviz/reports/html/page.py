@@ -48,8 +48,7 @@ def page(document: Document, palette: str | None = None) -> bytes:
             if found is not None:
                 shown[part.name] = _json(found)
     script, sheet = _asset("report.js"), _asset("report.css")
-    in_images = {part.name for image in document.images for part in image.figures}
-    in_images |= {part.name for image in document.images for part in image.tables}
+    in_images = {part.name for image in document.images for part in image.parts}
     text: str = _template().render(
         document=document,
         figures=[part for part in document.figures if part.name not in in_images],

@@ -75,23 +75,19 @@ class Deck:
 
         The line has those of the sentences `source` that fit whole; the notes have them all.
         """
-        slide = self._new(self.template.slide, title, TITLE_SIZE)
+        slide = self._new(self.template.slide, title, TITLE_SIZE, notes)
         shown = self._whole(source)
         if shown:
             self.text(slide, shown, self.page.source, SOURCE_SIZE)
         self._foot(slide)
-        if notes:
-            slide.notes_slide.notes_text_frame.text = _lines(notes)
         return slide
 
     def cover(self, title: str, subtitle: str, notes: str = "") -> Any:
         """Add the first slide."""
-        slide = self._new(self.template.cover, title, COVER_SIZE)
+        slide = self._new(self.template.cover, title, COVER_SIZE, notes)
         for holder in slide.placeholders:
             if holder.placeholder_format.type == PP_PLACEHOLDER.SUBTITLE:
                 holder.text_frame.text = plain(subtitle)
-        if notes:
-            slide.notes_slide.notes_text_frame.text = _lines(notes)
         return slide
 
     def text(
@@ -218,7 +214,7 @@ class Deck:
                 kept.append(index)
         return " ".join(plain(sentences[i]) for i in sorted(kept))
 
-    def _new(self, layout: Any, title: str, size: float) -> Any:
+    def _new(self, layout: Any, title: str, size: float, notes: str) -> Any:
         slide = self.presentation.slides.add_slide(layout)
         width = Box.of(slide.shapes.title).width
         own = self.template.own
@@ -236,6 +232,9 @@ class Deck:
             kind = holder.placeholder_format.type
             if holder != slide.shapes.title and kind != PP_PLACEHOLDER.SUBTITLE:
                 holder._element.getparent().remove(holder._element)
+        if notes:  # cell by cell: a tab is no character to be replaced
+            lines = ("\t".join(map(plain, line.split("\t"))) for line in notes.split("\n"))
+            slide.notes_slide.notes_text_frame.text = "\n".join(lines)
         return slide
 
     def _foot(self, slide: Any) -> None:
@@ -272,11 +271,6 @@ def describe(shape: Any, alt: str) -> None:
     shape._element.xpath(".//p:cNvPr")[0].set("descr", plain(alt))
 
 
-def described(shape: Any) -> str:
-    """Return the alternative text of a shape."""
-    return str(shape._element.xpath(".//p:cNvPr")[0].get("descr", ""))
-
-
 def _no_margins(frame: Any) -> None:
     frame.word_wrap = True
     for side in ("left", "right", "top", "bottom"):
@@ -311,9 +305,3 @@ def _number_field(shape: Any, number: int) -> None:
     )
     etree.SubElement(field, qn("a:rPr"), lang="en-GB")
     etree.SubElement(field, qn("a:t")).text = str(number)
-
-
-def _lines(text: str) -> str:
-    return "\n".join(
-        "\t".join(plain(cell) for cell in line.split("\t")) for line in text.split("\n")
-    )

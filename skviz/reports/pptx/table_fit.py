@@ -67,11 +67,6 @@ class TableFit:
         broken = [len(fit._wrapped(text, n)) for row in rows for n, text in enumerate(row)]
         return replace(fit, lines=max(broken, default=1))
 
-    @property
-    def row(self) -> float:
-        """Height of the highest row in inches."""
-        return self.row_of(self.lines)
-
     def row_of(self, lines: int) -> float:
         """Return the height of a row of so many lines, in inches."""
         return row_height(self.size) + (lines - 1) * self.line

@@ -141,7 +141,11 @@ def paper(talk: Talk, part: FigurePart, bars: UnitBars) -> set[str]:
         0.0,
     )
     charts = [replace(chart, y_title=DIFFERENCE.label, ticks=ticks) for chart in charts]
-    below = [words.paper_source(figure), "Both axes are the same."]
+    below = [
+        f"Left: values read from figure 3 ({figure[1]}) of Li, Wang, Hu, Yang: Selective Kernel"
+        " Networks, CVPR 2019.",
+        "Both axes are the same.",
+    ]
     about = part.caption.provenance
     here = about.image if about and about.image else talk.document.title
     heads = [words.PAPER_HEAD[figure], f"Here: {here}"]

@@ -74,14 +74,6 @@ def how_to_read(example: UnitBars) -> Paragraphs:
     return paragraphs
 
 
-def paper_source(figure: str) -> str:
-    """Return where the values of the paper come from."""
-    return (
-        f"Left: values read from figure 3 ({figure[1]}) of Li, Wang, Hu, Yang: Selective Kernel"
-        " Networks, CVPR 2019."
-    )
-
-
 def paper_title(paper: UnitBars, here: UnitBars) -> str:
     """Return in how many units bars rise with the scale, there and here.
 

@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from skviz.inference.summary import Summary
 
 Part = str | Table
+DIFFERENCES = "attention difference, largest minus smallest kernel"
+KERNELS = "expected kernel size in pixels"
 _SCALES = 3  # columns of a screen of 80 characters
 
 
-def head(found: Summary) -> list[Part]:
-    """Return what was measured: network and images."""
+def head(found: Summary, columns: Sequence[int]) -> list[Part]:
+    """Return what was measured, and the top-1 accuracy where images have labels.
+
+    That is at the scales of `columns`.
+    """
     about = found.measurements.about
-    parts: list[Part] = [
-        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
-        f"{counted(len(found.measurements.difference), 'image')},"
-        f" {counted(len(found.class_table.labels), 'class', 'classes')},"
-        f" {about['unreadable']} unreadable",
-    ]
-    return parts
-
-
-def accuracy(found: Summary, columns: Sequence[int]) -> list[Part]:
-    """Return the top-1 accuracy at the scales of `columns`, where images have labels."""
     shares = [
         f"{scale_label(found.scales[column])} {percent(found.accuracy[column], 2)}"
         for column in columns
         if found.accuracy[column] is not None
     ]
-    return [f"top-1 accuracy: {', '.join(shares)}"] if shares else []
+    return [
+        f"{about['run']}: {about['model']['name']}, weights: {about['model']['weights']}",
+        f"{counted(len(found.measurements.difference), 'image')},"
+        f" {counted(len(found.class_table.labels), 'class', 'classes')},"
+        f" {about['unreadable']} unreadable",
+        *([f"top-1 accuracy: {', '.join(shares)}"] if shares else []),
+    ]
 
 
 def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> list[Part]:
@@ -53,7 +53,7 @@ def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> lis
     """
     kernels = found.quantity is EXPECTED_KERNEL
     columns = _columns(found)
-    parts = [*head(found), *accuracy(found, columns), "", _title(found)]
+    parts = [*head(found, columns), "", f"{KERNELS if kernels else DIFFERENCES}: mean over images"]
     parts.append(_means_and_change(found, units, columns, verdicts))
     if len(found.scales) > 1:
         ends = f"from {scale_label(found.scales[0])} to {scale_label(found.scales[-1])}"
@@ -61,8 +61,7 @@ def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> lis
         parts.append(f"change {ends}{drawn}")
     if not kernels and not verdicts and any(unit.branches > 2 for unit in units):
         parts += _kernels(found, units, columns)
-    else:
-        parts += _without_kernels(units)
+    parts += _without_kernels(units)
     left_out = []
     if len(units) < len(found.units):
         left_out.append(f"{len(units)} of {len(found.units)} units (--units all shows the others)")
@@ -74,20 +73,24 @@ def screen(found: Summary, units: Sequence[Unit], verdicts: bool = False) -> lis
 def tables(found: Summary, units: Sequence[Unit]) -> list[Part]:
     """Return every table: means and deviations, the shifts between all scales, the trends."""
     kernels = found.quantity is EXPECTED_KERNEL
-    parts = [*head(found), *accuracy(found, range(len(found.scales)))]
+    subject = "the expected kernel size" if kernels else "the difference"
+    parts = head(found, range(len(found.scales)))
     if not kernels:
-        what = "attention difference, largest minus smallest kernel: mean (standard deviation)"
+        what = f"{DIFFERENCES}: mean (standard deviation)"
         parts += ["", what, _per_scale(found, units, signed, "mean", "std")]
     if kernels or any(unit.branches > 2 for unit in units):
         parts += _kernels(found, units)
-    else:
-        parts += _without_kernels(units)
+    parts += _without_kernels(units)
     if len(found.scales) > 1:
-        parts += ["", f"paired shift of {_subject(found)}{_intervals(found)}"]
+        drawn = ""
+        if found.intervals is not None:
+            level = f"{100 * found.options.confidence:g} %"
+            drawn = f", with {level} intervals ({_resamples(found)})"
+        parts += ["", f"paired shift of {subject}{drawn}"]
         parts += ["p: Wilcoxon's test, which assumes independent images; Holm over units"]
         parts += [_shifts(found, units)]
     if len(found.scales) > 2:
-        words = f"rise of {_subject(found)} over all scales (Page's test, one-sided)"
+        words = f"rise of {subject} over all scales (Page's test, one-sided)"
         parts += ["", words, _trends(found, units)]
     return parts
 
@@ -136,12 +139,6 @@ def verdict_table(claims: Sequence[Mapping[str, Any]], units: Sequence[Unit]) ->
         if claim["unit"] in names
     ]
     return Table(columns, rows)
-
-
-def _title(found: Summary) -> str:
-    if found.quantity is EXPECTED_KERNEL:
-        return "expected kernel size in pixels: mean over images"
-    return "attention difference, largest minus smallest kernel: mean over images"
 
 
 def _columns(found: Summary) -> list[int]:
@@ -207,19 +204,18 @@ def _per_scale(
 def _kernels(
     found: Summary, units: Sequence[Unit], columns: Sequence[int] | None = None
 ) -> list[Part]:
-    """Return the expected kernel sizes, and say of which units there are none.
+    """Return the expected kernel sizes of the units that have them.
 
     Of the scales in `columns` the means, or of all of them the standard deviations as well.
     """
     known = [unit for unit in units if unit.kernels_known]
-    parts: list[Part] = []
-    if known and columns is None:
+    if not known:
+        return []
+    if columns is None:
         table = _per_scale(found, known, number, "expected_kernel", "expected_kernel_std")
-        parts = ["", "expected kernel size in pixels: mean (standard deviation)", table]
-    elif known:
-        table = _per_scale(found, known, _kernel_size, "expected_kernel", shown=columns)
-        parts = ["", "expected kernel size in pixels: mean over images", table]
-    return parts + _without_kernels(units)
+        return ["", f"{KERNELS}: mean (standard deviation)", table]
+    table = _per_scale(found, known, _kernel_size, "expected_kernel", shown=columns)
+    return ["", f"{KERNELS}: mean over images", table]
 
 
 def _without_kernels(units: Sequence[Unit]) -> list[Part]:
@@ -229,17 +225,6 @@ def _without_kernels(units: Sequence[Unit]) -> list[Part]:
 
 
 _kernel_size = partial(number, digits=3)
-
-
-def _subject(found: Summary) -> str:
-    kernels = found.quantity is EXPECTED_KERNEL
-    return "the expected kernel size" if kernels else "the difference"
-
-
-def _intervals(found: Summary) -> str:
-    if found.intervals is None:
-        return ""
-    return f", with {100 * found.options.confidence:g} % intervals ({_resamples(found)})"
 
 
 def _resamples(found: Summary) -> str:
@@ -262,13 +247,12 @@ def _shifts(found: Summary, units: Sequence[Unit]) -> Table:
         *(Column(f"{share} rise", "share") for share in shares),
         Column("", right=True),
     )
-    names = {unit.name for unit in units}
+    frame = found.shifts[found.shifts["unit"].isin([unit.name for unit in units])]
     rows = []
-    for row in found.shifts.to_dict(orient="records"):
-        if row["unit"] in names:
-            scales = f"{scale_label(row['from_scale'])} to {scale_label(row['to_scale'])}"
-            rest = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
-            rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *rest])
+    for row in frame.to_dict(orient="records"):
+        scales = f"{scale_label(row['from_scale'])} to {scale_label(row['to_scale'])}"
+        rest = [row[key] for key in ("dz", "rank_biserial", "p_holm", *shares, "note")]
+        rows.append([row["unit"], scales, row["shift"], (row["low"], row["high"]), *rest])
     return _without_empty_notes(Table(columns, rows))
 
 

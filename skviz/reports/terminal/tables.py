@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 from skviz.names import printable
 from skviz.numbers import plain
@@ -51,7 +50,7 @@ def _set(table: Table, width: int, colour: bool) -> str:
     )
     for column in table.columns:
         shown.add_column(
-            Text(printable(column.title)),
+            Text(printable(column.head)),
             justify="right" if column.on_right else "left",
             no_wrap=column.write != "text",
         )
@@ -82,10 +81,9 @@ def _parts(table: Table, width: int) -> list[Table]:
         parts[-1].append(index)
         left -= needed + _GAP
     return [
-        replace(
-            table,
-            columns=tuple(table.columns[index] for index in part),
-            rows=[[row[index] for index in part] for row in table.rows],
+        Table(
+            tuple(table.columns[index] for index in part),
+            [[row[index] for index in part] for row in table.rows],
         )
         for part in parts
     ]

@@ -8,12 +8,23 @@ from typing import Any
 from skviz.reports.tables import Table
 from skviz.units import Unit
 
-_HEAD = ("unit", "module", "call", "kind", "kernels", "channels", "found by")
-
 
 def units_table(units: Iterable[Unit]) -> Table:
     """Return a table with a row per unit."""
-    return Table.of(_HEAD, map(_row, units))
+    rows = [
+        [
+            unit.short,
+            unit.path or "(the network)",
+            str(unit.call),
+            unit.kind,
+            ", ".join(_kernel(unit, branch) for branch in range(unit.branches)),
+            str(unit.channels),
+            unit.found_by,
+        ]
+        for unit in units
+    ]
+    heads = ("unit", "module", "call", "kind", "kernels", "channels", "found by")
+    return Table.of(heads, rows)
 
 
 def unit_to_dict(unit: Unit) -> dict[str, Any]:
@@ -42,20 +53,6 @@ def unit_to_dict(unit: Unit) -> dict[str, Any]:
     }
 
 
-def _row(unit: Unit) -> list[str]:
-    return [
-        unit.short,
-        unit.path or "(the network)",
-        str(unit.call),
-        unit.kind,
-        ", ".join(_kernel(unit, branch) for branch in range(unit.branches)),
-        str(unit.channels),
-        unit.found_by,
-    ]
-
-
 def _kernel(unit: Unit, branch: int) -> str:
-    kernel = unit.kernels[branch]
-    if kernel is None or not unit.labelled:
-        return unit.branch_label(branch)
-    return str(kernel)
+    kernel = unit.kernels[branch] if unit.labelled else None
+    return unit.branch_label(branch) if kernel is None else str(kernel)
