@@ -224,10 +224,10 @@ def _paper_parts(found: PaperComparison) -> list[str | Table]:
         rows.append([row["unit"], _scales(row), row["here"], ends, row["paper"], sign])
     parts += ["", "shift of the attention difference", Table(columns, rows)]
     heads = ["scale", "order here", "in the paper", "pairs alike"]
-    rows = []
-    for row in records(found.order):
-        alike = f"{row['same']} of {row['pairs']}"
-        rows.append([scale_label(row["scale"]), row["here"], row["paper"], alike])
+    rows = [
+        [scale_label(r["scale"]), r["here"], r["paper"], f"{r['same']} of {r['pairs']}"]
+        for r in records(found.order)
+    ]
     parts += ["", "order of the units by attention difference", Table.of(heads, rows)]
     if len(found.classes):
         heads = ["unit", "here", "share", "interval", "paper", "share", "interval"]

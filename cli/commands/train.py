@@ -20,6 +20,8 @@ from ..exit_codes import INTERRUPTED, Failure
 from ..options.training import RECIPE_FIELDS, recipe_options
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from skviz.training import Step, TrainingResult
     from skviz.training.data import Unreadable
 
@@ -89,8 +91,7 @@ def train(
 
     given = {name: how.pop(name) for name in RECIPE_FIELDS}
     recipe = Recipe(**{name: value for name, value in given.items() if value is not None})
-    bar = sys.stderr.isatty() and not echo.quiet
-    display, interrupt = EpochBar(echo) if bar else EpochLines(echo), Interrupt()
+    display, interrupt = EpochLines(echo), Interrupt()
 
     def after_step(step: Step) -> None:
         display.step(step)
@@ -158,67 +159,31 @@ class Interrupt:
 
 
 class EpochLines:
-    """One line on stderr per epoch: what a log file should hold."""
+    """One line on stderr per epoch: what a log file should hold.
+
+    On a terminal a bar over the whole run stands below them.
+    """
 
     def __init__(self, echo: Echo) -> None:
         self.echo = echo
         self.epochs_done: int | None = None
+        self.progress = _bar() if sys.stderr.isatty() and not echo.quiet else None
+        self.task: Any = None
 
     def __enter__(self) -> EpochLines:
+        if self.progress is not None:
+            self.progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Nothing to take down."""
+        if self.progress is not None:
+            self.progress.stop()
 
     def step(self, step: Step) -> None:
         """Take note of one step."""
         self.epochs_done = step.epoch
-
-    def epoch(self, metrics: dict[str, Any]) -> None:
-        """Say how an epoch went."""
-        self.epochs_done = metrics["epoch"]
-        self.line(epoch_line(metrics))
-
-    def line(self, text: str) -> None:
-        """Print a line."""
-        self.echo.note(text)
-
-
-class EpochBar(EpochLines):
-    """A progress bar over the whole run, the lines of the epochs above it."""
-
-    def __init__(self, echo: Echo) -> None:
-        super().__init__(echo)
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            Progress,
-            TaskProgressColumn,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self.progress = Progress(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            speed_estimate_period=600,
-        )
-        self.task: Any = None
-
-    def __enter__(self) -> EpochLines:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    def step(self, step: Step) -> None:
-        super().step(step)
+        if self.progress is None:
+            return
         shown: dict[str, Any] = {
             "epoch": f"{step.epoch + 1}/{step.epochs}",
             "loss": number(step.loss, 3),
@@ -231,8 +196,29 @@ class EpochBar(EpochLines):
         else:
             self.progress.update(self.task, completed=done, **shown)
 
-    def line(self, text: str) -> None:
-        self.progress.console.print(text, highlight=False, markup=False)
+    def epoch(self, metrics: dict[str, Any]) -> None:
+        """Say how an epoch went."""
+        self.epochs_done = metrics["epoch"]
+        if self.progress is None:
+            self.echo.note(epoch_line(metrics))
+        else:
+            self.progress.console.print(epoch_line(metrics), highlight=False, markup=False)
+
+
+def _bar() -> Progress:
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("epoch {task.fields[epoch]}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
+        progress.TextColumn("left"),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+        speed_estimate_period=600,
+    )
 
 
 def epoch_line(metrics: dict[str, Any]) -> str:

@@ -115,17 +115,14 @@ def measure(analysis: Analysis, jobs: Sequence[Job], at_once: int, progress: boo
             for job in having:
                 job.measurement.add(batch)
             if batch.chunk.last:
-                _wait_for(writing)
+                for shard in writing:
+                    shard.result()
                 writing = [
                     writer.submit(job.write, job.measurement.finish(), batch.chunk.shard)
                     for job in having
                 ]
-        _wait_for(writing)
-
-
-def _wait_for(writing: Sequence[Future[None]]) -> None:
-    for one in writing:
-        one.result()
+        for shard in writing:
+            shard.result()
 
 
 def read(

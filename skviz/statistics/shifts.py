@@ -164,7 +164,12 @@ def bootstrap_mean(
         raise UsageError(f"expected at least 1 resample, got {resamples}")
     if not 0 < confidence < 1:
         raise UsageError(f"expected a confidence between 0 and 1, such as 0.95, got {confidence}")
-    members, by = _members(clusters, len(table))
+    members, by = np.arange(len(table)), "image"
+    if clusters is not None:
+        # Numbered from 0 without gaps.
+        names, found = np.unique(np.asarray(clusters), return_inverse=True)
+        if len(names) >= FEWEST_CLUSTERS:
+            members, by = found.astype(np.int64), "class"
     count = int(members.max()) + 1 if len(members) else 0
     low, high = np.full((2, table.shape[1]), np.nan)
     if count >= FEWEST_CLUSTERS:
@@ -179,15 +184,6 @@ def bootstrap_mean(
 def _present(values: ArrayLike) -> FloatArray:
     array = np.asarray(values, np.float64)
     return array[~np.isnan(array)]
-
-
-def _members(clusters: ArrayLike | None, rows: int) -> tuple[NDArray[np.int64], str]:
-    """Number the clusters from 0 without gaps, and say what they are."""
-    if clusters is not None:
-        names, members = np.unique(np.asarray(clusters), return_inverse=True)
-        if len(names) >= FEWEST_CLUSTERS:
-            return members.astype(np.int64), "class"
-    return np.arange(rows), "image"
 
 
 def _resampled_means(
