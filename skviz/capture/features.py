@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
@@ -39,8 +40,8 @@ def branch_paths(probe: Probe, unit: Unit) -> tuple[str, ...]:
         name = "paths"
     else:
         return ()
-    count = len(module.get_submodule(name))  # type: ignore[arg-type]
-    return tuple(f"{unit.path}.{name}.{i}" for i in range(count)) if count == unit.branches else ()
+    there = len(module.get_submodule(name))  # type: ignore[arg-type]
+    return tuple(f"{unit.path}.{name}.{i}" for i in range(there)) if there == unit.branches else ()
 
 
 def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeatures:
@@ -51,50 +52,41 @@ def central_features(probe: Probe, unit: Unit, images: Tensor) -> CentralFeature
     features (h, w) is (h // 2, w // 2). Raises `CaptureError` where the unit does not run, or
     returns no features of shape (B, C, h, w).
     """
-    watch = _Watch(unit)
-    paths = branch_paths(probe, unit)
+    found: list[Tensor] = []
+    branches: list[Tensor] = []
+    calls = count()
+
+    def keep_branch(module: nn.Module, inputs: Any, output: Any) -> None:
+        branches.append(_central(unit, output))
+
+    def keep_output(module: nn.Module, inputs: Any, output: Any) -> None:
+        if next(calls) == unit.call:
+            found.append(_central(unit, output))
+            raise Stop
+        branches.clear()  # Those of a call that does not count.
+
     session = ForwardSession(probe.network, model=probe.model, evaluate=True)
     with session, torch.enable_grad():
-        for path in paths:
-            session.after(probe.network.get_submodule(path), watch.branch)
-        session.after(probe.network.get_submodule(unit.path), watch.output)
+        for path in branch_paths(probe, unit):
+            session.after(probe.network.get_submodule(path), keep_branch)
+        session.after(probe.network.get_submodule(unit.path), keep_output)
         with in_words(probe.network, images):
             session.run(images)
-    if watch.found is None:
+    if not found:
         raise CaptureError(
             f"expected {unit.name} ({unit.path}) to run in the forward pass, it did not; a "
             "compiled or scripted copy of the network may have run in its place"
         )
-    return CentralFeatures(watch.found, tuple(watch.branches))
+    return CentralFeatures(found[0], tuple(branches))
 
 
-class _Watch:
-    """Keeps what the hooks of one forward pass see."""
-
-    def __init__(self, unit: Unit) -> None:
-        self.unit, self.calls = unit, 0
-        self.found: Tensor | None = None
-        self.branches: list[Tensor] = []
-
-    def branch(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """Forward hook of a branch."""
-        self.branches.append(self._central(output))
-
-    def output(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        """Forward hook of the unit: keep its call that counts, and end the pass."""
-        if self.calls == self.unit.call:
-            self.found = self._central(output)
-            raise Stop
-        self.calls += 1
-        self.branches.clear()
-
-    def _central(self, output: Any) -> Tensor:
-        if not isinstance(output, Tensor) or output.ndim != 4:
-            what = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
-            raise CaptureError(
-                f"expected {self.unit.name} ({self.unit.path or 'the network itself'}) to return "
-                f"features of shape (B, C, H, W), got {what}; a receptive field needs a unit "
-                "whose module returns features of pixels"
-            )
-        # A copy: what follows in the network may change the features in place.
-        return output[:, :, output.shape[2] // 2, output.shape[3] // 2].clone()
+def _central(unit: Unit, output: Any) -> Tensor:
+    if not isinstance(output, Tensor) or output.ndim != 4:
+        what = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+        raise CaptureError(
+            f"expected {unit.name} ({unit.path or 'the network itself'}) to return "
+            f"features of shape (B, C, H, W), got {what}; a receptive field needs a unit "
+            "whose module returns features of pixels"
+        )
+    # A copy: what follows in the network may change the features in place.
+    return output[:, :, output.shape[2] // 2, output.shape[3] // 2].clone()

@@ -59,15 +59,11 @@ def _kernel(graph: Graph, labels: set[int], own: set[int]) -> Kernel | None:
     convolutions = [node.convolution for node in nodes if node.convolution is not None]
     spatial = [c for c in convolutions if max(c.size) > 1]
     opaque = any(n.kind == "other" and n.name not in PLACE_KEEPING for n in nodes)
-    if not convolutions or opaque or len(spatial) > LONGEST_STACK:
+    opaque = opaque or any(convolution.transposed for convolution in convolutions)
+    dimensions = {len(convolution.size) for convolution in convolutions}
+    if opaque or len(dimensions) != 1 or len(spatial) > LONGEST_STACK or not labels & own:
         return None
-    if any(convolution.transposed for convolution in convolutions):
-        return None
-    axes = len(convolutions[0].size)
-    if any(len(convolution.size) != axes for convolution in convolutions):
-        return None
-    if not labels & own:
-        return None
+    (axes,) = dimensions
     fields: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     for label in sorted(own):  # Labels grow with the order of execution.
         node = graph.nodes[label]

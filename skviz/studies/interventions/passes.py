@@ -83,16 +83,16 @@ class Replayed:
                 continue
             start = next(iter(given))
             # Of several units the first one alone may have been replaced already.
-            before = first.get(start, self.parts) if len(given) > 1 else self.parts
-            then = [frozenset(t) for t in self.targets if t[0] == start and len(t) > 1]
-            passes, row = [], 0
-            for part in before:
-                stop = row + len(part.output)
-                piece = {name: array[row:stop] for name, array in given.items()}
-                later = then if len(given) == 1 else ()
-                passes.append(self.replay.replaced(piece, part, later))
-                row = stop
-            if len(given) == 1:
+            alone = len(given) == 1
+            before = self.parts if alone else first.get(start, self.parts)
+            then = [frozenset(t) for t in self.targets if alone and t[0] == start and len(t) > 1]
+            sizes = [len(part.output) for part in before]
+            pieces = {name: torch.split(array, sizes) for name, array in given.items()}
+            passes = [
+                self.replay.replaced({name: split[i] for name, split in pieces.items()}, part, then)
+                for i, part in enumerate(before)
+            ]
+            if alone:
                 first[start] = passes
             yield _finite(torch.cat([done.output for done in passes]))
 
