@@ -133,6 +133,19 @@ class Unit(ShowsTable):
             return self.live[fallback]
         return self.live[orders.index(pick(orders))]
 
+    def checked_branch(self, branch: int | None) -> int:
+        """Return the branch asked for, by default the largest kernel's; negative ones count back.
+
+        Raises `UnitError` if there is no such branch.
+        """
+        if branch is None:
+            return self.largest
+        if not -self.branches <= branch < self.branches:
+            raise UnitError(
+                f"expected a branch from 0 to {self.branches - 1} for {self.name}, got {branch}"
+            )
+        return branch % self.branches
+
     def branch_label(self, branch: int) -> str:
         """The branch by its effective kernel ("5x5"), or "branch 1" where that says nothing."""
         if self.branches == 1:

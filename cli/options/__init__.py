@@ -286,7 +286,7 @@ output = together(out, overwrite, echo)
 
 style = gathered(
     "style",
-    "skviz.figures.style.places:place_style",
+    "skviz.figures.style.sheets:place_style",
     click.option(
         "--for",
         "place",

@@ -77,12 +77,7 @@ class Attention(ShowsTable):
     def branch(self, name: str, branch: int | None = None) -> Float32Array:
         """Attention of one branch of a unit, shape (B, C); the largest kernel by default."""
         unit = self.unit(name)
-        chosen = unit.largest if branch is None else branch
-        if not -unit.branches <= chosen < unit.branches:
-            raise UnitError(
-                f"expected a branch from 0 to {unit.branches - 1} for {unit.name}, got {branch}"
-            )
-        return self.arrays[unit.name][:, chosen]
+        return self.arrays[unit.name][:, unit.checked_branch(branch)]
 
     def difference(self, name: str) -> Float32Array:
         """Attention difference, shape (B,): mean over channels of largest minus smallest kernel.

@@ -26,8 +26,7 @@ from skviz.figures.studies.field_widths import FieldWidths
 from skviz.figures.studies.fields import FieldMaps
 from skviz.figures.studies.verdicts import VerdictRows
 from skviz.figures.style.palette import ScaleStyle, scale_styles
-from skviz.figures.style.places import PLACES, place_style
-from skviz.figures.style.sheets import STYLES, figure_style, style_names
+from skviz.figures.style.sheets import PLACES, STYLES, figure_style, place_style, style_names
 
 __all__ = [
     "FORMATS",

@@ -96,7 +96,7 @@ class Selection:
         unit = self.unit
         mean = self.summary.measurements.channels[unit.name].mean
         if not self.kernels:
-            return mean[list(self.columns), checked_branch(unit, branch)]
+            return mean[list(self.columns), unit.checked_branch(branch)]
         if branch is not None:
             raise UsageError(
                 f"expected no branch with the expected kernel size, which is over all branches, got"
@@ -108,20 +108,6 @@ class Selection:
 def has_differences(units: Iterable[Unit]) -> bool:
     """Tell whether a unit has branches whose attention differs; gates have one."""
     return any(unit.branches > 1 for unit in units)
-
-
-def checked_branch(unit: Unit, branch: int | None) -> int:
-    """Return the branch asked for, by default the largest kernel's; negative ones count back.
-
-    Raises `UnitError` if there is no such branch.
-    """
-    if branch is None:
-        return unit.largest
-    if not -unit.branches <= branch < unit.branches:
-        raise UnitError(
-            f"expected a branch from 0 to {unit.branches - 1} for {unit.name}, got {branch}"
-        )
-    return branch % unit.branches
 
 
 def required_scales(attention: Attention) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +19,9 @@ NO_VALUE = "no value"
 MOST_LISTED = 8  # units that an alternative text names one by one
 
 
-def number(value: float, digits: int = DIGITS) -> str:
-    """Return a value with four decimals, or so many, or "no value" for nan."""
-    return numbers.number(value, digits, nothing=NO_VALUE)
-
-
-def signed(value: float) -> str:
-    """Return a change with its sign and four decimals, or "no value" for nan."""
-    return numbers.signed(value, nothing=NO_VALUE)
+# A value, and a change with its sign, with four decimals or so many, or "no value" for nan.
+number = partial(numbers.number, nothing=NO_VALUE)
+signed = partial(numbers.signed, nothing=NO_VALUE)
 
 
 def scales_in_words(scales: Sequence[float]) -> str:

@@ -35,7 +35,7 @@ from skviz.figures.runs.null_bands import (
     legend_columns,
     null_handle,
 )
-from skviz.figures.selection import Selection, checked_branch, required_scales
+from skviz.figures.selection import Selection, required_scales
 from skviz.figures.style.palette import draw_line, line_handles, scale_styles
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import branch_phrase, extremes, number, per_scale, scales_in_words, trend
@@ -110,7 +110,7 @@ class ChannelLines(ChannelPoints, PerUnit):
         """
         found = attention.unit(unit)
         values = attention.branch(unit, branch).astype(np.float64)
-        index = checked_branch(found, branch)
+        index = found.checked_branch(branch)
         return cls._grouped(values, required_scales(attention), found, index, group)
 
     @classmethod
@@ -145,7 +145,7 @@ class ChannelLines(ChannelPoints, PerUnit):
                 "expected no deviations with the expected kernel size of channels, which are not"
                 " recorded; leave the deviations out"
             )
-        index = checked_branch(found, branch)
+        index = found.checked_branch(branch)
         lines = cls._grouped(shown.channels(branch), shown.scales, found, index, group)
         x, sizes = lines.x, lines.group_sizes
         spread = None

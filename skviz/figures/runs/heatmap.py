@@ -21,7 +21,7 @@ from skviz.figures.display import Display, PerUnit
 from skviz.figures.layout.page import FEWEST_TICKS, Slot, new_figure, place, size_in_points
 from skviz.figures.layout.ticks import ChannelLocator
 from skviz.figures.provenance import Provenance
-from skviz.figures.selection import Selection, checked_branch
+from skviz.figures.selection import Selection
 from skviz.figures.style.text import clean, font_points, shorten, storable, text_width
 from skviz.figures.wording import (
     branch_phrase,
@@ -124,7 +124,7 @@ class ChannelHeatmap(PerUnit):
             values=shown.channels(branch),
             scales=shown.scales,
             unit=shown.unit.name,
-            branch_label=shown.unit.branch_label(checked_branch(shown.unit, branch)),
+            branch_label=shown.unit.branch_label(shown.unit.checked_branch(branch)),
             sort=sort,
             quantity=EXPECTED_KERNEL.axis_label if shown.kernels else None,
             change=shown.change[0],

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from skviz.errors import UsageError
 from skviz.figures import STYLES, figure_style, style_names
-from skviz.figures.style.places import PLACES, place_style
+from skviz.figures.style.sheets import PLACES, place_style
 
 
 @pytest.mark.parametrize("name", STYLES)
