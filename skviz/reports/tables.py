@@ -119,15 +119,12 @@ def write_tables(summary: Summary, folder: Path, *, overwrite: bool = False) -> 
     Nothing is written unless all of them may be. Raises `OutputError`.
     """
     output_folder(folder)
-    frames = {
-        "units": summary.to_frame(),
-        "shifts": summary.shifts,
-        "trends": summary.trends,
-        "classes": summary.classes,
-        "channels": summary.channels,
-        "channel-kernels": summary.channel_kernels,
-    }
-    files = [check_output(folder / f"{name}.csv", overwrite) for name in frames]
-    for file, frame in zip(files, frames.values(), strict=True):
+    names = ("units", "shifts", "trends", "classes", "channels", "channel-kernels")
+    files = [check_output(folder / f"{name}.csv", overwrite) for name in names]
+    frames = (
+        summary.to_frame(), summary.shifts, summary.trends, summary.classes, summary.channels,
+        summary.channel_kernels,
+    )  # fmt: skip
+    for file, frame in zip(files, frames, strict=True):
         write_text(file, csv_text(frame), overwrite=overwrite)
     return files
