@@ -22,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Crashes, attacks, ranks, browsers, documents and benchmarks: `make test-all` runs them too.
 SLOW_FILES = (
     "benchmarks/test_bench.py",
+    "cli/commands/test_card.py",
     "cli/test_streams.py",
     "explorer/test_attacks.py",
     "reports/test_verdict_parts.py",
@@ -29,6 +30,7 @@ SLOW_FILES = (
     "reports/test_write.py",
     "runs/test_crash.py",
     "runs/test_memory.py",
+    "studies/test_card.py",
     "test_docs_code.py",
     "test_docs_notebooks.py",
 )
