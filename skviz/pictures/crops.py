@@ -11,7 +11,11 @@ from PIL import Image
 
 from skviz.errors import ScaleError, UsageError
 
-RESAMPLING = {resampling.name.lower(): resampling for resampling in Image.Resampling}
+# Those that every version of Pillow has.
+RESAMPLING = {
+    name: Image.Resampling[name.upper()]
+    for name in ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+}
 FILLS = ("mean", "black", "white", "edge", "reflect")
 # Zooming out pads the picture to a canvas of at most this many pixels (about 1 GiB).
 MAX_CANVAS_PIXELS = 2**28
