@@ -56,17 +56,16 @@ def test_the_plain_pass_is_that_of_the_probe(probe: Probe, images: Tensor) -> No
 
 
 @pytest.mark.parametrize("names", [["SK_2_1"], ["SK_2_2"], ["SK_3_1"], ["SK_2_1", "SK_3_1"]])
-@pytest.mark.parametrize("count", [4, 3])
 def test_a_replaced_pass_is_that_of_an_intervention(
-    probe: Probe, images: Tensor, names: list[str], count: int
+    probe: Probe, images: Tensor, names: list[str]
 ) -> None:
     replay = Replay(probe, images, [names])
-    part = images[:count]
-    plain = replay.plain(part)
-    given = made(plain, *names)
-    output = replay.replaced(given, plain).output
-    assert torch.allclose(output, whole(probe, part, given), atol=1e-6)
-    assert (output - plain.output).abs().max() > 1e-4
+    for part in (images, images[:3]):
+        plain = replay.plain(part)
+        given = made(plain, *names)
+        output = replay.replaced(given, plain).output
+        assert torch.allclose(output, whole(probe, part, given), atol=1e-6)
+        assert (output - plain.output).abs().max() > 1e-4
 
 
 def test_a_pass_goes_on_from_another(probe: Probe, images: Tensor) -> None:

@@ -85,7 +85,8 @@ def by_torchvision(folder: Path) -> np.ndarray:
 def by_others_loader(folder: Path) -> np.ndarray:
     """A data set that opens files itself, and keeps their EXIF data, as torchvision's do."""
     images = open_torchvision("torchvision:ImageFolder", folder)
-    images.reader.dataset.loader = torchvision.datasets.folder.pil_loader  # type: ignore[union-attr]
+    (dataset,) = images.reader.args  # type: ignore[union-attr]
+    dataset.loader = torchvision.datasets.folder.pil_loader
     return MAKER(images.picture(0), None)[0]
 
 
