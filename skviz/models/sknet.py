@@ -214,6 +214,8 @@ class SKNet(nn.Module):
             self.stages.append(f"stage{index + 2}")
             self.add_module(self.stages[-1], nn.Sequential(*units))
         self.fc = nn.Linear(inputs, config.classes)
+        if self.fc.weight.is_meta:  # Shapes alone: drawing numbers for them loads a compiler.
+            return
         initialise(self)
         if config.attention_init == "he":
             for module in self.modules():

@@ -95,10 +95,14 @@ def attention_modules(model: Any) -> list[str]:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a measured process: pinned threads, and nobody's configuration."""
+    """The environment of a measured process: pinned threads, and nobody's configuration.
+
+    Compiled modules are kept, as where skviz is installed.
+    """
     pinned = {name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
-    return {**os.environ, **pinned, "PYTHONPATH": path, "SKVIZ_NO_CONFIG": "1"}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **pinned, "PYTHONPATH": path, "SKVIZ_NO_CONFIG": "1"}
 
 
 class Failed(RuntimeError):
