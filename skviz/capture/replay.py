@@ -20,7 +20,7 @@ from skviz.capture.checks import checked_all
 from skviz.capture.intervene import intervene
 from skviz.capture.probe import Probe
 from skviz.capture.replacements import Replacement
-from skviz.capture.traced import tracing
+from skviz.capture.traced import pure_graph
 from skviz.errors import CaptureError
 from skviz.units import Unit
 
@@ -195,7 +195,6 @@ class Replay:
 
 def _trace(probe: Probe, images: Tensor, attention: Mapping[str, Tensor]) -> Any:
     """The pass as a graph of images and attention to own attention and output."""
-    from torch.fx.experimental.proxy_tensor import make_fx
 
     def forward(batch: Tensor, *given: Tensor) -> tuple[Tensor, ...]:
         own: dict[str, Tensor] = {}
@@ -213,11 +212,7 @@ def _trace(probe: Probe, images: Tensor, attention: Mapping[str, Tensor]) -> Any
             output = probe.network(batch)
         return (*(own[name] for name in names), output)
 
-    inputs = (images, *attention.values())
-    with tracing(probe.network):
-        # Hooks first, then what works in place is written out: both at once is too much for it.
-        hooked = make_fx(forward)(*inputs)
-        return make_fx(torch.func.functionalize(hooked))(*inputs)
+    return pure_graph(probe.network, forward, images, *attention.values())
 
 
 def check_given(probe: Probe, given: Mapping[str, Tensor]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -38,8 +38,6 @@ def traced(
     `casting` is in force while the pass is traced. Raises `CaptureError` for a network whose
     operations depend on the numbers in them.
     """
-    from torch.fx.experimental.proxy_tensor import make_fx
-
     # Once as it is: errors in the network are said in its words, and readers make their tables.
     probe.capture(images[:1])
 
@@ -48,20 +46,27 @@ def traced(
         found = tuple(attention[unit.name] for unit in probe.units)
         return (*found, result) if isinstance(result, Tensor) else found
 
-    with tracing(probe.network), torch.no_grad(), casting or nullcontext():
-        hooked = make_fx(forward)(images)
-        # Nothing is changed in place: an engine may reorder the graph. Both at once takes longer.
-        graph = make_fx(torch.func.functionalize(hooked, remove="mutations"))(images)
+    with torch.no_grad(), casting or nullcontext():
+        graph = pure_graph(probe.network, forward, images)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
 
 
-@contextmanager
-def tracing(network: nn.Module) -> Iterator[None]:
-    """Raise `CaptureError` for a network that cannot be traced within the block."""
+def pure_graph(
+    network: nn.Module, forward: Callable[..., tuple[Tensor, ...]], *inputs: Tensor
+) -> GraphModule:
+    """Return what a function does with tensors as a graph that changes nothing in place.
+
+    So its operations may be left out, or run in another order. Raises `CaptureError` where the
+    network, which the function runs, cannot be traced.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
     try:
-        yield
+        # Hooks first, then what works in place is written out: both at once is too much for it.
+        hooked = make_fx(forward)(*inputs)
+        return make_fx(torch.func.functionalize(hooked))(*inputs)
     except Exception as error:
         if out_of_memory(error):
             raise
